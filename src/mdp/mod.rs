@@ -5,6 +5,7 @@
 
 mod builder;
 mod graph;
+mod grid;
 mod layout;
 mod validate;
 
@@ -15,6 +16,7 @@ use sha2::{Digest, Sha256};
 
 pub use builder::{MdpBuilder, RawChoice};
 pub use graph::{Components, Structure, reachable};
+pub use grid::{Blocked, GridChoice, GridMoves, Slip, SlipTo};
 pub use layout::GridLayout;
 pub use validate::{ROW_SUM_TOLERANCE, RowFault};
 
