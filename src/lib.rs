@@ -2,9 +2,13 @@
 #![warn(missing_docs)]
 
 pub mod document;
+pub mod experiment;
 pub mod mdp;
+pub mod plan;
 pub mod reward;
 pub mod rng;
+pub mod solve;
+pub mod statistics;
 pub mod units;
 
 pub use units::{ChoiceId, Discount, DiscountError, SampleIndex, Seed, StateId};

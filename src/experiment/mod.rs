@@ -1,0 +1,5 @@
+//! Experiments: what is asked, the loop over blocks, and the results.
+
+mod results;
+
+pub use results::{CellStatistics, Statistics};

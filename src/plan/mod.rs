@@ -1,0 +1,129 @@
+//! What is known before the first goal: structure found once and paid back a million times.
+//!
+//! [`Plan::draw`] is a pure function of the MDP and the discount. The pilot (in the room of the backends) adds the
+//! [`Schedule`]. The plan's hash goes into the manifest; runs with different hashes are never merged.
+
+mod model;
+mod order;
+
+use std::fmt;
+
+use sha2::{Digest, Sha256};
+
+pub use model::{KernelClass, Part, SweepChoice, SweepModel, SweepState};
+
+use crate::mdp::Mdp;
+use crate::units::Discount;
+
+/// How a goal's values are iterated.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Method {
+    /// In-place sweeps over all states with self-loops eliminated, in alternating direction.
+    InPlace,
+    /// Sweeps from one buffer to another, finished by MacQueen's bounds.
+    Jacobi,
+}
+
+impl Method {
+    /// All methods, in the order the pilot tries them.
+    pub const ALL: [Self; 2] = [Self::InPlace, Self::Jacobi];
+
+    /// The name on the command line.
+    #[must_use]
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::InPlace => "in-place",
+            Self::Jacobi => "jacobi",
+        }
+    }
+}
+
+/// The method, and when it is first asked for a certificate.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub struct Schedule {
+    /// The method.
+    pub method: Method,
+    /// Sweeps before the first residual.
+    pub first_check: u32,
+}
+
+impl Default for Schedule {
+    fn default() -> Self {
+        Self {
+            method: Method::InPlace,
+            first_check: 8,
+        }
+    }
+}
+
+/// Everything computed once from the MDP, the discount and the pilot.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Plan {
+    model: SweepModel,
+    discount: Discount,
+    schedule: Schedule,
+    mdp_hash: [u8; 32],
+}
+
+impl Plan {
+    /// Draws the plan of an MDP for state rewards under the optimal rule.
+    #[must_use]
+    pub fn draw(mdp: &Mdp, discount: Discount) -> Self {
+        Self {
+            model: SweepModel::new(mdp),
+            discount,
+            schedule: Schedule::default(),
+            mdp_hash: mdp.content_hash(),
+        }
+    }
+
+    /// The same plan with another schedule.
+    #[must_use]
+    pub fn with_schedule(mut self, schedule: Schedule) -> Self {
+        self.schedule = schedule;
+        self
+    }
+
+    /// The MDP in the form that sweeps use.
+    #[must_use]
+    pub fn model(&self) -> &SweepModel {
+        &self.model
+    }
+
+    /// The schedule.
+    #[must_use]
+    pub fn schedule(&self) -> Schedule {
+        self.schedule
+    }
+
+    /// The discount it was drawn for.
+    #[must_use]
+    pub fn discount(&self) -> Discount {
+        self.discount
+    }
+
+    /// SHA-256 of everything in the plan that can change a bit of a result.
+    #[must_use]
+    pub fn hash(&self) -> [u8; 32] {
+        let mut hash = Sha256::new();
+        hash.update(self.mdp_hash);
+        hash.update(self.discount.used().to_bits().to_le_bytes());
+        hash.update(self.schedule.method.name());
+        hash.update(self.schedule.first_check.to_le_bytes());
+        self.model.feed_hash(&mut |bytes| hash.update(bytes));
+        hash.finalize().into()
+    }
+}
+
+/// What a user sees of it: why a run will be fast or slow.
+impl fmt::Display for Plan {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        writeln!(
+            f,
+            "method       {} (first residual after {} sweeps)",
+            self.schedule.method.name(),
+            self.schedule.first_check
+        )?;
+        write!(f, "{}", self.model)
+    }
+}

@@ -1,0 +1,356 @@
+//! The MDP as a sweep sees it: states in sweep order, duplicate choices merged, shared parts of rows factored out,
+//! self-loops eliminated.
+
+use std::collections::HashMap;
+use std::fmt;
+
+use super::order::sweep_order;
+use crate::mdp::Mdp;
+use crate::units::{ChoiceId, StateId};
+
+/// Which inner loop fits the rows.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum KernelClass {
+    /// Every choice leads to one state with certainty: gather and maximum.
+    Deterministic,
+    /// Few successors per choice.
+    Sparse,
+}
+
+/// One term of a weighted sum of values: position of the successor in sweep order, and the factor.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Part {
+    /// Position in sweep order.
+    pub position: u32,
+    /// Transition probability.
+    pub probability: f64,
+}
+
+/// One distinct choice of a state.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct SweepChoice {
+    /// Probability of staying where one is.
+    pub stay: f64,
+    /// First of its own terms in [`SweepModel::parts`], beyond the state's common ones.
+    pub first: u32,
+    /// One past the last.
+    pub end: u32,
+}
+
+/// One state.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct SweepState {
+    /// Its row in the MDP.
+    pub state: StateId,
+    /// Its reward coordinate.
+    pub coordinate: Option<u32>,
+    /// First of the terms common to all its choices, in [`SweepModel::parts`].
+    pub common_first: u32,
+    /// One past the last.
+    pub common_end: u32,
+    /// First of its distinct choices.
+    pub choice_first: u32,
+    /// One past the last.
+    pub choice_end: u32,
+}
+
+/// The MDP in the form that sweeps use.
+///
+/// Rows of one state are written as `T(s,a,.) = c(s,.) + d(s,a,.)` over successors other than `s`, with `c` the
+/// element-wise minimum over choices; the probability of staying is kept apart, since it differs by choice. Merging
+/// equal rows is valid for rewards on states under the optimal rule.
+#[derive(Clone, Debug, PartialEq)]
+pub struct SweepModel {
+    states: Vec<SweepState>,
+    choices: Vec<SweepChoice>,
+    parts: Vec<Part>,
+    /// Which distinct choice (index into `choices`) each choice of the MDP became, `[n_choices]`.
+    merged: Vec<u32>,
+    /// Position in sweep order of every state, `[n_states]`.
+    position: Vec<u32>,
+    class: KernelClass,
+    longest_row: usize,
+    products: usize,
+    products_unshared: usize,
+}
+
+impl SweepModel {
+    pub(super) fn new(mdp: &Mdp) -> Self {
+        let order = sweep_order(mdp);
+        let mut position = vec![0; mdp.n_states()];
+        for (p, s) in order.iter().enumerate() {
+            position[s.index()] = p as u32;
+        }
+        let mut model = Self {
+            states: Vec::with_capacity(order.len()),
+            choices: Vec::new(),
+            parts: Vec::new(),
+            merged: vec![0; mdp.n_choices()],
+            position,
+            class: if mdp.is_deterministic() {
+                KernelClass::Deterministic
+            } else {
+                KernelClass::Sparse
+            },
+            longest_row: 0,
+            products: 0,
+            products_unshared: 0,
+        };
+        for state in order {
+            model.push_state(mdp, state);
+        }
+        model
+    }
+
+    fn push_state(&mut self, mdp: &Mdp, state: StateId) {
+        let choice_first = self.choices.len() as u32;
+        let rows = self.distinct_rows(mdp, state);
+        let common = if self.class == KernelClass::Deterministic {
+            Vec::new()
+        } else {
+            common_part(&rows)
+        };
+        let common_first = self.parts.len() as u32;
+        self.parts.extend(&common);
+        let common_end = self.parts.len() as u32;
+        for (stay, row) in rows {
+            self.longest_row = self.longest_row.max(row.len());
+            self.products_unshared += row.len();
+            let first = self.parts.len() as u32;
+            self.parts.extend(difference(&row, &common));
+            self.choices.push(SweepChoice {
+                stay,
+                first,
+                end: self.parts.len() as u32,
+            });
+        }
+        self.products += self.parts.len() - common_first as usize;
+        self.states.push(SweepState {
+            state,
+            coordinate: mdp.reward_coordinate()[state.index()],
+            common_first,
+            common_end,
+            choice_first,
+            choice_end: self.choices.len() as u32,
+        });
+    }
+
+    /// The state's different rows, each as (probability of staying, the other successors by position).
+    fn distinct_rows(&mut self, mdp: &Mdp, state: StateId) -> Vec<(f64, Vec<Part>)> {
+        let mut seen: HashMap<(&[u32], Vec<u64>), u32> = HashMap::new();
+        let mut rows = Vec::new();
+        for choice in mdp.choices(state) {
+            let (to, p) = mdp.row(choice);
+            let bits = p.iter().map(|x| x.to_bits()).collect();
+            let fresh = (self.choices.len() + rows.len()) as u32;
+            let index = *seen.entry((to, bits)).or_insert(fresh);
+            self.merged[choice.index()] = index;
+            if index != fresh {
+                continue;
+            }
+            let stay = to.iter().position(|&t| t == state.0).map_or(0.0, |i| p[i]);
+            let others = to.iter().zip(p).filter(|&(&t, _)| t != state.0);
+            let row = others.map(|(&t, &probability)| Part {
+                position: self.position[t as usize],
+                probability,
+            });
+            rows.push((stay, row.collect()));
+        }
+        rows
+    }
+
+    /// States in sweep order, `[n_states]`.
+    #[must_use]
+    pub fn states(&self) -> &[SweepState] {
+        &self.states
+    }
+
+    /// Distinct choices, grouped by state in sweep order.
+    #[must_use]
+    pub fn choices(&self) -> &[SweepChoice] {
+        &self.choices
+    }
+
+    /// Terms of all sums.
+    #[must_use]
+    pub fn parts(&self) -> &[Part] {
+        &self.parts
+    }
+
+    /// The distinct choice that stands for a choice of the MDP.
+    #[must_use]
+    pub fn merged_choice(&self, choice: ChoiceId) -> u32 {
+        self.merged[choice.index()]
+    }
+
+    /// Position of a state in sweep order.
+    #[must_use]
+    pub fn position(&self, state: StateId) -> u32 {
+        self.position[state.index()]
+    }
+
+    /// Which inner loop fits.
+    #[must_use]
+    pub fn class(&self) -> KernelClass {
+        self.class
+    }
+
+    /// Largest number of successors of a choice, the state itself left out.
+    #[must_use]
+    pub fn longest_row(&self) -> usize {
+        self.longest_row
+    }
+
+    /// Products per sweep of one goal.
+    #[must_use]
+    pub fn products(&self) -> usize {
+        self.products
+    }
+
+    pub(super) fn feed_hash(&self, feed: &mut dyn FnMut(&[u8])) {
+        for s in &self.states {
+            for x in [
+                s.state.0,
+                s.common_first,
+                s.common_end,
+                s.choice_first,
+                s.choice_end,
+            ] {
+                feed(&x.to_le_bytes());
+            }
+        }
+        for c in &self.choices {
+            feed(&c.stay.to_bits().to_le_bytes());
+            feed(&c.first.to_le_bytes());
+            feed(&c.end.to_le_bytes());
+        }
+        for p in &self.parts {
+            feed(&p.position.to_le_bytes());
+            feed(&p.probability.to_bits().to_le_bytes());
+        }
+    }
+}
+
+/// Element-wise minimum of all rows: empty where it saves no products.
+fn common_part(rows: &[(f64, Vec<Part>)]) -> Vec<Part> {
+    let mut least: HashMap<u32, (usize, f64)> = HashMap::new();
+    for (_, row) in rows {
+        for part in row {
+            let entry = least.entry(part.position).or_insert((0, f64::INFINITY));
+            *entry = (entry.0 + 1, entry.1.min(part.probability));
+        }
+    }
+    let mut common: Vec<Part> = least
+        .into_iter()
+        .filter(|&(_, (count, _))| count == rows.len())
+        .map(|(position, (_, probability))| Part {
+            position,
+            probability,
+        })
+        .collect();
+    common.sort_by_key(|p| p.position);
+    let alone: usize = rows.iter().map(|(_, row)| row.len()).sum();
+    let shared = common.len()
+        + rows
+            .iter()
+            .map(|(_, row)| difference(row, &common).count())
+            .sum::<usize>();
+    if shared < alone { common } else { Vec::new() }
+}
+
+/// What a row holds beyond the common part.
+fn difference<'a>(row: &'a [Part], common: &'a [Part]) -> impl Iterator<Item = Part> + 'a {
+    row.iter().filter_map(move |part| {
+        let shared = common
+            .binary_search_by_key(&part.position, |c| c.position)
+            .map_or(0.0, |i| common[i].probability);
+        // Equal numbers cancel exactly; any other difference of two probabilities is a successor of its own.
+        (part.probability != shared).then_some(Part {
+            position: part.position,
+            probability: part.probability - shared,
+        })
+    })
+}
+
+impl fmt::Display for SweepModel {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let class = match self.class {
+            KernelClass::Deterministic => "deterministic (gather and maximum)",
+            KernelClass::Sparse => "sparse",
+        };
+        writeln!(f, "kernel       {class}")?;
+        writeln!(
+            f,
+            "choices      {} distinct of {} (equal rows are merged)",
+            self.choices.len(),
+            self.merged.len()
+        )?;
+        writeln!(
+            f,
+            "products     {} per sweep and goal ({} without shared parts of rows)",
+            self.products, self.products_unshared
+        )
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::mdp::MdpBuilder;
+
+    /// Three choices that share noise, two of them equal.
+    fn noisy() -> Mdp {
+        let mut b = MdpBuilder::new("noisy");
+        let [s, x, y] = ["s", "x", "y"].map(|n| b.state(n));
+        b.choice(s, "left", [(x, 0.75), (y, 0.125), (s, 0.125)]);
+        b.choice(s, "right", [(x, 0.125), (y, 0.75), (s, 0.125)]);
+        b.choice(s, "right again", [(x, 0.125), (y, 0.75), (s, 0.125)]);
+        b.absorbing(x);
+        b.absorbing(y);
+        b.build().unwrap()
+    }
+
+    #[test]
+    fn parts_and_stays_add_up_to_the_rows() {
+        let mdp = noisy();
+        let model = SweepModel::new(&mdp);
+        for state in model.states() {
+            for c in mdp.choices(state.state) {
+                let choice = model.choices()[model.merged_choice(c) as usize];
+                let mut dense = vec![0.0; mdp.n_states()];
+                dense[state.state.index()] += choice.stay;
+                let ranges = [
+                    (state.common_first, state.common_end),
+                    (choice.first, choice.end),
+                ];
+                for (first, end) in ranges {
+                    for part in &model.parts()[first as usize..end as usize] {
+                        dense[model.states()[part.position as usize].state.index()] +=
+                            part.probability;
+                    }
+                }
+                let (to, p) = mdp.row(c);
+                for (t, p) in to.iter().zip(p) {
+                    assert_eq!(dense[*t as usize], *p);
+                    dense[*t as usize] = 0.0;
+                }
+                assert!(dense.iter().all(|&x| x == 0.0), "no other successor");
+            }
+        }
+    }
+
+    #[test]
+    fn equal_rows_are_merged_and_noise_is_shared() {
+        let mdp = noisy();
+        let model = SweepModel::new(&mdp);
+        assert_eq!(
+            model.merged_choice(ChoiceId(1)),
+            model.merged_choice(ChoiceId(2))
+        );
+        assert_ne!(
+            model.merged_choice(ChoiceId(0)),
+            model.merged_choice(ChoiceId(1))
+        );
+        assert_eq!((model.choices().len(), model.products()), (4, 4));
+    }
+}

@@ -1,0 +1,168 @@
+//! Solving goals: the backends, and the contract between them and everything to the right.
+//!
+//! `reference` is the judge (f64, policy iteration with direct solves, sharing no code with the fast ones), `cpu` is
+//! the SIMD backend. Siblings are blind to each other. A backend turns a [`CellProblem`] into a [`CellSolver`] once and
+//! is then asked for blocks of goals.
+
+pub mod cpu;
+mod program;
+
+use std::fmt::Debug;
+use std::sync::Arc;
+
+pub use program::{Continuation, GoalProgram, Operator, ProgramError, RewardDomain, Stage};
+
+use crate::plan::Plan;
+use crate::rng::Stream;
+use crate::statistics::{Block, BlockSums, PowerScale};
+use crate::units::{Discount, SampleIndex, Seed};
+
+/// All that a backend needs to know about one cell: (environment, variant, reward distribution, discount, rule).
+#[derive(Clone, Debug)]
+pub struct CellProblem {
+    /// What is solved for every goal.
+    pub program: GoalProgram,
+    /// The discount.
+    pub discount: Discount,
+    /// Largest half-width on the POWER scale at which a goal counts as converged; absolute.
+    pub tolerance: f64,
+    /// Sweeps after which a goal is given up (and counted as unconverged).
+    pub max_sweeps: u32,
+    /// The key of the goals.
+    pub seed: Seed,
+    /// Structure found once, and the algorithm chosen.
+    pub plan: Arc<Plan>,
+}
+
+impl CellProblem {
+    /// Shift and units of the POWER sums: functions of the law alone, so that every backend and shard agrees.
+    #[must_use]
+    pub fn power_scale(&self) -> PowerScale {
+        let law = self.program.stage().reward.law();
+        let lattice = law.lattice();
+        PowerScale::new(lattice.mean(), 2.0 * lattice.magnitude())
+    }
+
+    /// Enough sweeps for plain value iteration to certify `tolerance` in exact arithmetic, with a margin of two.
+    ///
+    /// The residual of value iteration starts below the law's range and shrinks by gamma a sweep; no method of the
+    /// engine is slower. Clamped to [64, 50,000,000].
+    #[must_use]
+    pub fn sufficient_sweeps(discount: Discount, tolerance: f64, range: f64) -> u32 {
+        let sweeps = 2.0 * (2.0 * range / tolerance).ln().max(1.0) / -discount.used().ln();
+        (sweeps.ceil() as u32).clamp(64, 50_000_000)
+    }
+}
+
+/// Goals to solve one by one.
+#[derive(Clone, Copy, Debug)]
+pub enum Goals<'a> {
+    /// Goals of the cell's seed and law.
+    Sampled {
+        /// The stream they are drawn from.
+        stream: Stream,
+        /// Their numbers.
+        indices: &'a [SampleIndex],
+    },
+    /// Reward vectors from outside, each `[n_states]`, indexed by state.
+    Given(&'a [Vec<f64>]),
+}
+
+/// One solved goal.
+#[derive(Clone, Debug, PartialEq)]
+#[must_use]
+pub struct SolvedGoal {
+    /// The goal, `[n_states]`.
+    pub rewards: Vec<f64>,
+    /// POWER integrand `(1 - gamma)/gamma (V*(s) - R(s))`, the middle of its certified interval, `[n_states]`.
+    pub integrand: Vec<f64>,
+    /// Half-width of that interval, one number for all states; includes every rounding error.
+    pub half_width: f64,
+    /// Whether `half_width` is within the tolerance.
+    pub converged: bool,
+    /// Sweeps (or policy iterations) it took.
+    pub sweeps: u32,
+}
+
+impl SolvedGoal {
+    /// Optimal values `V*(s) = R(s) + gamma/(1 - gamma) x(s)`, `[n_states]`.
+    #[must_use]
+    pub fn values(&self, discount: Discount) -> Vec<f64> {
+        let factor = discount.used() / discount.complement();
+        let each = self.rewards.iter().zip(&self.integrand);
+        each.map(|(r, x)| r + factor * x).collect()
+    }
+
+    /// Half-width of the interval around every one of [`values`](Self::values).
+    #[must_use]
+    pub fn value_half_width(&self, discount: Discount) -> f64 {
+        discount.used() / discount.complement() * self.half_width
+    }
+}
+
+/// Why a backend could not do what it was asked.
+#[derive(Clone, Debug, PartialEq, thiserror::Error)]
+#[non_exhaustive]
+pub enum SolveError {
+    /// The goal program asks for something this backend does not have yet.
+    #[error("the {backend} backend does not support {feature} yet")]
+    Unsupported {
+        /// The backend's name.
+        backend: &'static str,
+        /// What is missing.
+        feature: String,
+    },
+    /// A linear system could not be solved.
+    #[error("policy evaluation of goal {goal} failed: the system is singular to working precision")]
+    Singular {
+        /// The goal's number.
+        goal: u64,
+    },
+    /// A given reward vector has the wrong length or a number that is not finite.
+    #[error("goal {goal}: {problem}")]
+    BadGoal {
+        /// Position in the list.
+        goal: usize,
+        /// What is wrong.
+        problem: String,
+    },
+}
+
+/// Something that solves goals.
+pub trait Backend: Send + Sync + Debug {
+    /// The name in experiment files, on the command line and in results.
+    fn name(&self) -> &'static str;
+
+    /// What the manifest says about it: instruction set, adapter, driver.
+    fn description(&self) -> String;
+
+    /// Prepares a cell: uploads, specialises, allocates.
+    ///
+    /// # Errors
+    ///
+    /// [`SolveError::Unsupported`] when the goal program is beyond this backend.
+    fn prepare(&self, problem: CellProblem) -> Result<Box<dyn CellSolver>, SolveError>;
+}
+
+/// One cell, ready to solve goals. Shared by all threads.
+pub trait CellSolver: Send + Sync + Debug {
+    /// The cell it was prepared for.
+    fn problem(&self) -> &CellProblem;
+
+    /// Solves the goals of a block and sums them. The result is a pure function of the problem and the block: it does
+    /// not depend on threads. `parallel` allows work to be spread within the block.
+    ///
+    /// # Errors
+    ///
+    /// Any [`SolveError`]; a block is summed whole or not at all.
+    fn solve_block(&self, block: Block, parallel: bool) -> Result<BlockSums, SolveError>;
+
+    /// Solves single goals and returns everything about them. A sampled goal comes out exactly as it went into its
+    /// block's sums.
+    ///
+    /// # Errors
+    ///
+    /// Any [`SolveError`]; given goals of the wrong length or with numbers that are not finite are
+    /// [`SolveError::BadGoal`].
+    fn solve_goals(&self, goals: Goals<'_>) -> Result<Vec<SolvedGoal>, SolveError>;
+}

@@ -1,0 +1,95 @@
+//! An estimate: a number with its statistical interval and its numerical bound, kept apart.
+
+use serde::Serialize;
+use statrs::distribution::{ContinuousCDF, Normal};
+
+/// One estimated mean or share.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize)]
+pub struct Estimate {
+    /// Goals it stands on.
+    pub n: u64,
+    /// The mean over all goals, unconverged ones included.
+    pub estimate: f64,
+    /// Standard error; `None` (null) below two goals, never 0 for want of data.
+    pub std_error: Option<f64>,
+    /// Lower end of the statistical interval alone.
+    pub ci_low: f64,
+    /// Upper end of the statistical interval alone.
+    pub ci_high: f64,
+    /// Numerical half-width: the mean of the goals' certified half-widths.
+    pub bound: f64,
+    /// The largest half-width of any goal.
+    pub bound_max: f64,
+    /// `ci_low - bound`.
+    pub low: f64,
+    /// `ci_high + bound`.
+    pub high: f64,
+}
+
+impl Estimate {
+    /// The mean of `n` independent draws with the given (population) variance.
+    ///
+    /// With one draw there is no standard error, and the interval is the whole line.
+    #[must_use]
+    pub fn of_mean(
+        n: u64,
+        mean: f64,
+        variance: f64,
+        level: f64,
+        bound: f64,
+        bound_max: f64,
+    ) -> Self {
+        let std_error = (n >= 2).then(|| (variance / (n - 1) as f64).sqrt());
+        let half = std_error.map_or(f64::INFINITY, |e| normal_quantile(level) * e);
+        Self {
+            n,
+            estimate: mean,
+            std_error,
+            ci_low: mean - half,
+            ci_high: mean + half,
+            bound,
+            bound_max,
+            low: mean - half - bound,
+            high: mean + half + bound,
+        }
+    }
+}
+
+/// `z` with P(|N(0,1)| <= z) = `level`.
+///
+/// # Panics
+///
+/// If `level` is not in (0, 1).
+#[must_use]
+pub fn normal_quantile(level: f64) -> f64 {
+    assert!(
+        level > 0.0 && level < 1.0,
+        "a confidence level lies in (0, 1)"
+    );
+    Normal::standard().inverse_cdf(0.5 + level / 2.0)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_interval_is_the_textbook_one() {
+        // Draws 0 and 1, twice each: mean 1/2, population variance 1/4, standard error sqrt(1/4 / 3).
+        let e = Estimate::of_mean(4, 0.5, 0.25, 0.95, 0.01, 0.02);
+        let half = 1.959_963_984_540_054 * (0.25_f64 / 3.0).sqrt();
+        assert!(
+            (e.ci_high - 0.5 - half).abs() < 1e-12 && (e.high - e.ci_high - 0.01).abs() < 1e-15
+        );
+    }
+
+    #[test]
+    fn one_goal_has_no_standard_error() {
+        let e = Estimate::of_mean(1, 0.5, 0.0, 0.95, 0.0, 0.0);
+        assert_eq!(e.std_error, None);
+        assert_eq!(
+            serde_json::to_value(e).unwrap()["std_error"],
+            serde_json::Value::Null
+        );
+    }
+}
