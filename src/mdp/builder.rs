@@ -1,5 +1,6 @@
 //! The one way to make an [`Mdp`]: describe it, then [`build`](MdpBuilder::build) or get every fault at once.
 
+use std::collections::btree_map::Entry;
 use std::collections::{BTreeMap, HashMap, HashSet};
 
 use super::validate::normalise_row;
@@ -19,6 +20,9 @@ pub struct RawChoice {
     /// Where it stands in the source, for error messages.
     pub span: Option<Span>,
 }
+
+/// A label's name, its place in the source, and what it is put on.
+type RawLabel<T> = (String, Option<Span>, Vec<T>);
 
 /// Describes an MDP piece by piece.
 ///
@@ -45,8 +49,8 @@ pub struct MdpBuilder {
     choices: Vec<RawChoice>,
     start: Vec<(StateId, f64)>,
     start_span: Option<Span>,
-    state_labels: Vec<(String, Option<Span>, Vec<StateId>)>,
-    choice_labels: Vec<(String, Option<Span>, Vec<(StateId, String)>)>,
+    state_labels: Vec<RawLabel<StateId>>,
+    choice_labels: Vec<RawLabel<(StateId, String)>>,
     coordinates: Option<Vec<Option<u32>>>,
     layout: Option<GridLayout>,
     faults: Faults,
@@ -416,11 +420,14 @@ impl MdpBuilder {
         span: Option<Span>,
         members: Vec<T>,
     ) {
-        if labels.contains_key(&label) {
-            self.faults
-                .error(span, format!("the label {label:?} is given twice"));
-        } else {
-            labels.insert(label, members);
+        match labels.entry(label) {
+            Entry::Occupied(known) => {
+                let message = format!("the label {:?} is given twice", known.key());
+                self.faults.error(span, message);
+            }
+            Entry::Vacant(free) => {
+                free.insert(members);
+            }
         }
     }
 
