@@ -70,6 +70,12 @@ pub struct GridChoice {
     pub to: Vec<(StateId, f64)>,
 }
 
+/// The name of a cell's state where nobody gave it another: `r0c0` is the one at the top left.
+#[must_use]
+pub fn cell_name(row: usize, column: usize) -> String {
+    format!("r{row}c{column}")
+}
+
 /// A move's name and its step in rows (downwards) and columns (to the right).
 type Move = (&'static str, i64, i64);
 

@@ -16,7 +16,7 @@ use sha2::{Digest, Sha256};
 
 pub use builder::{MdpBuilder, RawChoice};
 pub use graph::{Components, Structure, reachable};
-pub use grid::{Blocked, GridChoice, GridMoves, Slip, SlipTo};
+pub use grid::{Blocked, GridChoice, GridMoves, Slip, SlipTo, cell_name};
 pub use layout::GridLayout;
 pub use validate::{ROW_SUM_TOLERANCE, RowFault};
 
