@@ -61,7 +61,9 @@ impl<'a> TableReader<'a> {
         &mut self,
         key: &'static str,
     ) -> Option<(&'a Spanned<String>, &'a Spanned<Node>)> {
-        self.known.push(key);
+        if !self.known.contains(&key) {
+            self.known.push(key);
+        }
         let at = self.entries.iter().position(|(k, _)| k.value == key)?;
         self.taken[at] = true;
         let (k, v) = &self.entries[at];

@@ -4,6 +4,7 @@
 //! knows structure only. Rewards, discounts and solvers live to the right of it.
 
 mod builder;
+pub mod families;
 mod graph;
 mod grid;
 mod layout;

@@ -29,6 +29,8 @@ pub enum Stream {
     Pilot = 5,
     /// Draws of a decision rule.
     DecisionRule = 6,
+    /// The structure of a generated MDP: never the goals on it.
+    Structure = 7,
 }
 
 /// One Philox4x32-10 block.
