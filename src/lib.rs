@@ -3,6 +3,7 @@
 
 pub mod document;
 pub mod experiment;
+pub mod io;
 pub mod mdp;
 pub mod plan;
 pub mod reward;

@@ -125,6 +125,12 @@ impl Faults {
         });
     }
 
+    /// Puts the faults in the order of the text; what has no place in it comes last.
+    pub fn sort_by_place(&mut self) {
+        let place = |f: &Fault| f.span.as_ref().map_or(usize::MAX, |s| s.start);
+        self.list.sort_by_key(place);
+    }
+
     /// Whether any fault is an error.
     #[must_use]
     pub fn has_errors(&self) -> bool {

@@ -10,7 +10,13 @@ use super::{Faults, Node, SourceText, Spanned};
 pub fn parse_toml(source: &Arc<SourceText>, faults: &mut Faults) -> Spanned<Node> {
     let (table, errors) = DeTable::parse_recoverable(&source.text);
     for error in errors {
-        faults.error(error.span(), error.message());
+        match (error.message(), error.span()) {
+            ("duplicate key", Some(span)) => {
+                let key = &source.text[span.clone()];
+                faults.error(span, format!("the key {key:?} stands twice"));
+            }
+            (message, span) => faults.error(span, message),
+        }
     }
     let span = 0..source.text.len();
     let value = convert_table(table.into_inner(), faults);

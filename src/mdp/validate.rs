@@ -92,7 +92,8 @@ pub(super) fn normalise_row(row: &[(u32, f64)]) -> (Vec<(u32, f64)>, Vec<RowFaul
     if faults.iter().any(RowFault::is_error) {
         return (kept, faults);
     }
-    let sum: f64 = kept.iter().map(|&(_, p)| p).sum();
+    // The empty sum of floats is -0.0, which would be printed so.
+    let sum: f64 = 0.0 + kept.iter().map(|&(_, p)| p).sum::<f64>();
     let off = (sum - 1.0).abs();
     if off > ROW_SUM_TOLERANCE {
         faults.push(RowFault::SumOff { sum });

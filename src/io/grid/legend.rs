@@ -1,0 +1,146 @@
+//! What the characters of a map mean: the default legend, and the file's own entries over it.
+
+use crate::document::{Node, Span, Spanned, TableReader};
+use crate::mdp::MdpBuilder;
+
+/// What one character stands for. All off is floor.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Kind {
+    /// The character.
+    pub(super) symbol: char,
+    /// No state.
+    pub(super) wall: bool,
+    /// The start state.
+    pub(super) start: bool,
+    /// Absorbing, with the one choice `stay`.
+    pub(super) terminal: bool,
+    /// The state's name, for a character that stands once.
+    pub(super) name: Option<Spanned<String>>,
+    /// Labels of the state.
+    pub(super) labels: Vec<Spanned<String>>,
+    /// No state: who steps here is in that state instead.
+    pub(super) teleport: Option<Spanned<String>>,
+    /// Where the file says so; `None` for the default legend.
+    pub(super) span: Option<Span>,
+}
+
+impl Kind {
+    /// Whether such a cell is a state.
+    pub(super) fn is_state(&self) -> bool {
+        !self.wall && self.teleport.is_none()
+    }
+}
+
+/// The legend in force: at most one entry a character.
+pub(super) struct Legend {
+    /// The entries.
+    pub(super) kinds: Vec<Kind>,
+}
+
+impl Legend {
+    /// `#` wall, `.` and space floor, `S` start.
+    fn defaults() -> Self {
+        let of = |symbol| Kind {
+            symbol,
+            ..Kind::default()
+        };
+        let wall = Kind {
+            wall: true,
+            ..of('#')
+        };
+        let start = Kind {
+            start: true,
+            ..of('S')
+        };
+        Self {
+            kinds: vec![wall, of('.'), of(' '), start],
+        }
+    }
+
+    /// Takes `legend` out of the `[grid]` table.
+    pub(super) fn read(table: &mut TableReader<'_>, builder: &mut MdpBuilder) -> Self {
+        let mut legend = Self::defaults();
+        let Some(node) = table.take("legend") else {
+            return legend;
+        };
+        let Some(mut entries) = TableReader::open(node, "[grid.legend]", builder.faults()) else {
+            return legend;
+        };
+        for (key, value) in entries.rest() {
+            let mut characters = key.value.chars();
+            let (Some(symbol), None) = (characters.next(), characters.next()) else {
+                let message = format!("the legend's key {:?} is not one character", key.value);
+                builder.faults().error(key.span.clone(), message);
+                continue;
+            };
+            let kind = read_kind(symbol, key.span.clone(), value, builder);
+            legend.kinds.retain(|k| k.symbol != symbol);
+            legend.kinds.push(kind);
+        }
+        legend
+    }
+
+    /// Position of a character's entry.
+    pub(super) fn find(&self, symbol: char) -> Option<usize> {
+        self.kinds.iter().position(|k| k.symbol == symbol)
+    }
+}
+
+fn read_kind(symbol: char, span: Span, node: &Spanned<Node>, builder: &mut MdpBuilder) -> Kind {
+    let mut kind = Kind {
+        symbol,
+        span: Some(span),
+        ..Kind::default()
+    };
+    let place = format!("the legend's {symbol:?}");
+    let faults = builder.faults();
+    let Some(mut table) = TableReader::open(node, place, faults) else {
+        return kind;
+    };
+    let mut flag = |key| table.boolean(key, faults).is_some_and(|b| b.value);
+    kind.wall = flag("wall");
+    kind.start = flag("start");
+    kind.terminal = flag("terminal");
+    kind.name = table.string("name", faults);
+    kind.teleport = table.string("teleport", faults);
+    for key in ["label", "labels"] {
+        for item in table.list(key).unwrap_or_default() {
+            match &item.value {
+                Node::String(label) => kind.labels.push(Spanned {
+                    value: label.clone(),
+                    span: item.span.clone(),
+                }),
+                other => faults.error(
+                    item.span.clone(),
+                    format!("a label must be a string, this is {}", other.type_name()),
+                ),
+            }
+        }
+    }
+    table.finish(faults);
+    check_kind(&kind, builder);
+    kind
+}
+
+/// A wall is nothing else, and a teleporting cell has no state that could start, end or be named.
+fn check_kind(kind: &Kind, builder: &mut MdpBuilder) {
+    let (what, others) = match (kind.wall, &kind.teleport) {
+        (true, Some(_)) => ("a wall", vec!["teleport"]),
+        (true, None) => ("a wall", Vec::new()),
+        (false, Some(_)) => ("a teleporting cell", Vec::new()),
+        (false, None) => return,
+    };
+    let mut given = others;
+    given.extend(kind.start.then_some("start"));
+    given.extend(kind.terminal.then_some("terminal"));
+    given.extend(kind.name.is_some().then_some("name"));
+    given.extend((!kind.labels.is_empty()).then_some("label"));
+    if !given.is_empty() {
+        let message = format!(
+            "the legend's {:?} is {what}, which is not a state: it cannot have {}",
+            kind.symbol,
+            given.join(", ")
+        );
+        builder.faults().error(kind.span.clone(), message);
+    }
+}

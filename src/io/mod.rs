@@ -1,0 +1,184 @@
+//! Files in: MDPs and goals, by extension.
+//!
+//! Each format becomes a [`Node`] tree first, so that one reader of the tree form and one of the grid form serve all
+//! formats and every fault keeps its place in the file. What a valid MDP is, the [`MdpBuilder`] decides; the room only
+//! translates. The keys are tabled in `docs/formats.md`.
+
+mod goal;
+mod grid;
+mod tree;
+
+use std::io;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+pub use goal::{parse_goal, read_goal};
+
+use crate::document::{Faults, Node, SourceText, Spanned, TableReader, parse_json, parse_toml};
+use crate::mdp::{Mdp, MdpBuilder};
+
+/// A text format that becomes a tree of values.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Format {
+    /// `.json`, strictly: no comments, no trailing commas.
+    Json,
+    /// `.toml`.
+    Toml,
+}
+
+impl Format {
+    /// The extensions that [`of`](Self::of) knows.
+    pub const EXTENSIONS: [&'static str; 2] = ["json", "toml"];
+
+    /// The format of a file, by its extension in either case.
+    #[must_use]
+    pub fn of(path: &Path) -> Option<Self> {
+        match path.extension()?.to_str()?.to_ascii_lowercase().as_str() {
+            "json" => Some(Self::Json),
+            "toml" => Some(Self::Toml),
+            _ => None,
+        }
+    }
+
+    /// The tree of a text, as far as its meaning may be looked at: a syntax error leaves no tree, because what a
+    /// parser guesses after one would draw faults that are not the user's.
+    fn parse(self, source: &Arc<SourceText>, faults: &mut Faults) -> Option<Spanned<Node>> {
+        match self {
+            Self::Json => parse_json(source, faults),
+            Self::Toml => {
+                let node = parse_toml(source, faults);
+                // A key given twice leaves the tree whole.
+                let whole = faults.errors().all(|f| f.message.ends_with("stands twice"));
+                whole.then_some(node)
+            }
+        }
+    }
+}
+
+/// Why a file was not read.
+#[derive(Debug, thiserror::Error)]
+pub enum ReadError {
+    /// The file cannot be opened or read.
+    #[error("cannot read {}: {error}", path.display())]
+    File {
+        /// The file.
+        path: PathBuf,
+        /// What the system said.
+        #[source]
+        error: io::Error,
+    },
+    /// The extension says nothing about the format.
+    #[error("{}: unknown kind of file; known extensions: .{}", path.display(), Format::EXTENSIONS.join(", ."))]
+    UnknownExtension {
+        /// The file.
+        path: PathBuf,
+    },
+    /// The file is not UTF-8.
+    #[error("{}: not UTF-8 text (byte {offset} is not part of a character)", path.display())]
+    NotText {
+        /// The file.
+        path: PathBuf,
+        /// Number of good bytes before the first bad one.
+        offset: usize,
+    },
+    /// The content is wrong; every fault is listed.
+    #[error("{0}")]
+    Faults(Faults),
+}
+
+/// Reads an MDP from a `.json` or `.toml` file and returns it with the warnings.
+///
+/// Its name is the key `name`, else the file's name without extension.
+///
+/// # Errors
+///
+/// [`ReadError`]; its `Faults` hold all that is wrong with the content.
+pub fn read_mdp(path: &Path) -> Result<(Mdp, Faults), ReadError> {
+    let (format, source) = open(path)?;
+    parse_mdp(format, source).map_err(ReadError::Faults)
+}
+
+/// Reads an MDP from a text and returns it with the warnings.
+///
+/// ```
+/// use powersweep::document::SourceText;
+/// use powersweep::io::{Format, parse_mdp};
+///
+/// let source = SourceText::new("corridor.toml", "[grid]\nmap = '#S..#'\nstay = true\n");
+/// let (mdp, warnings) = parse_mdp(Format::Toml, source).unwrap();
+/// assert_eq!((mdp.n_states(), mdp.n_choices()), (3, 15));
+/// assert!(warnings.list.is_empty());
+/// ```
+///
+/// # Errors
+///
+/// All faults of the text, warnings among them.
+pub fn parse_mdp(format: Format, source: Arc<SourceText>) -> Result<(Mdp, Faults), Faults> {
+    let mut read = parse_unsorted(format, source);
+    let (Ok((_, faults)) | Err(faults)) = &mut read;
+    faults.sort_by_place();
+    read
+}
+
+fn parse_unsorted(format: Format, source: Arc<SourceText>) -> Result<(Mdp, Faults), Faults> {
+    let mut faults = Faults::about(source.clone());
+    let Some(root) = format.parse(&source, &mut faults) else {
+        return Err(faults);
+    };
+    let Some(mut table) = TableReader::open(&root, "the file", &mut faults) else {
+        return Err(faults);
+    };
+    let name = table.string("name", &mut faults);
+    table.string("description", &mut faults);
+    let name = name.map_or_else(|| stem(&source.name), |n| n.value);
+    let mut builder = MdpBuilder::with_faults(name, faults);
+    let states = match table.take("grid") {
+        Some(grid) => {
+            refuse_beside_grid(&mut table, &mut builder);
+            grid::read(grid, &source, &mut table, &mut builder)
+        }
+        None => tree::read(&mut table, &mut builder),
+    };
+    if states.is_none() {
+        // Every name in what is left would be reported as unknown.
+        for key in ["start", "labels", "choice_labels"] {
+            table.take(key);
+        }
+        table.finish(builder.faults());
+        return Err(std::mem::take(builder.faults()));
+    }
+    tree::read_labels(&mut table, &mut builder);
+    table.finish(builder.faults());
+    builder.build_with_warnings()
+}
+
+fn refuse_beside_grid(table: &mut TableReader<'_>, builder: &mut MdpBuilder) {
+    for key in ["states", "transitions"] {
+        if let Some((name, _)) = table.take_entry(key) {
+            builder.faults().error_with_help(
+                name.span.clone(),
+                format!("`{key}` and `grid` in one file"),
+                "an MDP is given by its states and transitions or drawn as a grid, not both",
+            );
+        }
+    }
+}
+
+fn open(path: &Path) -> Result<(Format, Arc<SourceText>), ReadError> {
+    let format =
+        Format::of(path).ok_or_else(|| ReadError::UnknownExtension { path: path.into() })?;
+    let bytes = std::fs::read(path).map_err(|error| ReadError::File {
+        path: path.into(),
+        error,
+    })?;
+    let text = String::from_utf8(bytes).map_err(|error| ReadError::NotText {
+        path: path.into(),
+        offset: error.utf8_error().valid_up_to(),
+    })?;
+    Ok((format, SourceText::new(path.display().to_string(), text)))
+}
+
+fn stem(name: &str) -> String {
+    let stem = Path::new(name).file_stem();
+    stem.map_or_else(|| name.to_owned(), |s| s.to_string_lossy().into_owned())
+}
