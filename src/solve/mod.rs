@@ -6,11 +6,13 @@
 
 pub mod cpu;
 mod program;
+mod reference;
 
 use std::fmt::Debug;
 use std::sync::Arc;
 
 pub use program::{Continuation, GoalProgram, Operator, ProgramError, RewardDomain, Stage};
+pub use reference::ReferenceBackend;
 
 use crate::plan::Plan;
 use crate::rng::Stream;

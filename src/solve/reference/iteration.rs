@@ -1,0 +1,131 @@
+//! Optimal values of one goal: policy iteration, or sweeps where a dense matrix would be too large.
+
+use nalgebra::{DMatrix, DVector};
+
+use super::certificate::Certificate;
+use super::model::{Model, Values};
+use crate::units::{ChoiceId, StateId};
+
+/// Most states for which policies are evaluated by a dense LU decomposition (2 MiB of matrix). Beyond it the
+/// decomposition, 2/3 n^3 operations per policy, costs more than the sweeps do.
+pub(super) const DENSE_STATES: usize = 512;
+
+/// Half-width at which sweeps stop, relative to the range of the goal's rewards.
+const SWEEP_TARGET: f64 = 1e-12;
+
+/// Sweeps between two looks at the residual; a look costs as much as a sweep.
+const SWEEPS_PER_LOOK: u32 = 16;
+
+/// Values of one goal and the iterations they took, at most `max_iterations`. `None` if a linear system was singular.
+///
+/// The values are optimal up to what their [`Certificate`] says; no claim beyond it is made here.
+pub(super) fn solve(
+    model: &Model<'_>,
+    rewards: &[f64],
+    max_iterations: u32,
+) -> Option<(Values, u32)> {
+    if model.mdp.n_states() <= DENSE_STATES {
+        iterate_policies(model, rewards, max_iterations)
+    } else {
+        Some(sweep(model, rewards, max_iterations))
+    }
+}
+
+/// Howard's policy iteration from the policy that is greedy for the next state's reward.
+pub(super) fn iterate_policies(
+    model: &Model<'_>,
+    rewards: &[f64],
+    max_iterations: u32,
+) -> Option<(Values, u32)> {
+    let states = model.mdp.states();
+    let mut policy: Vec<ChoiceId> = states.map(|s| model.best(s, rewards).0).collect();
+    let mut iterations = 1;
+    loop {
+        let values = evaluate(model, rewards, &policy)?;
+        let certificate = Certificate::of(model, rewards, &values);
+        if certificate.is_settled() || iterations >= max_iterations {
+            return Some((values, iterations));
+        }
+        if !improve(model, &values, certificate.rounding, &mut policy) {
+            return Some((values, iterations));
+        }
+        iterations += 1;
+    }
+}
+
+/// Moves every state to a choice that gains more than the present one by more than `rounding`; whether any moved.
+///
+/// Improvements within the rounding errors are left alone, so that ties cannot make the iteration cycle; what they could
+/// still be worth is in the certificate, which is taken over all choices.
+fn improve(model: &Model<'_>, values: &Values, rounding: f64, policy: &mut [ChoiceId]) -> bool {
+    let mut moved = false;
+    for state in model.mdp.states() {
+        let present = model.gain(state, policy[state.index()], &values.deviation);
+        let (choice, gain) = model.best(state, &values.deviation);
+        if gain > present + rounding {
+            policy[state.index()] = choice;
+            moved = true;
+        }
+    }
+    moved
+}
+
+/// The values of a policy: solves `(I - gamma P) V = R`, then refines the deviations from the middle once.
+///
+/// The residual of the refinement is taken in difference form, where it carries far less rounding than the solve did.
+fn evaluate(model: &Model<'_>, rewards: &[f64], policy: &[ChoiceId]) -> Option<Values> {
+    let n = rewards.len();
+    let mut matrix = DMatrix::<f64>::zeros(n, n);
+    for state in model.mdp.states() {
+        let row = state.index();
+        // 1 - gamma T(s,s) = (1 - gamma) + gamma sum_{s' != s} T(s,s').
+        matrix[(row, row)] = model.complement;
+        for (next, p) in model.others(state, policy[row]) {
+            matrix[(row, row)] += model.discount * p;
+            matrix[(row, next)] -= model.discount * p;
+        }
+    }
+    let factors = matrix.lu();
+    let solved = factors.solve(&DVector::from_column_slice(rewards))?;
+    let mut values = Values {
+        offset: 0.0,
+        deviation: solved.as_slice().to_vec(),
+    };
+    values.centre();
+    let residual = model.mdp.states().map(|state| {
+        let gain = model.gain(state, policy[state.index()], &values.deviation);
+        model.residual(state, rewards, &values, gain)
+    });
+    let correction = factors.solve(&DVector::from_iterator(n, residual))?;
+    let each = values.deviation.iter_mut().zip(correction.iter());
+    each.for_each(|(v, d)| *v += d);
+    Some(values)
+}
+
+/// In-place value iteration in alternating direction, from equal values in the middle of the possible ones.
+pub(super) fn sweep(model: &Model<'_>, rewards: &[f64], max_sweeps: u32) -> (Values, u32) {
+    let highest = rewards.iter().fold(f64::NEG_INFINITY, |m, &r| m.max(r));
+    let lowest = rewards.iter().fold(f64::INFINITY, |m, &r| m.min(r));
+    let target = SWEEP_TARGET * (highest - lowest);
+    let mut values = Values {
+        offset: (highest + lowest) / 2.0 / model.complement,
+        deviation: vec![0.0; rewards.len()],
+    };
+    let n = rewards.len() as u32;
+    let mut sweeps = 0;
+    loop {
+        for _ in 0..SWEEPS_PER_LOOK.min(max_sweeps - sweeps) {
+            for i in 0..n {
+                let state = StateId(if sweeps % 2 == 1 { n - 1 - i } else { i });
+                let (_, gain) = model.best(state, &values.deviation);
+                values.deviation[state.index()] += model.residual(state, rewards, &values, gain);
+            }
+            sweeps += 1;
+        }
+        values.centre();
+        let certificate = Certificate::of(model, rewards, &values);
+        if certificate.half_span <= target || certificate.is_settled() || sweeps >= max_sweeps {
+            return (values, sweeps);
+        }
+    }
+}
