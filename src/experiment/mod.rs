@@ -1,5 +1,15 @@
 //! Experiments: what is asked, the loop over blocks, and the results.
 
+mod cell;
+mod engine;
+#[cfg(test)]
+mod fake;
+mod observer;
 mod results;
+mod run_spec;
+mod runner;
 
-pub use results::{CellStatistics, Statistics};
+pub use engine::{BackendChoice, Engine, EngineError, MdpHandle};
+pub use observer::{CellProgress, Observer, Progress, Unobserved};
+pub use results::{CellError, CellFailure, CellStatistics, Statistics};
+pub use run_spec::{RunError, RunSpec};

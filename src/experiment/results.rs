@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use crate::mdp::Mdp;
+use crate::plan::Plan;
 use crate::statistics::Estimate;
 
 /// Results of one cell: (environment, variant, reward distribution, discount, decision rule).
@@ -22,6 +23,8 @@ pub struct CellStatistics {
     pub rule: String,
     /// The MDP it was measured on: names and layout for reports.
     pub mdp: Arc<Mdp>,
+    /// The plan it was solved with.
+    pub plan: Arc<Plan>,
     /// Goals summed.
     pub samples: u64,
     /// Goals that missed the tolerance within the sweep cap.
@@ -34,6 +37,57 @@ pub struct CellStatistics {
     pub sweeps_max: u32,
     /// POWER of every state, `[n_states]`, in file order.
     pub power: Vec<Estimate>,
+}
+
+/// A cell that has no result, and why. It does not take the other cells along.
+#[derive(Clone, Debug)]
+pub struct CellFailure {
+    /// Name of the MDP.
+    pub environment: String,
+    /// Name of the variant; `baseline` for the unmodified MDP.
+    pub variant: String,
+    /// Name of the reward distribution.
+    pub reward: String,
+    /// The discount as it was asked.
+    pub discount: f64,
+    /// Decision rule.
+    pub rule: String,
+    /// What went wrong.
+    pub error: CellError,
+}
+
+/// Why a cell has no result.
+#[derive(Clone, Debug, PartialEq, thiserror::Error)]
+#[non_exhaustive]
+pub enum CellError {
+    /// The backend said so.
+    #[error(transparent)]
+    Solve(#[from] crate::solve::SolveError),
+    /// A block's sums are not numbers, or overflow.
+    #[error("block {block}: {source}")]
+    Sum {
+        /// The block's number.
+        block: u64,
+        /// What is wrong with its sums.
+        source: crate::statistics::FixedPointError,
+    },
+    /// The backend handed over sums of another shape than the block's: no such buffer is ever a result.
+    #[error(
+        "block {block} holds {expected_goals} goals of {expected_states} states, the backend returned sums over \
+         {goals} goals of {states} states"
+    )]
+    Unfinished {
+        /// The block's number.
+        block: u64,
+        /// Goals that were asked for.
+        expected_goals: u64,
+        /// Goals that were summed.
+        goals: u64,
+        /// States of the MDP.
+        expected_states: usize,
+        /// States in the sums.
+        states: usize,
+    },
 }
 
 /// Results of a run: one entry per cell, in the order of the experiment.
@@ -49,4 +103,20 @@ pub struct Statistics {
     pub level: f64,
     /// The cells.
     pub cells: Vec<CellStatistics>,
+    /// Cells that have no result.
+    pub failures: Vec<CellFailure>,
+}
+
+impl Statistics {
+    /// Goals over all cells that missed the tolerance.
+    #[must_use]
+    pub fn unconverged(&self) -> u64 {
+        self.cells.iter().map(|cell| cell.unconverged).sum()
+    }
+
+    /// Whether every cell has a result and every goal is certified.
+    #[must_use]
+    pub fn is_complete(&self) -> bool {
+        self.failures.is_empty() && self.unconverged() == 0
+    }
 }

@@ -1,0 +1,190 @@
+//! One cell at work: its solver, its sums so far, and its failure if there is one.
+
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use super::results::{CellError, CellFailure, CellStatistics};
+use super::{CellProgress, MdpHandle, RunSpec};
+use crate::plan::{Plan, Schedule};
+use crate::reward::RewardDistribution;
+use crate::solve::{Backend, CellProblem, CellSolver, GoalProgram};
+use crate::statistics::{Block, CellSums};
+use crate::units::Discount;
+
+/// The variant of an unmodified MDP.
+const BASELINE: &str = "baseline";
+/// The decision rule of an optimal agent.
+const OPTIMAL: &str = "optimal";
+
+/// One cell of the environment at work. Shared by all threads.
+pub(super) struct Cell {
+    mdp: MdpHandle,
+    reward: Arc<RewardDistribution>,
+    discount: Discount,
+    plan: Arc<Plan>,
+    level: f64,
+    /// `None` when the backend refused the cell; the reason is in `state`.
+    solver: Option<Box<dyn CellSolver>>,
+    state: Mutex<State>,
+}
+
+struct State {
+    sums: CellSums,
+    /// The failure of the lowest block so far, so that the message does not depend on who came first.
+    failure: Option<(u64, CellError)>,
+}
+
+impl Cell {
+    /// Draws the plan and prepares the backend.
+    pub(super) fn prepare(
+        backend: &dyn Backend,
+        spec: &RunSpec,
+        mdp: &MdpHandle,
+        reward: &Arc<RewardDistribution>,
+        discount: Discount,
+    ) -> Self {
+        let tolerance = spec.tolerance * reward.law().scale();
+        let program = GoalProgram::optimal(mdp.mdp().clone(), reward.clone());
+        let plan = Arc::new(draw_plan(spec, &program, discount));
+        let default_cap =
+            || CellProblem::sufficient_sweeps(discount, tolerance, reward.law().scale());
+        let problem = CellProblem {
+            program,
+            discount,
+            tolerance,
+            max_sweeps: spec.max_sweeps.unwrap_or_else(default_cap),
+            seed: spec.seed,
+            plan: plan.clone(),
+        };
+        let sums = CellSums::new(mdp.mdp().n_states(), problem.power_scale());
+        let (solver, failure) = match backend.prepare(problem) {
+            Ok(solver) => (Some(solver), None),
+            Err(error) => (None, Some((0, error.into()))),
+        };
+        Self {
+            mdp: mdp.clone(),
+            reward: reward.clone(),
+            discount,
+            plan,
+            level: spec.level,
+            solver,
+            state: Mutex::new(State { sums, failure }),
+        }
+    }
+
+    /// Solves a block and adds its sums. A failure is kept, and later blocks of the cell are left out.
+    pub(super) fn solve(&self, block: Block, parallel: bool) {
+        let Some(solver) = &self.solver else { return };
+        if self.state().failure.is_some() {
+            return;
+        }
+        let outcome = self.sum(&**solver, block, parallel);
+        let mut state = self.state();
+        let failure = match outcome {
+            Ok(sums) => state.sums.merge(&sums).err().map(|source| CellError::Sum {
+                block: block.index,
+                source,
+            }),
+            Err(error) => Some(error),
+        };
+        let Some(failure) = failure else { return };
+        if state.failure.as_ref().is_none_or(|(b, _)| block.index < *b) {
+            state.failure = Some((block.index, failure));
+        }
+    }
+
+    /// One block's sums as integers: rounded outside the lock, which then only guards additions.
+    fn sum(
+        &self,
+        solver: &dyn CellSolver,
+        block: Block,
+        parallel: bool,
+    ) -> Result<CellSums, CellError> {
+        let sums = solver.solve_block(block, parallel)?;
+        let n_states = self.mdp.mdp().n_states();
+        let states = sums.power.len().min(sums.power_squared.len());
+        if sums.finished != block.len || states != n_states {
+            return Err(CellError::Unfinished {
+                block: block.index,
+                expected_goals: block.len,
+                goals: sums.finished,
+                expected_states: n_states,
+                states,
+            });
+        }
+        let mut rounded = CellSums::new(n_states, solver.problem().power_scale());
+        match rounded.add_block(&sums) {
+            Ok(()) => Ok(rounded),
+            Err(source) => Err(CellError::Sum {
+                block: block.index,
+                source,
+            }),
+        }
+    }
+
+    /// The lock. A thread that panicked while it held it ends the run anyway; sums are never half-added before that.
+    fn state(&self) -> MutexGuard<'_, State> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// How far the cell is.
+    pub(super) fn progress(&self) -> CellProgress<'_> {
+        let state = self.state();
+        let widths = (0..state.sums.power.len()).map(|s| {
+            let estimate = state.sums.power(s, self.level);
+            estimate.ci_high - estimate.ci_low
+        });
+        CellProgress {
+            reward: self.reward.name(),
+            discount: self.discount.asked(),
+            goals: state.sums.goals,
+            widest: (state.sums.goals >= 2).then(|| widths.fold(0.0, f64::max)),
+        }
+    }
+
+    /// The cell's result once all blocks are in.
+    pub(super) fn finish(self) -> Result<CellStatistics, CellFailure> {
+        let state = self.state.into_inner();
+        let State { sums, failure } = state.unwrap_or_else(PoisonError::into_inner);
+        let environment = self.mdp.mdp().name().to_owned();
+        let reward = self.reward.name().to_owned();
+        if let Some((_, error)) = failure {
+            return Err(CellFailure {
+                environment,
+                variant: BASELINE.to_owned(),
+                reward,
+                discount: self.discount.asked(),
+                rule: OPTIMAL.to_owned(),
+                error,
+            });
+        }
+        let power = (0..sums.power.len()).map(|s| sums.power(s, self.level));
+        Ok(CellStatistics {
+            environment,
+            variant: BASELINE.to_owned(),
+            reward,
+            discount: self.discount.asked(),
+            discount_used: self.discount.used(),
+            rule: OPTIMAL.to_owned(),
+            power: power.collect(),
+            mdp: self.mdp.mdp().clone(),
+            plan: self.plan,
+            samples: sums.goals,
+            unconverged: sums.unconverged,
+            sweeps_mean: sums.sweeps as f64 / sums.goals as f64,
+            sweeps_max: sums.sweeps_max,
+            unconverged_goals: sums.unconverged_goals,
+        })
+    }
+}
+
+/// The plan of a cell. A method that was asked for is taken; otherwise the pilot would choose one here.
+fn draw_plan(spec: &RunSpec, program: &GoalProgram, discount: Discount) -> Plan {
+    let plan = Plan::draw(&program.stage().mdp, discount);
+    match spec.method {
+        Some(method) => plan.with_schedule(Schedule {
+            method,
+            ..Schedule::default()
+        }),
+        None => plan,
+    }
+}

@@ -1,0 +1,94 @@
+//! A backend without a solver, for tests of the loop around it: the POWER integrand of state `s` is the draw of
+//! coordinate `s`, and the flaws of real backends can be switched on.
+
+use crate::mdp::{Mdp, MdpBuilder};
+use crate::rng::Stream;
+use crate::solve::{Backend, CellProblem, CellSolver, Goals, SolveError, SolvedGoal};
+use crate::statistics::{Block, BlockSums};
+use crate::units::SampleIndex;
+
+/// What the fake does wrong.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub(super) enum Flaw {
+    None,
+    /// A cell it cannot prepare.
+    RefusesDiscount(f64),
+    /// Untouched buffers.
+    Zeros,
+    /// A NaN in block 3.
+    NotANumber,
+}
+
+#[derive(Debug)]
+pub(super) struct FakeBackend(pub(super) Flaw);
+
+#[derive(Debug)]
+struct FakeSolver {
+    problem: CellProblem,
+    flaw: Flaw,
+}
+
+impl Backend for FakeBackend {
+    fn name(&self) -> &'static str {
+        "fake"
+    }
+
+    fn description(&self) -> String {
+        "no solver at all".to_owned()
+    }
+
+    fn prepare(&self, problem: CellProblem) -> Result<Box<dyn CellSolver>, SolveError> {
+        let flaw = self.0;
+        match flaw {
+            Flaw::RefusesDiscount(discount) if discount == problem.discount.asked() => {
+                Err(SolveError::Unsupported {
+                    backend: "fake",
+                    feature: format!("the discount {discount}"),
+                })
+            }
+            _ => Ok(Box::new(FakeSolver { problem, flaw })),
+        }
+    }
+}
+
+impl CellSolver for FakeSolver {
+    fn problem(&self) -> &CellProblem {
+        &self.problem
+    }
+
+    fn solve_block(&self, block: Block, _parallel: bool) -> Result<BlockSums, SolveError> {
+        let stage = self.problem.program.stage();
+        let mut sums = BlockSums::new(stage.mdp.n_states());
+        if self.flaw == Flaw::Zeros {
+            return Ok(sums);
+        }
+        let shift = self.problem.power_scale().shift;
+        for goal in block.first..block.first + block.len {
+            for s in 0..stage.mdp.n_states() {
+                let (seed, index) = (self.problem.seed, SampleIndex(goal));
+                let draw = stage.reward.draw(seed, Stream::Reward, index, s as u32);
+                let x = f64::from(draw) * self.problem.discount.used() - shift;
+                sums.power[s] += x;
+                sums.power_squared[s] += x * x;
+            }
+            sums.note_goal(goal, 1e-6, self.problem.tolerance, 1);
+        }
+        if self.flaw == Flaw::NotANumber && block.index == 3 {
+            sums.power[0] = f64::NAN;
+        }
+        Ok(sums)
+    }
+
+    fn solve_goals(&self, _goals: Goals<'_>) -> Result<Vec<SolvedGoal>, SolveError> {
+        Ok(Vec::new())
+    }
+}
+
+/// Two states that lead to each other.
+pub(super) fn two_state(name: &str) -> Mdp {
+    let mut builder = MdpBuilder::new(name);
+    let [a, b] = ["a", "b"].map(|n| builder.state(n));
+    builder.choice(a, "go", [(b, 1.0)]);
+    builder.choice(b, "go", [(a, 1.0)]);
+    builder.build().expect("a valid MDP")
+}

@@ -1,0 +1,166 @@
+//! What is asked of the engine.
+
+use std::collections::HashSet;
+use std::sync::Arc;
+
+use super::MdpHandle;
+use crate::plan::Method;
+use crate::reward::RewardDistribution;
+use crate::units::{Discount, Seed};
+
+/// One run: every combination of environment, reward distribution and discount is a cell, and all cells of an
+/// environment see the same goals.
+///
+/// ```
+/// use powersweep::experiment::RunSpec;
+/// let spec = RunSpec { samples: 10_000, ..RunSpec::default() }.discount(0.9)?.discount(0.99)?;
+/// assert_eq!((spec.discounts.len(), spec.level), (2, 0.95));
+/// # Ok::<(), powersweep::DiscountError>(())
+/// ```
+#[derive(Clone, Debug)]
+pub struct RunSpec {
+    /// The MDPs; their names must differ.
+    pub environments: Vec<MdpHandle>,
+    /// The laws of the goals; their names must differ. Default: uniform on [0, 1) for every state.
+    pub rewards: Vec<Arc<RewardDistribution>>,
+    /// The discounts.
+    pub discounts: Vec<Discount>,
+    /// Largest half-width of a goal's certified POWER integrand, relative to the law's scale (the range of a bounded
+    /// law). Default 1e-5.
+    pub tolerance: f64,
+    /// Sweeps after which a goal is given up; `None` for a cap that plain value iteration would meet twice over.
+    pub max_sweeps: Option<u32>,
+    /// The method of solution; `None` leaves it to the pilot.
+    pub method: Option<Method>,
+    /// Number of goals. Default 1,000,000.
+    pub samples: u64,
+    /// Key of the goals. Default 0.
+    pub seed: Seed,
+    /// Level of the confidence intervals. Default 0.95.
+    pub level: f64,
+    /// Worker threads; 0 (the default) for one per processor. Results do not depend on it.
+    pub threads: usize,
+}
+
+impl Default for RunSpec {
+    fn default() -> Self {
+        Self {
+            environments: Vec::new(),
+            rewards: vec![RewardDistribution::unit_uniform()],
+            discounts: Vec::new(),
+            tolerance: 1e-5,
+            max_sweeps: None,
+            method: None,
+            samples: 1_000_000,
+            seed: Seed(0),
+            level: 0.95,
+            threads: 0,
+        }
+    }
+}
+
+/// Why a run did not start, or did not end.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum RunError {
+    /// An empty list or a count of zero.
+    #[error("there is nothing to run: no {0}")]
+    Empty(&'static str),
+    /// Two things of one name: results could not be told apart.
+    #[error("two {what} are named {name:?}")]
+    DuplicateName {
+        /// What they are.
+        what: &'static str,
+        /// Their name.
+        name: String,
+    },
+    /// A number out of its range.
+    #[error("the {what} must be {wanted}, this is {value}")]
+    OutOfRange {
+        /// Its name.
+        what: &'static str,
+        /// Its range.
+        wanted: &'static str,
+        /// What was given.
+        value: f64,
+    },
+    /// The worker threads could not be started.
+    #[error("cannot start the worker threads")]
+    Threads(#[source] rayon::ThreadPoolBuildError),
+    /// The observer cancelled the run.
+    #[error("the run was cancelled")]
+    Cancelled,
+}
+
+impl RunSpec {
+    /// Adds an environment.
+    #[must_use]
+    pub fn environment(mut self, mdp: &MdpHandle) -> Self {
+        self.environments.push(mdp.clone());
+        self
+    }
+
+    /// Adds a discount.
+    ///
+    /// # Errors
+    ///
+    /// [`DiscountError`](crate::DiscountError) for numbers outside (0, 1).
+    pub fn discount(mut self, discount: f64) -> Result<Self, crate::DiscountError> {
+        self.discounts.push(Discount::new(discount)?);
+        Ok(self)
+    }
+
+    /// Number of cells: environments times rewards times discounts.
+    #[must_use]
+    pub fn n_cells(&self) -> usize {
+        self.environments.len() * self.rewards.len() * self.discounts.len()
+    }
+
+    /// Refuses what cannot be run.
+    pub(super) fn validate(&self) -> Result<(), RunError> {
+        let lists = [
+            ("environments", self.environments.is_empty()),
+            ("reward distributions", self.rewards.is_empty()),
+            ("discounts", self.discounts.is_empty()),
+            ("samples", self.samples == 0),
+        ];
+        if let Some((what, _)) = lists.into_iter().find(|(_, empty)| *empty) {
+            return Err(RunError::Empty(what));
+        }
+        distinct(
+            "environments",
+            self.environments.iter().map(|e| e.mdp().name()),
+        )?;
+        distinct(
+            "reward distributions",
+            self.rewards.iter().map(|r| r.name()),
+        )?;
+        let out_of_range = |what, wanted, value| RunError::OutOfRange {
+            what,
+            wanted,
+            value,
+        };
+        if !(self.tolerance > 0.0 && self.tolerance.is_finite()) {
+            return Err(out_of_range(
+                "tolerance",
+                "a positive number",
+                self.tolerance,
+            ));
+        }
+        if !(self.level > 0.0 && self.level < 1.0) {
+            return Err(out_of_range("level", "between 0 and 1", self.level));
+        }
+        Ok(())
+    }
+}
+
+fn distinct<'a>(what: &'static str, names: impl Iterator<Item = &'a str>) -> Result<(), RunError> {
+    let mut seen = HashSet::new();
+    for name in names {
+        if !seen.insert(name) {
+            let name = name.to_owned();
+            return Err(RunError::DuplicateName { what, name });
+        }
+    }
+    Ok(())
+}
