@@ -4,6 +4,7 @@
 //! formats and every fault keeps its place in the file. What a valid MDP is, the [`MdpBuilder`] decides; the room only
 //! translates. The keys are tabled in `docs/formats.md`.
 
+mod family;
 mod goal;
 mod grid;
 mod tree;
@@ -131,6 +132,9 @@ fn parse_unsorted(format: Format, source: Arc<SourceText>) -> Result<(Mdp, Fault
     let name = table.string("name", &mut faults);
     table.string("description", &mut faults);
     let name = name.map_or_else(|| stem(&source.name), |n| n.value);
+    if let Some(recipe) = table.take("family") {
+        return generate(recipe, name, table, faults);
+    }
     let mut builder = MdpBuilder::with_faults(name, faults);
     let states = match table.take("grid") {
         Some(grid) => {
@@ -150,6 +154,36 @@ fn parse_unsorted(format: Format, source: Arc<SourceText>) -> Result<(Mdp, Fault
     tree::read_labels(&mut table, &mut builder);
     table.finish(builder.faults());
     builder.build_with_warnings()
+}
+
+fn generate(
+    recipe: &Spanned<Node>,
+    name: String,
+    mut table: TableReader<'_>,
+    mut faults: Faults,
+) -> Result<(Mdp, Faults), Faults> {
+    for key in [
+        "grid",
+        "states",
+        "transitions",
+        "start",
+        "labels",
+        "choice_labels",
+    ] {
+        if let Some((name, _)) = table.take_entry(key) {
+            faults.error_with_help(
+                name.span.clone(),
+                format!("`{key}` and `family` in one file"),
+                "a family says all that there is to say about its MDP",
+            );
+        }
+    }
+    let mdp = family::read(recipe, name, &mut faults);
+    table.finish(&mut faults);
+    match mdp.filter(|_| !faults.has_errors()) {
+        Some(mdp) => Ok((mdp, faults)),
+        None => Err(faults),
+    }
 }
 
 fn refuse_beside_grid(table: &mut TableReader<'_>, builder: &mut MdpBuilder) {

@@ -1,4 +1,5 @@
 //! The integration tests: one binary, one module a topic.
 
 mod architecture;
+mod bench_datasets;
 mod malformed;
