@@ -8,6 +8,7 @@ mod observer;
 mod results;
 mod run_spec;
 mod runner;
+pub mod verify;
 
 pub use engine::{BackendChoice, Engine, EngineError, MdpHandle};
 pub use observer::{CellProgress, Observer, Progress, Unobserved};

@@ -2,4 +2,5 @@
 
 mod architecture;
 mod bench_datasets;
+mod cases;
 mod malformed;

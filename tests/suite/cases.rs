@@ -1,0 +1,45 @@
+//! Every backend against POWER known in closed form.
+
+use std::sync::Arc;
+
+use powersweep::Seed;
+use powersweep::experiment::Engine;
+use powersweep::experiment::verify::{CaseResult, ExactCases};
+use powersweep::solve::{Backend, ReferenceBackend};
+
+/// Runs every case, and holds the harness itself against a wrong exact value for each of them.
+fn all_cases_pass_on(backend: impl Backend + 'static, samples: u64) {
+    let engine = Engine::with_backend(Arc::new(backend));
+    let all = ExactCases::embedded().unwrap();
+    assert!(all.cases.len() >= 14, "cases went missing");
+    let mut failures = Vec::new();
+    for case in &all.cases {
+        let result = case.run(&engine, samples, Seed(20_260_727)).unwrap();
+        assert_eq!(result.estimate.n, samples, "{}", case.id);
+        assert_eq!(result.unconverged, 0, "{}", case.id);
+        if !result.passed() {
+            failures.push(format!("{}: {result:?}", case.id));
+        }
+        for direction in [-1.0, 1.0] {
+            assert!(!moved(result, 10.0 * direction).passed(), "{}", case.id);
+        }
+    }
+    assert!(failures.is_empty(), "{}", failures.join("\n"));
+}
+
+/// The result as it would have been, had the exact value been another by `std_errors`.
+fn moved(result: CaseResult, std_errors: f64) -> CaseResult {
+    let std_error = result.estimate.std_error.unwrap();
+    // A result within 4.5 standard errors is at least 5.5 from the moved value, and 4.5 + the bound are allowed: the control
+    // can only be trusted while the bound is below one standard error.
+    assert!(result.estimate.bound < std_error);
+    CaseResult {
+        exact: result.exact + std_errors * std_error,
+        ..result
+    }
+}
+
+#[test]
+fn the_reference_backend_passes_every_exact_case() {
+    all_cases_pass_on(ReferenceBackend::new(), 20_000);
+}
