@@ -81,7 +81,7 @@ mod tests {
         for states in [1, 2, 63, 64, 65, 257, 1_000, 65_536, 1_000_000] {
             let size = block_size(states);
             assert!(
-                size % 64 == 0 && (64..=16_384).contains(&size),
+                size.is_multiple_of(64) && (64..=16_384).contains(&size),
                 "{states}: {size}"
             );
         }

@@ -49,7 +49,7 @@ impl BlockSums {
             *a += b;
         }
         self.bound += next.bound;
-        self.bound_max = self.bound_max.max(next.bound_max);
+        self.bound_max = larger(self.bound_max, next.bound_max);
         self.unconverged += next.unconverged;
         self.unconverged_goals
             .extend_from_slice(&next.unconverged_goals);
@@ -62,11 +62,8 @@ impl BlockSums {
     pub fn note_goal(&mut self, goal: u64, half_width: f64, tolerance: f64, sweeps: u32) {
         self.finished += 1;
         self.bound += half_width;
-        // NaN must surface: `f64::max` would drop it.
-        if !(half_width <= self.bound_max) {
-            self.bound_max = half_width;
-        }
-        if !(half_width <= tolerance) {
+        self.bound_max = larger(half_width, self.bound_max);
+        if half_width.is_nan() || half_width > tolerance {
             self.unconverged += 1;
             if self.unconverged_goals.len() < MAX_LISTED_GOALS {
                 self.unconverged_goals.push(goal);
@@ -75,6 +72,11 @@ impl BlockSums {
         self.sweeps += u64::from(sweeps);
         self.sweeps_max = self.sweeps_max.max(sweeps);
     }
+}
+
+/// The larger of two bounds; NaN if either is: `f64::max` would drop it, and a bound that is no number must surface.
+fn larger(a: f64, b: f64) -> f64 {
+    if a.is_nan() || a > b { a } else { b }
 }
 
 /// The shift and the units of a POWER statistic, fixed before the first block from the law alone.
@@ -182,7 +184,7 @@ impl CellSums {
         }
         self.bound = FixedPoint::add(self.bound, other.bound)?;
         self.goals += other.goals;
-        self.bound_max = self.bound_max.max(other.bound_max);
+        self.bound_max = larger(self.bound_max, other.bound_max);
         self.unconverged += other.unconverged;
         self.unconverged_goals
             .extend_from_slice(&other.unconverged_goals);
@@ -231,6 +233,26 @@ mod tests {
             sums.note_goal(seed * 64 + goal, 1e-6 * x.abs(), 5e-7, 7);
         }
         sums
+    }
+
+    #[test]
+    fn a_bound_that_is_no_number_survives_every_later_goal_and_block() {
+        let mut sums = BlockSums::new(1);
+        for (goal, half_width) in [1e-6, f64::NAN, 2e-6].into_iter().enumerate() {
+            sums.note_goal(goal as u64, half_width, 1e-5, 1);
+        }
+        assert!(sums.bound_max.is_nan());
+        assert_eq!(
+            (sums.unconverged, &sums.unconverged_goals[..]),
+            (1, &[1][..])
+        );
+        let mut clean = BlockSums::new(1);
+        clean.note_goal(3, 3e-6, 1e-5, 1);
+        assert_eq!(clean.bound_max, 3e-6);
+        for (mut first, second) in [(sums.clone(), clean.clone()), (clean, sums)] {
+            first.append(&second);
+            assert!(first.bound_max.is_nan());
+        }
     }
 
     #[test]
