@@ -142,20 +142,20 @@ impl Cell {
     }
 
     /// The cell's result once all blocks are in.
-    pub(super) fn finish(self) -> Result<CellStatistics, CellFailure> {
+    pub(super) fn finish(self) -> Result<CellStatistics, Box<CellFailure>> {
         let state = self.state.into_inner();
         let State { sums, failure } = state.unwrap_or_else(PoisonError::into_inner);
         let environment = self.mdp.mdp().name().to_owned();
         let reward = self.reward.name().to_owned();
         if let Some((_, error)) = failure {
-            return Err(CellFailure {
+            return Err(Box::new(CellFailure {
                 environment,
                 variant: BASELINE.to_owned(),
                 reward,
                 discount: self.discount.asked(),
                 rule: OPTIMAL.to_owned(),
                 error,
-            });
+            }));
         }
         let power = (0..sums.power.len()).map(|s| sums.power(s, self.level));
         Ok(CellStatistics {

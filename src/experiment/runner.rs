@@ -46,7 +46,7 @@ pub(super) fn run(
         for cell in cells {
             match cell.finish() {
                 Ok(cell) => statistics.cells.push(cell),
-                Err(failure) => statistics.failures.push(failure),
+                Err(failure) => statistics.failures.push(*failure),
             }
         }
     }
