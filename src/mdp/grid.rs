@@ -94,9 +94,6 @@ const DIAGONAL: [Move; 4] = [
 ];
 
 impl GridMoves {
-    /// The keys that [`read`](Self::read) takes.
-    pub const KEYS: [&'static str; 4] = ["moves", "stay", "slip", "blocked"];
-
     /// Reads `moves` (4 or 8, default 4), `stay` (default false), `slip` (`{ p = 0.1, to = "others" }` or
     /// `"perpendicular"`, default none) and `blocked` (`"stay"`, the default, or `"forbidden"`).
     ///
@@ -174,14 +171,8 @@ impl GridMoves {
 
     /// Number of moves, `stay` among them.
     #[must_use]
-    pub fn len(&self) -> usize {
+    pub fn n_moves(&self) -> usize {
         self.moves().count()
-    }
-
-    /// Never: there are four moves at least.
-    #[must_use]
-    pub fn is_empty(&self) -> bool {
-        false
     }
 
     /// Largest number of successors that a choice can have.
@@ -190,7 +181,7 @@ impl GridMoves {
         match self.slip {
             None => 1,
             Some(slip) if slip.p == 0.0 => 1,
-            Some(slip) if slip.to == SlipTo::Others => self.len(),
+            Some(slip) if slip.to == SlipTo::Others => self.n_moves(),
             Some(_) => 3,
         }
     }

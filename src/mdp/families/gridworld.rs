@@ -134,7 +134,7 @@ impl Generator for GridWorld {
         if let Some(slip) = self.moves.slip {
             limits.probability("slip", slip.p);
         }
-        let moves = self.moves.len() as u64;
+        let moves = self.moves.n_moves() as u64;
         let branching = self.moves.max_branching() as u64;
         limits.transitions(
             "`rows` * `columns` * moves * successors of a move",
