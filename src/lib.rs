@@ -6,6 +6,7 @@ pub mod experiment;
 pub mod io;
 pub mod mdp;
 pub mod plan;
+pub mod report;
 pub mod reward;
 pub mod rng;
 pub mod solve;

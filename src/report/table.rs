@@ -1,0 +1,303 @@
+//! POWER of the states of every cell as text: sorted, with intervals drawn on one axis.
+
+use comfy_table::{CellAlignment, Table, presets};
+
+use super::bar::{Axis, interval};
+use super::digits::{decimals, grouped, outward, plain_name, small, with_half_width};
+use crate::experiment::{CellStatistics, Statistics};
+use crate::statistics::Estimate;
+use crate::units::StateId;
+
+/// What a table may take up.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct TableOptions {
+    /// Characters per line.
+    pub width: usize,
+    /// Every state of every cell, however many there are.
+    pub all: bool,
+}
+
+impl Default for TableOptions {
+    fn default() -> Self {
+        Self {
+            width: 80,
+            all: false,
+        }
+    }
+}
+
+/// Lists up to this length are shown whole.
+const WHOLE_UP_TO: usize = 100;
+/// Of longer ones, so many from the top,
+const TOP: usize = 20;
+/// and so many from the bottom.
+const BOTTOM: usize = 10;
+/// Runs of more cells than this get one line per cell.
+const CELLS_IN_FULL: usize = 8;
+const LONGEST_NAME: usize = 24;
+const BAR_WIDTHS: std::ops::RangeInclusive<usize> = 10..=32;
+
+/// Tables of all cells; runs of many cells get one line per cell instead.
+#[must_use]
+pub fn power_table(statistics: &Statistics, options: &TableOptions) -> String {
+    if statistics.cells.len() > CELLS_IN_FULL && !options.all {
+        return overview(statistics);
+    }
+    let cells = statistics.cells.iter();
+    let parts: Vec<String> = cells
+        .map(|cell| {
+            let heading = cell_heading(cell, statistics);
+            format!("{heading}\n{}", states(cell, statistics.level, options))
+        })
+        .collect();
+    parts.join("\n")
+}
+
+/// What a cell is, in two lines, and a warning if some of its goals did not converge.
+#[must_use]
+pub fn cell_heading(cell: &CellStatistics, statistics: &Statistics) -> String {
+    let variant = match cell.variant.as_str() {
+        "baseline" => String::new(),
+        name => format!(", {}", plain_name(name, LONGEST_NAME)),
+    };
+    let heading = format!(
+        "{}{variant}: {}, {} goals\nn = {}, seed {}, {} backend\n",
+        plain_name(&cell.environment, LONGEST_NAME),
+        discount(cell),
+        plain_name(&cell.reward, LONGEST_NAME),
+        grouped(cell.samples),
+        statistics.seed,
+        statistics.backend,
+    );
+    heading + &unconverged(cell)
+}
+
+/// The discount as asked, and the one used where that differs.
+pub(super) fn discount(cell: &CellStatistics) -> String {
+    if cell.discount == cell.discount_used {
+        format!("discount {}", cell.discount)
+    } else {
+        format!(
+            "discount {} (used {:.9})",
+            cell.discount, cell.discount_used
+        )
+    }
+}
+
+fn unconverged(cell: &CellStatistics) -> String {
+    if cell.unconverged == 0 {
+        return String::new();
+    }
+    let first: Vec<String> = cell
+        .unconverged_goals
+        .iter()
+        .take(5)
+        .map(u64::to_string)
+        .collect();
+    let more = if cell.unconverged > first.len() as u64 {
+        ", ..."
+    } else {
+        ""
+    };
+    format!(
+        "WARNING: {} of {} goals missed the tolerance within the sweep cap (goal {}{more}).\n\
+         They are counted with their own, larger bounds.\n",
+        grouped(cell.unconverged),
+        grouped(cell.samples),
+        first.join(", "),
+    )
+}
+
+/// Half of the whole interval, statistical and numerical.
+pub(super) fn half(estimate: &Estimate) -> f64 {
+    (estimate.high - estimate.low) / 2.0
+}
+
+/// One number of digits for all rows of a table: that of the median interval.
+pub(super) fn table_decimals(power: &[Estimate]) -> usize {
+    let mut halves: Vec<f64> = power
+        .iter()
+        .map(half)
+        .filter(|h| *h > 0.0 && h.is_finite())
+        .collect();
+    halves.sort_by(f64::total_cmp);
+    match halves.get(halves.len() / 2) {
+        Some(median) => decimals(*median),
+        None => decimals(power.first().map_or(0.0, half)),
+    }
+}
+
+/// States by falling POWER; equal estimates in file order.
+pub(super) fn ranking(cell: &CellStatistics) -> Vec<StateId> {
+    let mut states: Vec<StateId> = cell.mdp.states().collect();
+    states.sort_by(|a, b| {
+        cell.power[b.index()]
+            .estimate
+            .total_cmp(&cell.power[a.index()].estimate)
+    });
+    states
+}
+
+fn states(cell: &CellStatistics, level: f64, options: &TableOptions) -> String {
+    let ranking = ranking(cell);
+    let whole = options.all || ranking.len() <= WHOLE_UP_TO;
+    let shown: Vec<StateId> = if whole {
+        ranking.clone()
+    } else {
+        let bottom = &ranking[ranking.len() - BOTTOM..];
+        ranking[..TOP].iter().chain(bottom).copied().collect()
+    };
+    let axis = Axis::around(shown.iter().flat_map(|s| {
+        let e = &cell.power[s.index()];
+        [e.low, e.estimate, e.high]
+    }));
+    let digits = table_decimals(&cell.power);
+    // n stands in the heading; only where it differs between states does it need a column.
+    let same_n = cell.power.iter().all(|e| e.n == cell.samples);
+    let mut rows: Vec<Vec<String>> = shown
+        .iter()
+        .map(|s| {
+            row(
+                cell.mdp.state_name(*s),
+                &cell.power[s.index()],
+                digits,
+                same_n,
+            )
+        })
+        .collect();
+    let mut header = vec![
+        "state".into(),
+        "POWER".into(),
+        "low .. high".into(),
+        "bound".into(),
+    ];
+    if !same_n {
+        header.push("n".to_owned());
+    }
+    let taken: usize = (0..header.len())
+        .map(|i| column_width(&header, &rows, i) + 2)
+        .sum();
+    let width = options
+        .width
+        .saturating_sub(taken)
+        .clamp(*BAR_WIDTHS.start(), *BAR_WIDTHS.end());
+    header.push(axis.heading(width));
+    for (row, s) in rows.iter_mut().zip(&shown) {
+        let e = &cell.power[s.index()];
+        row.push(interval(e.low, e.estimate, e.high, &axis, width));
+    }
+    if !whole {
+        let mut gap = vec![String::new(); header.len()];
+        gap[0] = "...".to_owned();
+        rows.insert(TOP, gap);
+    }
+    let mut text = layout(header, rows);
+    if !whole {
+        text += &format!(
+            "{} of {} states are not shown: `--all` shows them, `--format json` and power.parquet hold them.\n",
+            grouped((ranking.len() - shown.len()) as u64),
+            grouped(ranking.len() as u64)
+        );
+    }
+    text + &format!(
+        "low .. high is the {}% interval, widened by the numerical bound.\n",
+        level_percent(level)
+    )
+}
+
+pub(super) fn level_percent(level: f64) -> String {
+    let text = format!("{:.6}", level * 100.0);
+    text.trim_end_matches('0').trim_end_matches('.').to_owned()
+}
+
+fn row(name: &str, e: &Estimate, digits: usize, same_n: bool) -> Vec<String> {
+    let mut row = vec![
+        plain_name(name, LONGEST_NAME),
+        with_half_width(e.estimate, half(e), digits),
+        format!(
+            "{} .. {}",
+            outward(e.low, true, digits),
+            outward(e.high, false, digits)
+        ),
+        small(e.bound),
+    ];
+    if !same_n {
+        row.push(grouped(e.n));
+    }
+    row
+}
+
+fn column_width(header: &[String], rows: &[Vec<String>], column: usize) -> usize {
+    let cells = rows.iter().map(|r| &r[column]).chain([&header[column]]);
+    cells.map(|c| c.chars().count()).max().unwrap_or(0)
+}
+
+/// Columns two spaces apart, a rule under the header, no borders.
+pub(super) fn layout(header: Vec<String>, rows: Vec<Vec<String>>) -> String {
+    let mut table = Table::new();
+    table.load_style(presets::NOTHING);
+    let width = |i| column_width(&header, &rows, i);
+    let rule: Vec<String> = (0..header.len()).map(|i| "─".repeat(width(i))).collect();
+    let numbers = header.len().saturating_sub(1);
+    table.set_header(header);
+    table.add_row(rule);
+    table.add_rows(rows);
+    for (i, column) in table.column_iter_mut().enumerate() {
+        column.set_padding((0, 2));
+        if (1..numbers).contains(&i) {
+            column.set_cell_alignment(CellAlignment::Right);
+        }
+    }
+    let mut text = table.trim_fmt();
+    text.push('\n');
+    text
+}
+
+/// One line per cell: which states have most and least POWER.
+fn overview(statistics: &Statistics) -> String {
+    let header = [
+        "environment",
+        "variant",
+        "reward",
+        "discount",
+        "most POWER",
+        "least POWER",
+        "note",
+    ];
+    let rows = statistics.cells.iter().map(|cell| {
+        let ranking = ranking(cell);
+        let digits = table_decimals(&cell.power);
+        let show = |s: Option<&StateId>| {
+            s.map_or("-".to_owned(), |s| {
+                let e = &cell.power[s.index()];
+                let name = plain_name(cell.mdp.state_name(*s), 12);
+                format!("{name} {}", with_half_width(e.estimate, half(e), digits))
+            })
+        };
+        let note = match cell.unconverged {
+            0 => String::new(),
+            n => format!("{} unconverged", grouped(n)),
+        };
+        vec![
+            plain_name(&cell.environment, LONGEST_NAME),
+            plain_name(&cell.variant, LONGEST_NAME),
+            plain_name(&cell.reward, LONGEST_NAME),
+            cell.discount.to_string(),
+            show(ranking.first()),
+            show(ranking.last()),
+            note,
+        ]
+    });
+    let text = layout(header.map(str::to_owned).into(), rows.collect());
+    let hint = "One line per cell: `--all` shows every state, `--format json` and power.parquet hold them.\n";
+    format!(
+        "{} cells, {} goals each, seed {}, {}\n{text}{hint}",
+        statistics.cells.len(),
+        grouped(statistics.samples),
+        statistics.seed,
+        statistics.backend
+    )
+}
+
+#[cfg(test)]
+mod tests;
