@@ -4,8 +4,9 @@ use std::sync::Arc;
 
 use crate::experiment::{CellStatistics, Statistics};
 use crate::mdp::{GridLayout, Mdp, MdpBuilder};
+use crate::plan::Plan;
 use crate::statistics::Estimate;
-use crate::units::StateId;
+use crate::units::{Discount, StateId};
 
 /// A ring of `n` states without a layout.
 pub(super) fn ring(n: u32) -> Mdp {
@@ -65,6 +66,7 @@ pub(super) fn cell(mdp: Mdp) -> CellStatistics {
         discount_used: 0.899_999_976_158_142_1,
         rule: "optimal".to_owned(),
         power: (0..mdp.n_states()).map(estimate).collect(),
+        plan: Arc::new(Plan::draw(&mdp, Discount::new(0.9).unwrap())),
         mdp: Arc::new(mdp),
         samples: 1_000_000,
         unconverged: 0,
@@ -82,5 +84,6 @@ pub(super) fn run(cells: Vec<CellStatistics>) -> Statistics {
         backend: "cpu".to_owned(),
         level: 0.95,
         cells,
+        failures: Vec::new(),
     }
 }

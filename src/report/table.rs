@@ -41,7 +41,7 @@ const BAR_WIDTHS: std::ops::RangeInclusive<usize> = 10..=32;
 #[must_use]
 pub fn power_table(statistics: &Statistics, options: &TableOptions) -> String {
     if statistics.cells.len() > CELLS_IN_FULL && !options.all {
-        return overview(statistics);
+        return overview(statistics) + &failures(statistics);
     }
     let cells = statistics.cells.iter();
     let parts: Vec<String> = cells
@@ -50,7 +50,22 @@ pub fn power_table(statistics: &Statistics, options: &TableOptions) -> String {
             format!("{heading}\n{}", states(cell, statistics.level, options))
         })
         .collect();
-    parts.join("\n")
+    parts.join("\n") + &failures(statistics)
+}
+
+/// Cells without a result, and why.
+fn failures(statistics: &Statistics) -> String {
+    let failed = statistics.failures.iter().map(|f| {
+        format!(
+            "FAILED {}, {}: discount {}, {} goals: {}\n",
+            plain_name(&f.environment, LONGEST_NAME),
+            plain_name(&f.variant, LONGEST_NAME),
+            f.discount,
+            plain_name(&f.reward, LONGEST_NAME),
+            f.error
+        )
+    });
+    failed.collect()
 }
 
 /// What a cell is, in two lines, and a warning if some of its goals did not converge.

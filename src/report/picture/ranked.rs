@@ -90,8 +90,8 @@ fn axis<'a>(cell: &CellStatistics, shown: impl Iterator<Item = &'a StateId>) -> 
         .collect();
     let low = ends.iter().copied().fold(f64::INFINITY, f64::min);
     let high = ends.iter().copied().fold(f64::NEG_INFINITY, f64::max);
-    // An eighth of the axis is about what the eye tells apart across fifty rows.
-    let bars = high - low.min(0.0).max(-f64::MAX) <= 8.0 * (high - low) || low <= 0.0;
+    // Differences that all lie within the last eighth of a bar are hard to see.
+    let bars = low <= 0.0 || high <= 8.0 * (high - low);
     let ends = ends.into_iter().chain(bars.then_some(0.0));
     (Axis::around(ends), bars)
 }

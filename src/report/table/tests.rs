@@ -59,3 +59,23 @@ fn many_cells_get_one_line_each() {
     let cells = (0..9).map(|_| cell(ring(3))).collect();
     insta::assert_snapshot!(power_table(&run(cells), &TableOptions::default()));
 }
+
+#[test]
+fn a_cell_without_a_result_is_named_with_its_reason() {
+    let mut statistics = run(vec![cell(ring(2))]);
+    statistics.failures.push(crate::experiment::CellFailure {
+        environment: "ring".into(),
+        variant: "baseline".into(),
+        reward: "uniform".into(),
+        discount: 0.999,
+        rule: "optimal".into(),
+        error: crate::solve::SolveError::Singular { goal: 7 }.into(),
+    });
+    let text = power_table(&statistics, &TableOptions::default());
+    let last = text.lines().last().unwrap();
+    assert_eq!(
+        last,
+        "FAILED ring, baseline: discount 0.999, uniform goals: policy evaluation of goal 7 failed: the system is \
+         singular to working precision"
+    );
+}
