@@ -81,10 +81,11 @@ fn read_states(node: &Spanned<Node>, builder: &mut MdpBuilder) -> Option<Vec<Sta
 }
 
 fn read_transitions(node: &Spanned<Node>, ids: &[StateId], builder: &mut MdpBuilder) {
+    let rows = entries_of(node, "`transitions`", builder);
     if !matches!(node.value, Node::Table(_)) {
         ids.iter().for_each(|&id| stand_in(id, builder));
     }
-    for (name, row) in entries_of(node, "`transitions`", builder) {
+    for (name, row) in rows {
         let Some(state) = builder.resolve(&name.value, "transitions", Some(name.span.clone()))
         else {
             continue;

@@ -3,4 +3,5 @@
 mod architecture;
 mod bench_datasets;
 mod cases;
+mod datasets;
 mod malformed;

@@ -1,7 +1,12 @@
 //! The lines of an ASCII map, and where each of its characters stands in the file.
 
+use std::collections::BTreeMap;
+
 use crate::document::{Node, SourceText, Span, Spanned, TableReader};
 use crate::mdp::MdpBuilder;
+
+/// Ragged rows reported one by one.
+const SHOWN: usize = 8;
 
 /// A map as its file spells it.
 pub(super) struct Map {
@@ -54,28 +59,42 @@ impl Map {
 
     /// All rows must have one length. Nothing of size rows x columns is allocated before this has passed.
     fn check(&self, builder: &mut MdpBuilder) -> bool {
-        let Some(first) = self.cells.first() else {
+        if self.cells.is_empty() {
             builder
                 .faults()
                 .error(self.span.clone(), "the map has no rows");
             return false;
-        };
-        let mut rectangular = true;
-        for (row, line) in self.cells.iter().enumerate() {
-            if line.len() != first.len() {
-                rectangular = false;
-                builder.faults().error_with_help(
-                    self.span_at(row, line.len().min(first.len())),
-                    format!(
-                        "row {row} of the map has {} characters, row 0 has {}",
-                        line.len(),
-                        first.len()
-                    ),
-                    "fill up with walls (#) or floor (.)",
-                );
-            }
         }
-        rectangular
+        let width = self.usual_width();
+        let ragged = |row: &usize| self.cells[*row].len() != width;
+        let rows: Vec<usize> = (0..self.cells.len()).filter(ragged).collect();
+        for &row in rows.iter().take(SHOWN) {
+            let found = self.cells[row].len();
+            let more = match rows.len() {
+                n if n > SHOWN && row == rows[SHOWN - 1] => {
+                    format!("; {} more rows differ, too", n - SHOWN)
+                }
+                _ => String::new(),
+            };
+            builder.faults().error_with_help(
+                self.span_at(row, found.min(width)),
+                format!(
+                    "row {row} of the map has {found} characters, the others have {width}{more}"
+                ),
+                "fill up with walls (#) or floor (.)",
+            );
+        }
+        rows.is_empty()
+    }
+
+    /// The length that most rows have, the larger of two that are equally common.
+    fn usual_width(&self) -> usize {
+        let mut rows_of = BTreeMap::new();
+        for line in &self.cells {
+            *rows_of.entry(line.len()).or_insert(0) += 1;
+        }
+        let most = rows_of.into_iter().max_by_key(|&(_, rows)| rows);
+        most.map_or(0, |(width, _)| width)
     }
 
     /// Place of a character in the file; the whole string where that is not known.
