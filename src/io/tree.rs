@@ -8,11 +8,13 @@ use crate::units::StateId;
 pub(super) fn read(table: &mut TableReader<'_>, builder: &mut MdpBuilder) -> Option<()> {
     let states = table.require("states", builder.faults());
     let transitions = table.require("transitions", builder.faults());
-    let ids = read_states(states?, builder)?;
-    if let Some(node) = transitions {
-        read_transitions(node, &ids, builder);
-    } else {
-        ids.iter().for_each(|&id| stand_in(id, builder));
+    let ids = states.and_then(|node| read_states(node, builder));
+    let rows = transitions.and_then(|node| entries_of(node, "`transitions`", builder));
+    let ids = ids?;
+    match rows {
+        Some(rows) => read_transitions(rows, builder),
+        // That no state has a choice follows from what has been reported.
+        None => ids.iter().for_each(|&id| stand_in(id, builder)),
     }
     read_start(table, builder);
     Some(())
@@ -53,12 +55,12 @@ pub(super) fn read_start(table: &mut TableReader<'_>, builder: &mut MdpBuilder) 
 /// Reads `labels` and `choice_labels`; every state and choice must be known by now.
 pub(super) fn read_labels(table: &mut TableReader<'_>, builder: &mut MdpBuilder) {
     if let Some(node) = table.take("labels") {
-        for (label, members) in entries_of(node, "`labels`", builder) {
+        for (label, members) in entries_of(node, "`labels`", builder).unwrap_or_default() {
             read_state_label(label, members, builder);
         }
     }
     if let Some(node) = table.take("choice_labels") {
-        for (label, members) in entries_of(node, "`choice_labels`", builder) {
+        for (label, members) in entries_of(node, "`choice_labels`", builder).unwrap_or_default() {
             read_choice_label(label, members, builder);
         }
     }
@@ -80,11 +82,7 @@ fn read_states(node: &Spanned<Node>, builder: &mut MdpBuilder) -> Option<Vec<Sta
     Some(ids)
 }
 
-fn read_transitions(node: &Spanned<Node>, ids: &[StateId], builder: &mut MdpBuilder) {
-    let rows = entries_of(node, "`transitions`", builder);
-    if !matches!(node.value, Node::Table(_)) {
-        ids.iter().for_each(|&id| stand_in(id, builder));
-    }
+fn read_transitions(rows: &[(Spanned<String>, Spanned<Node>)], builder: &mut MdpBuilder) {
     for (name, row) in rows {
         let Some(state) = builder.resolve(&name.value, "transitions", Some(name.span.clone()))
         else {
@@ -282,13 +280,13 @@ fn entries_of<'a>(
     node: &'a Spanned<Node>,
     what: &str,
     builder: &mut MdpBuilder,
-) -> &'a [(Spanned<String>, Spanned<Node>)] {
+) -> Option<&'a [(Spanned<String>, Spanned<Node>)]> {
     match &node.value {
-        Node::Table(entries) => entries,
+        Node::Table(entries) => Some(entries),
         other => {
             let message = format!("{what} must be a table, this is {}", other.type_name());
             builder.faults().error(node.span.clone(), message);
-            &[]
+            None
         }
     }
 }
