@@ -5,7 +5,7 @@ use std::sync::Arc;
 use super::runner;
 use super::{Observer, RunError, RunSpec, Statistics, Unobserved};
 use crate::mdp::Mdp;
-use crate::solve::Backend;
+use crate::solve::{Backend, ReferenceBackend};
 
 /// Which backend to use.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
@@ -71,11 +71,12 @@ impl Engine {
     ///
     /// [`EngineError`] when the backend is not there.
     pub fn new(choice: BackendChoice) -> Result<Self, EngineError> {
-        Err(EngineError::NotBuilt(match choice {
-            BackendChoice::Auto | BackendChoice::Cpu => "cpu",
-            BackendChoice::Reference => "reference",
-            BackendChoice::Gpu => "gpu",
-        }))
+        let backend: Arc<dyn Backend> = match choice {
+            BackendChoice::Reference => Arc::new(ReferenceBackend::new()),
+            BackendChoice::Auto | BackendChoice::Cpu => return Err(EngineError::NotBuilt("cpu")),
+            BackendChoice::Gpu => return Err(EngineError::NotBuilt("gpu")),
+        };
+        Ok(Self::with_backend(backend))
     }
 
     /// Uses a backend from outside.

@@ -8,9 +8,14 @@ mod observer;
 mod results;
 mod run_spec;
 mod runner;
+mod spec;
 pub mod verify;
 
 pub use engine::{BackendChoice, Engine, EngineError, MdpHandle};
 pub use observer::{CellProgress, Observer, Progress, Unobserved};
 pub use results::{CellError, CellFailure, CellStatistics, Statistics};
 pub use run_spec::{RunError, RunSpec};
+pub use spec::{
+    EnvironmentSource, Experiment, ExperimentError, InputFile, MAX_ENVIRONMENTS, Origin, Overrides,
+    Resolved, RewardEntry, SCHEMA,
+};

@@ -1,0 +1,91 @@
+//! Arguments that several commands share, and how their values are read.
+
+use clap::builder::{PossibleValuesParser, TypedValueParser};
+use powersweep::Discount;
+use powersweep::experiment::BackendChoice;
+use powersweep::plan::Method;
+
+/// A count as people write it: `1000000`, `1_000_000` or `1e6`, at least 1.
+pub(crate) fn count(text: &str) -> Result<u64, String> {
+    let digits = text.replace('_', "");
+    let whole = |x: &f64| (1.0..=2f64.powi(53)).contains(x) && x.fract() == 0.0;
+    let number = match digits.parse::<u64>() {
+        Ok(number) => Some(number).filter(|&n| n > 0),
+        Err(_) => digits.parse().ok().filter(whole).map(|x: f64| x as u64),
+    };
+    number.ok_or_else(|| "a whole number, 1 or more, like 20000, 1_000_000 or 1e6".to_owned())
+}
+
+/// A seed: what fits in a signed 64-bit integer, since files must be able to hold it.
+pub(crate) fn seed(text: &str) -> Result<u64, String> {
+    let number = text.replace('_', "").parse::<i64>().ok();
+    let number = number.and_then(|n| u64::try_from(n).ok());
+    number.ok_or_else(|| format!("a whole number from 0 to {}", i64::MAX))
+}
+
+/// A discount in (0, 1).
+pub(crate) fn discount(text: &str) -> Result<Discount, String> {
+    let number = text
+        .parse()
+        .map_err(|_| "a number between 0 and 1".to_owned())?;
+    Discount::new(number).map_err(|error| error.to_string())
+}
+
+/// A positive number.
+pub(crate) fn positive(text: &str) -> Result<f64, String> {
+    let number = text
+        .parse()
+        .ok()
+        .filter(|x: &f64| *x > 0.0 && x.is_finite());
+    number.ok_or_else(|| "a number above 0".to_owned())
+}
+
+/// A number in (0, 1).
+pub(crate) fn level(text: &str) -> Result<f64, String> {
+    let number = text.parse().ok().filter(|x: &f64| *x > 0.0 && *x < 1.0);
+    number.ok_or_else(|| "a number between 0 and 1, like 0.95".to_owned())
+}
+
+/// The backends by name.
+pub(crate) fn backend() -> impl TypedValueParser<Value = BackendChoice> {
+    named(BackendChoice::ALL.map(|b| (b.name(), b)).to_vec())
+}
+
+/// The methods by name; `auto` is `None`.
+pub(crate) fn method() -> impl TypedValueParser<Value = Option<Method>> {
+    let methods = Method::ALL.map(|m| (m.name(), Some(m)));
+    named([("auto", None)].into_iter().chain(methods).collect())
+}
+
+fn named<T: Copy + Send + Sync + 'static>(
+    values: Vec<(&'static str, T)>,
+) -> impl TypedValueParser<Value = T> {
+    let names: Vec<_> = values.iter().map(|(name, _)| *name).collect();
+    PossibleValuesParser::new(names).try_map(move |name| {
+        let found = values.iter().find(|(known, _)| *known == name);
+        found
+            .map(|(_, value)| *value)
+            .ok_or("not one of the possible values")
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn counts_are_read_as_people_write_them() {
+        for text in ["1000000", "1_000_000", "1e6", "1E6"] {
+            assert_eq!(count(text), Ok(1_000_000), "{text}");
+        }
+        for text in ["0", "-1", "1.5", "1e-3", "", "many", "1e17", "nan"] {
+            assert!(count(text).is_err(), "{text}");
+        }
+    }
+
+    #[test]
+    fn a_seed_fits_in_a_file() {
+        assert_eq!(seed("9223372036854775807"), Ok(i64::MAX as u64));
+        assert!(seed("9223372036854775808").is_err() && seed("-1").is_err());
+    }
+}

@@ -1,0 +1,75 @@
+//! The command line: one subcommand per file, nothing computed here.
+//!
+//! To add a subcommand: a file with `Arguments` (a `clap::Args`) and `execute(arguments) -> Result<Outcome, Failure>`,
+//! and one line in the list below. Data goes to stdout by [`output::print`], everything else to stderr by
+//! [`diagnostics`].
+
+mod arguments;
+mod diagnostics;
+mod failure;
+mod output;
+mod run;
+
+use std::process::ExitCode;
+
+use clap::Parser;
+
+use failure::{Failure, Outcome};
+
+/// Measures instrumental convergence: solves millions of sampled goals on one Markov decision process and reports POWER
+/// with certified error bounds.
+#[derive(Debug, Parser)]
+#[command(version, max_term_width = 100, disable_help_subcommand = true)]
+#[command(
+    after_help = "Exit codes: 0 ok; 1 ran, but a goal missed the tolerance or a check failed; 2 usage or input; \
+    3 no device; 4 disk full, locked or read-only; 130, 143 interrupted."
+)]
+struct Arguments {
+    #[command(subcommand)]
+    command: Command,
+}
+
+/// Makes the enum of subcommands and its dispatch from one list.
+macro_rules! commands {
+    ($($(#[$doc:meta])* $name:ident => $module:ident,)*) => {
+        #[derive(Debug, clap::Subcommand)]
+        enum Command {
+            $($(#[$doc])* $name($module::Arguments),)*
+        }
+
+        impl Command {
+            fn execute(self) -> Result<Outcome, Failure> {
+                match self {
+                    $(Self::$name(arguments) => $module::execute(arguments),)*
+                }
+            }
+        }
+    };
+}
+
+commands! {
+    /// Run an experiment: POWER of every state, with intervals and bounds.
+    Run => run,
+}
+
+/// Parses the command line, does what it says, shows what went wrong and turns it into an exit code.
+pub(crate) fn main() -> ExitCode {
+    let arguments = Arguments::parse();
+    match arguments.command.execute() {
+        Ok(outcome) => outcome.exit_code(),
+        Err(failure) => {
+            diagnostics::show_failure(&failure);
+            failure.exit_code()
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::CommandFactory;
+
+    #[test]
+    fn the_command_line_is_well_formed() {
+        super::Arguments::command().debug_assert();
+    }
+}

@@ -1,0 +1,237 @@
+//! The experiment file: what it may hold, where every value came from, and the engine's spec it becomes.
+//!
+//! [`Experiment::load`] reads the file and the MDPs it names and reports every fault of all of them at once. Values given
+//! beside the file ([`Overrides`], the command line's flags) win. [`Experiment::to_toml`] writes the resolved experiment
+//! back as a file that stands on its own.
+
+mod environments;
+mod read;
+mod render;
+
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use sha2::{Digest, Sha256};
+
+pub use environments::{EnvironmentSource, MAX_ENVIRONMENTS};
+
+use super::{BackendChoice, Engine, RunSpec};
+use crate::document::{Faults, Node, Spanned};
+use crate::io::ReadError;
+use crate::mdp::Mdp;
+use crate::plan::Method;
+use crate::reward::RewardDistribution;
+use crate::units::{Discount, Seed};
+
+/// Version of the experiment file's format.
+pub const SCHEMA: u64 = 1;
+
+/// Where a value came from.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Origin {
+    /// Nobody said anything.
+    Default,
+    /// The experiment file.
+    File,
+    /// The command line, or whoever else filled in [`Overrides`].
+    Flag,
+}
+
+impl Origin {
+    /// The word for it: `default`, `file` or `flag`.
+    #[must_use]
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Default => "default",
+            Self::File => "file",
+            Self::Flag => "flag",
+        }
+    }
+}
+
+/// A value that knows where it came from.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Resolved<T> {
+    /// The value.
+    pub value: T,
+    /// Where it came from.
+    pub origin: Origin,
+}
+
+impl<T> Resolved<T> {
+    /// The flag's value, else the file's, else the default.
+    fn new(flag: Option<T>, file: Option<T>, default: T) -> Self {
+        match (flag, file) {
+            (Some(value), _) => Self::of(value, Origin::Flag),
+            (None, Some(value)) => Self::of(value, Origin::File),
+            (None, None) => Self::of(default, Origin::Default),
+        }
+    }
+
+    fn of(value: T, origin: Origin) -> Self {
+        Self { value, origin }
+    }
+}
+
+/// Values that win over the file's.
+#[derive(Clone, Debug, Default)]
+pub struct Overrides {
+    /// Number of goals, at least 1.
+    pub samples: Option<u64>,
+    /// Key of the goals.
+    pub seed: Option<u64>,
+    /// The discounts; an empty list leaves the file's.
+    pub discounts: Vec<Discount>,
+    /// Relative tolerance.
+    pub tolerance: Option<f64>,
+    /// Method of solution; `Some(None)` is the pilot's choice.
+    pub method: Option<Option<Method>>,
+    /// Level of the intervals.
+    pub level: Option<f64>,
+    /// Backend.
+    pub backend: Option<BackendChoice>,
+}
+
+/// One reward distribution with its parameters as they were written.
+#[derive(Clone, Debug)]
+pub struct RewardEntry {
+    /// The law under its name.
+    pub distribution: Arc<RewardDistribution>,
+    /// `distribution` and its parameters, in file order; `name` left out.
+    parameters: Vec<(String, Node)>,
+}
+
+/// A whole experiment, resolved: every value is there and valid.
+#[derive(Clone, Debug)]
+pub struct Experiment {
+    /// Its name: the key `name`, else the file's name without extension.
+    pub name: Resolved<String>,
+    /// Where the MDPs come from.
+    pub source: EnvironmentSource,
+    /// The MDPs, names all different.
+    pub environments: Vec<Mdp>,
+    /// The laws of the goals.
+    pub rewards: Resolved<Vec<RewardEntry>>,
+    /// The discounts.
+    pub discounts: Resolved<Vec<Discount>>,
+    /// Tolerance relative to the law's scale.
+    pub tolerance: Resolved<f64>,
+    /// Method of solution; `None` for the pilot's choice.
+    pub method: Resolved<Option<Method>>,
+    /// Sweep cap; `None` for a sufficient one.
+    pub max_sweeps: Resolved<Option<u32>>,
+    /// Backend.
+    pub backend: Resolved<BackendChoice>,
+    /// Number of goals.
+    pub samples: Resolved<u64>,
+    /// Key of the goals.
+    pub seed: Resolved<u64>,
+    /// Level of the intervals.
+    pub level: Resolved<f64>,
+    /// The file as it was read.
+    pub file: InputFile,
+    /// The MDP files as they were read, in the order of `source`.
+    pub mdp_files: Vec<InputFile>,
+}
+
+/// A file that was read, byte for byte.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct InputFile {
+    /// Where it was.
+    pub path: PathBuf,
+    /// What it held.
+    pub bytes: Vec<u8>,
+}
+
+/// Why there is no experiment.
+#[derive(Debug, thiserror::Error)]
+pub enum ExperimentError {
+    /// The experiment file cannot be read.
+    #[error(transparent)]
+    Read(#[from] ReadError),
+    /// Its content or its MDPs are wrong: one collection a file, every fault in it.
+    #[error("{}", render::all_faults(.0))]
+    Faults(Vec<Faults>),
+}
+
+impl Experiment {
+    /// Reads an experiment file and all MDPs it names; returns it with the warnings, one collection a file.
+    ///
+    /// Paths in the file are relative to the file.
+    ///
+    /// # Errors
+    ///
+    /// [`ExperimentError`], with the faults of all files at once.
+    pub fn load(
+        path: &Path,
+        overrides: &Overrides,
+    ) -> Result<(Self, Vec<Faults>), ExperimentError> {
+        read::load(path, overrides)
+    }
+
+    /// What the engine is asked to run. `threads` as in [`RunSpec::threads`].
+    #[must_use]
+    pub fn run_spec(&self, engine: &Engine, threads: usize) -> RunSpec {
+        let rewards = self.rewards.value.iter().map(|r| r.distribution.clone());
+        RunSpec {
+            environments: self
+                .environments
+                .iter()
+                .map(|mdp| engine.upload(mdp.clone()))
+                .collect(),
+            rewards: rewards.collect(),
+            discounts: self.discounts.value.clone(),
+            tolerance: self.tolerance.value,
+            max_sweeps: self.max_sweeps.value,
+            method: self.method.value,
+            samples: self.samples.value,
+            seed: Seed(self.seed.value),
+            level: self.level.value,
+            threads,
+        }
+    }
+
+    /// Everything that makes this experiment what it is, by name: what its hash covers. The number of goals is left
+    /// out, so that a run can be extended; MDPs enter by content, so that files may move. `backend` is the name of
+    /// the backend that runs it.
+    #[must_use]
+    pub fn identity(&self, backend: &str) -> serde_json::Map<String, serde_json::Value> {
+        use serde_json::json;
+        let environments = self.environments.iter().map(|mdp| {
+            let hash = hexadecimal(&mdp.content_hash());
+            json!({ "name": mdp.name(), "hash": hash })
+        });
+        let rewards = self.rewards.value.iter().map(render::reward_json);
+        let discounts = self.discounts.value.iter().map(|d| d.asked());
+        let fields = [
+            ("schema", json!(SCHEMA)),
+            ("environments", environments.collect()),
+            ("rewards", rewards.collect()),
+            ("discounts", discounts.collect()),
+            ("tolerance", json!(self.tolerance.value)),
+            ("method", json!(render::method_name(self.method.value))),
+            ("max_sweeps", json!(self.max_sweeps.value)),
+            ("backend", json!(backend)),
+            ("seed", json!(self.seed.value)),
+            ("level", json!(self.level.value)),
+            ("statistics", json!(["power"])),
+        ];
+        let owned = fields.into_iter().map(|(k, v)| (k.to_owned(), v));
+        owned.collect()
+    }
+
+    /// SHA-256 of [`identity`](Self::identity), in hexadecimal.
+    #[must_use]
+    pub fn hash(&self, backend: &str) -> String {
+        let identity = serde_json::Value::Object(self.identity(backend));
+        hexadecimal(&Sha256::digest(identity.to_string()))
+    }
+}
+
+/// Bytes as lower-case hexadecimal digits.
+pub(super) fn hexadecimal(bytes: &[u8]) -> String {
+    bytes.iter().map(|b| format!("{b:02x}")).collect()
+}
+
+/// A value that was read from a file together with its place.
+type Read<T> = Option<Spanned<T>>;

@@ -1,0 +1,417 @@
+//! Reading the experiment file table by table. Every reader collects faults and goes on.
+
+use std::collections::HashSet;
+use std::path::Path;
+
+use super::environments::Environments;
+use super::{Experiment, ExperimentError, InputFile, Overrides, Read, Resolved, RewardEntry};
+use crate::document::{Faults, Node, SourceText, Spanned, TableReader, nearest, parse_toml};
+use crate::experiment::{BackendChoice, RunSpec};
+use crate::io::ReadError;
+use crate::plan::Method;
+use crate::reward::{Law, RewardDistribution};
+use crate::units::Discount;
+
+/// Tables and keys of later features: answered with "not yet supported" rather than "unknown".
+const LATER: &[&str] = &[
+    "variant",
+    "agent",
+    "condition",
+    "intervention",
+    "rule",
+    "rules",
+    "policy",
+    "grid_search",
+    "sweep",
+    "comparison",
+    "contrast",
+    "audit",
+    "start",
+    "output",
+];
+const LATER_REWARD: &[&str] = &[
+    "over",
+    "states",
+    "domain",
+    "condition",
+    "weights",
+    "permutations",
+];
+const LATER_SOLVE: &[&str] = &[
+    "precision",
+    "horizon",
+    "rule",
+    "rules",
+    "operator",
+    "check_every",
+];
+const LATER_SAMPLE: &[&str] = &["until", "stream", "first", "exact", "accepted"];
+const LATER_STATISTICS: &[&str] = &[
+    "optimality",
+    "events",
+    "correlation",
+    "histogram",
+    "quantiles",
+    "joint",
+    "paired",
+    "orbits",
+    "goals",
+    "visits",
+    "tails",
+    "policies",
+    "simultaneous",
+];
+
+/// See [`Experiment::load`].
+pub(super) fn load(
+    path: &Path,
+    overrides: &Overrides,
+) -> Result<(Experiment, Vec<Faults>), ExperimentError> {
+    let bytes = std::fs::read(path).map_err(|error| ReadError::File {
+        path: path.into(),
+        error,
+    })?;
+    let text = String::from_utf8(bytes).map_err(|error| ReadError::NotText {
+        path: path.into(),
+        offset: error.utf8_error().valid_up_to(),
+    })?;
+    let source = SourceText::new(path.display().to_string(), text.clone());
+    let mut faults = Faults::about(source.clone());
+    let root = parse_toml(&source, &mut faults);
+    if !faults.list.is_empty() {
+        // What the parser guesses after a syntax error would draw faults that are not the user's.
+        return Err(ExperimentError::Faults(vec![faults]));
+    }
+    let file = InputFile {
+        path: path.to_owned(),
+        bytes: text.into_bytes(),
+    };
+    let (experiment, others) = read(&root, file, overrides, &mut faults);
+    faults.sort_by_place();
+    let mut all = vec![faults];
+    all.extend(others);
+    all.retain(|faults| !faults.list.is_empty());
+    match experiment {
+        Some(experiment) if !all.iter().any(Faults::has_errors) => Ok((experiment, all)),
+        _ => Err(ExperimentError::Faults(all)),
+    }
+}
+
+fn read(
+    root: &Spanned<Node>,
+    file: InputFile,
+    overrides: &Overrides,
+    faults: &mut Faults,
+) -> (Option<Experiment>, Vec<Faults>) {
+    let Some(mut table) = TableReader::open(root, "the experiment", faults) else {
+        return (None, Vec::new());
+    };
+    read_schema(&mut table, faults);
+    let name = table.string("name", faults);
+    table.string("description", faults);
+    let directory = file.path.parent().unwrap_or(Path::new("")).to_owned();
+    let environments = match table.require("mdp", faults) {
+        Some(node) => Environments::read(node, &directory, faults),
+        None => Environments::default(),
+    };
+    let rewards = table.list("reward").map(|list| read_rewards(&list, faults));
+    let solve = Solve::read(table.take("solve"), !overrides.discounts.is_empty(), faults);
+    let sample = Sample::read(table.take("sample"), faults);
+    read_statistics(table.take("statistics"), faults);
+    table.reserve(LATER, faults);
+    table.finish(faults);
+
+    let defaults = RunSpec::default();
+    let stem = file
+        .path
+        .file_stem()
+        .map_or_else(String::new, |s| s.to_string_lossy().into_owned());
+    let flag_discounts = (!overrides.discounts.is_empty()).then(|| overrides.discounts.clone());
+    let default_rewards = || {
+        vec![RewardEntry {
+            distribution: RewardDistribution::unit_uniform(),
+            parameters: vec![(
+                "distribution".to_owned(),
+                Node::String("uniform".to_owned()),
+            )],
+        }]
+    };
+    let experiment = environments.source.map(|source| Experiment {
+        name: Resolved::new(None, name.map(|n| n.value), stem),
+        source,
+        environments: environments.mdps,
+        rewards: Resolved::new(None, rewards, default_rewards()),
+        discounts: Resolved::new(flag_discounts, solve.discounts, Vec::new()),
+        tolerance: Resolved::new(overrides.tolerance, solve.tolerance, defaults.tolerance),
+        method: Resolved::new(overrides.method, solve.method, defaults.method),
+        max_sweeps: Resolved::new(None, solve.max_sweeps.map(Some), defaults.max_sweeps),
+        backend: Resolved::new(overrides.backend, solve.backend, BackendChoice::default()),
+        samples: Resolved::new(overrides.samples, sample.count, defaults.samples),
+        seed: Resolved::new(overrides.seed, sample.seed, defaults.seed.0),
+        level: Resolved::new(overrides.level, sample.level, defaults.level),
+        file,
+        mdp_files: environments.files,
+    });
+    (experiment, environments.others)
+}
+
+fn read_schema(table: &mut TableReader<'_>, faults: &mut Faults) {
+    if table.require("schema", faults).is_none() {
+        return;
+    }
+    if let Some(schema) = table.count("schema", faults)
+        && schema.value != super::SCHEMA
+    {
+        faults.error(
+            schema.span,
+            format!(
+                "schema {} is not known; this version reads schema 1",
+                schema.value
+            ),
+        );
+    }
+}
+
+fn read_rewards(list: &[&Spanned<Node>], faults: &mut Faults) -> Vec<RewardEntry> {
+    let mut names = HashSet::new();
+    let mut rewards = Vec::new();
+    for node in list {
+        let Some(mut table) = TableReader::open(node, "[[reward]]", faults) else {
+            continue;
+        };
+        let name = table.string("name", faults);
+        table.reserve(LATER_REWARD, faults);
+        let law = match read_distribution(&mut table, faults) {
+            Some(distribution) => Law::read(&distribution, &mut table, faults),
+            None => {
+                // Its parameters cannot be judged.
+                table.rest();
+                None
+            }
+        };
+        table.finish(faults);
+        let Some(law) = law else { continue };
+        let span = name.as_ref().map_or(node.span.clone(), |n| n.span.clone());
+        let name = name.map_or_else(|| law.name().to_owned(), |n| n.value);
+        if !names.insert(name.clone()) {
+            faults.error_with_help(
+                span,
+                format!("two rewards are named {name:?}"),
+                "give each [[reward]] its own `name`",
+            );
+        }
+        rewards.push(RewardEntry {
+            parameters: parameters(node, &law),
+            distribution: RewardDistribution::new(name, law).into(),
+        });
+    }
+    if list.is_empty() {
+        faults.error(None, "`reward` is an empty list");
+    }
+    rewards
+}
+
+/// The name of the law: uniform where nothing is said.
+fn read_distribution(table: &mut TableReader<'_>, faults: &mut Faults) -> Read<String> {
+    match table.take("distribution") {
+        Some(_) => table.string("distribution", faults),
+        None => Some(Spanned {
+            value: "uniform".to_owned(),
+            span: table.span(),
+        }),
+    }
+}
+
+/// The law's name and the keys beside it, as they were written.
+fn parameters(node: &Spanned<Node>, law: &Law) -> Vec<(String, Node)> {
+    let Node::Table(entries) = &node.value else {
+        return Vec::new();
+    };
+    let mut list = vec![(
+        "distribution".to_owned(),
+        Node::String(law.name().to_owned()),
+    )];
+    let others = entries
+        .iter()
+        .filter(|(key, _)| key.value != "name" && key.value != "distribution");
+    list.extend(others.map(|(key, value)| (key.value.clone(), value.value.clone())));
+    list
+}
+
+/// The `[solve]` table.
+#[derive(Default)]
+struct Solve {
+    discounts: Option<Vec<Discount>>,
+    tolerance: Option<f64>,
+    method: Option<Option<Method>>,
+    max_sweeps: Option<u32>,
+    backend: Option<BackendChoice>,
+}
+
+impl Solve {
+    fn read(node: Option<&Spanned<Node>>, discount_is_given: bool, faults: &mut Faults) -> Self {
+        let mut solve = Self::default();
+        let table = node.and_then(|node| TableReader::open(node, "[solve]", faults));
+        let Some(mut table) = table else {
+            if node.is_none() && !discount_is_given {
+                faults.error_with_help(
+                    None,
+                    "the experiment has no discount",
+                    "add a table [solve] with `discount = 0.9`, or a list of discounts",
+                );
+            }
+            return solve;
+        };
+        solve.discounts = table
+            .list("discount")
+            .map(|list| read_discounts(&list, faults));
+        if solve.discounts.is_none() && !discount_is_given {
+            table.require("discount", faults);
+        }
+        solve.tolerance = table
+            .number("tolerance", faults)
+            .and_then(|x| in_range(x, "`tolerance`", "above 0", |t| t > 0.0, faults));
+        solve.method = table
+            .string("method", faults)
+            .and_then(|s| read_method(&s, faults));
+        let cap = table.count("max_sweeps", faults);
+        solve.max_sweeps = cap.and_then(|cap| match u32::try_from(cap.value) {
+            Ok(sweeps) if sweeps > 0 => Some(sweeps),
+            _ => {
+                let message = format!("`max_sweeps` must be between 1 and {}", u32::MAX);
+                faults.error(cap.span, message);
+                None
+            }
+        });
+        solve.backend = table
+            .string("backend", faults)
+            .and_then(|s| read_backend(&s, faults));
+        table.reserve(LATER_SOLVE, faults);
+        table.finish(faults);
+        solve
+    }
+}
+
+fn read_discounts(list: &[&Spanned<Node>], faults: &mut Faults) -> Vec<Discount> {
+    let mut discounts: Vec<Discount> = Vec::new();
+    for node in list {
+        let discount = match (&node.value, node.value.as_f64()) {
+            (_, Some(number)) => Discount::new(number).map_err(|error| error.to_string()),
+            (Node::String(limit), _) if limit == "->1" || limit == "->0" => {
+                Err(format!("the limit discount {limit:?} is not yet supported"))
+            }
+            (other, _) => Err(format!(
+                "a discount must be a number, this is {}",
+                other.type_name()
+            )),
+        };
+        match discount {
+            Ok(discount) if discounts.iter().any(|d| d.used() == discount.used()) => {
+                let message = format!("the discount {discount} stands twice in single precision");
+                faults.error(node.span.clone(), message);
+            }
+            Ok(discount) => discounts.push(discount),
+            Err(message) => faults.error(node.span.clone(), message),
+        }
+    }
+    if list.is_empty() {
+        faults.error(None, "`discount` in [solve] is an empty list");
+    }
+    discounts
+}
+
+fn read_method(name: &Spanned<String>, faults: &mut Faults) -> Option<Option<Method>> {
+    let methods = Method::ALL.map(|m| (m.name(), Some(m)));
+    let known: Vec<_> = [("auto", None)].into_iter().chain(methods).collect();
+    one_of("method", name, &known, faults)
+}
+
+fn read_backend(name: &Spanned<String>, faults: &mut Faults) -> Option<BackendChoice> {
+    one_of(
+        "backend",
+        name,
+        &BackendChoice::ALL.map(|b| (b.name(), b)),
+        faults,
+    )
+}
+
+/// The value of one of a few words.
+fn one_of<T: Copy>(
+    what: &str,
+    word: &Spanned<String>,
+    known: &[(&'static str, T)],
+    faults: &mut Faults,
+) -> Option<T> {
+    let found = known.iter().find(|(name, _)| *name == word.value);
+    if found.is_none() {
+        let names: Vec<_> = known.iter().map(|(name, _)| *name).collect();
+        let help = match nearest(&word.value, &names) {
+            Some(near) => format!("did you mean {near:?}?"),
+            None => format!("known: {}", names.join(", ")),
+        };
+        let message = format!("there is no {what} {:?}", word.value);
+        faults.error_with_help(word.span.clone(), message, help);
+    }
+    found.map(|(_, value)| *value)
+}
+
+/// The `[sample]` table.
+#[derive(Default)]
+struct Sample {
+    count: Option<u64>,
+    seed: Option<u64>,
+    level: Option<f64>,
+}
+
+impl Sample {
+    fn read(node: Option<&Spanned<Node>>, faults: &mut Faults) -> Self {
+        let mut sample = Self::default();
+        let table = node.and_then(|node| TableReader::open(node, "[sample]", faults));
+        let Some(mut table) = table else {
+            return sample;
+        };
+        let count = table.count("count", faults);
+        sample.count = count.and_then(|c| in_range(c, "`count`", "at least 1", |n| n > 0, faults));
+        sample.seed = table.count("seed", faults).map(|seed| seed.value);
+        let level = table.number("level", faults);
+        let between = |x: f64| x > 0.0 && x < 1.0;
+        sample.level =
+            level.and_then(|x| in_range(x, "`level`", "between 0 and 1", between, faults));
+        table.reserve(LATER_SAMPLE, faults);
+        table.finish(faults);
+        sample
+    }
+}
+
+fn in_range<T: Copy + std::fmt::Display>(
+    x: Spanned<T>,
+    what: &str,
+    wanted: &str,
+    accept: impl Fn(T) -> bool,
+    faults: &mut Faults,
+) -> Option<T> {
+    if accept(x.value) {
+        return Some(x.value);
+    }
+    faults.error(
+        x.span,
+        format!("{what} must be {wanted}, this is {}", x.value),
+    );
+    None
+}
+
+fn read_statistics(node: Option<&Spanned<Node>>, faults: &mut Faults) {
+    let table = node.and_then(|node| TableReader::open(node, "[statistics]", faults));
+    let Some(mut table) = table else { return };
+    let power: Read<bool> = table.boolean("power", faults);
+    table.reserve(LATER_STATISTICS, faults);
+    if let Some(power) = power
+        && !power.value
+    {
+        faults.error(
+            power.span,
+            "without `power` there is no statistic: others are not yet supported",
+        );
+    }
+    table.finish(faults);
+}

@@ -1,0 +1,250 @@
+//! The resolved experiment as text: a TOML file that stands on its own, with the origin of every value.
+
+use std::fmt::Write as _;
+use std::path::{Path, PathBuf};
+
+use serde_json::json;
+
+use super::{EnvironmentSource, Experiment, Origin, RewardEntry};
+use crate::document::{Faults, Node};
+use crate::plan::Method;
+
+/// Column of the comments that name origins.
+const COMMENT_COLUMN: usize = 44;
+
+impl Experiment {
+    /// The experiment as a TOML file that holds every value, with its origin in a comment.
+    ///
+    /// `place` says where the MDP files are as seen from the new file; it is given the path as it was written.
+    #[must_use]
+    pub fn to_toml(&self, place: &dyn Fn(usize, &Path) -> PathBuf) -> String {
+        let mut text = String::new();
+        line(
+            &mut text,
+            "schema",
+            &super::SCHEMA.into_value(),
+            Origin::File,
+        );
+        line(
+            &mut text,
+            "name",
+            &string(&self.name.value),
+            self.name.origin,
+        );
+        text.push_str("\n[mdp]\n");
+        self.mdp_toml(&mut text, place);
+        for reward in &self.rewards.value {
+            text.push_str("\n[[reward]]\n");
+            line(
+                &mut text,
+                "name",
+                &string(reward.distribution.name()),
+                self.rewards.origin,
+            );
+            for (key, value) in &reward.parameters {
+                line(&mut text, key, &to_toml(value), self.rewards.origin);
+            }
+        }
+        text.push_str("\n[solve]\n");
+        let discounts = self.discounts.value.iter().map(|d| d.asked().into());
+        line(
+            &mut text,
+            "discount",
+            &toml::Value::Array(discounts.collect()),
+            self.discounts.origin,
+        );
+        line(
+            &mut text,
+            "tolerance",
+            &self.tolerance.value.into(),
+            self.tolerance.origin,
+        );
+        line(
+            &mut text,
+            "method",
+            &string(method_name(self.method.value)),
+            self.method.origin,
+        );
+        match self.max_sweeps.value {
+            Some(cap) => line(
+                &mut text,
+                "max_sweeps",
+                &i64::from(cap).into(),
+                self.max_sweeps.origin,
+            ),
+            None => text.push_str("# max_sweeps: by discount and tolerance\n"),
+        }
+        line(
+            &mut text,
+            "backend",
+            &string(self.backend.value.name()),
+            self.backend.origin,
+        );
+        text.push_str("\n[sample]\n");
+        line(
+            &mut text,
+            "count",
+            &self.samples.value.into_value(),
+            self.samples.origin,
+        );
+        line(
+            &mut text,
+            "seed",
+            &self.seed.value.into_value(),
+            self.seed.origin,
+        );
+        line(
+            &mut text,
+            "level",
+            &self.level.value.into(),
+            self.level.origin,
+        );
+        text.push_str("\n[statistics]\n");
+        line(&mut text, "power", &true.into(), Origin::Default);
+        text
+    }
+
+    fn mdp_toml(&self, text: &mut String, place: &dyn Fn(usize, &Path) -> PathBuf) {
+        match &self.source {
+            EnvironmentSource::Files(paths) => {
+                let placed = paths.iter().enumerate().map(|(i, path)| place(i, path));
+                let mut list: Vec<_> = placed.map(|path| string(&path.to_string_lossy())).collect();
+                match list.len() {
+                    1 => line(text, "path", &list.remove(0), Origin::File),
+                    _ => line(text, "paths", &toml::Value::Array(list), Origin::File),
+                }
+            }
+            EnvironmentSource::Family {
+                parameters, seeds, ..
+            } => {
+                for (key, value) in parameters {
+                    line(text, key, &to_toml(value), Origin::File);
+                }
+                let seeds = format!("{}..{}", seeds.start, seeds.end);
+                line(text, "seeds", &string(&seeds), Origin::File);
+            }
+        }
+    }
+
+    /// Every value with its origin, for the manifest.
+    #[must_use]
+    pub fn to_json(&self) -> serde_json::Value {
+        let entry = |value: serde_json::Value, origin: Origin| json!({ "value": value, "origin": origin.name() });
+        let mdp = match &self.source {
+            EnvironmentSource::Files(paths) => json!({ "paths": paths }),
+            EnvironmentSource::Family {
+                parameters, seeds, ..
+            } => {
+                let mut table = table_json(parameters);
+                table.insert(
+                    "seeds".to_owned(),
+                    json!(format!("{}..{}", seeds.start, seeds.end)),
+                );
+                table.into()
+            }
+        };
+        let rewards = self.rewards.value.iter().map(reward_json).collect();
+        let discounts = self.discounts.value.iter().map(|d| d.asked()).collect();
+        json!({
+            "name": entry(json!(self.name.value), self.name.origin),
+            "mdp": entry(mdp, Origin::File),
+            "reward": entry(rewards, self.rewards.origin),
+            "discount": entry(discounts, self.discounts.origin),
+            "tolerance": entry(json!(self.tolerance.value), self.tolerance.origin),
+            "method": entry(json!(method_name(self.method.value)), self.method.origin),
+            "max_sweeps": entry(json!(self.max_sweeps.value), self.max_sweeps.origin),
+            "backend": entry(json!(self.backend.value.name()), self.backend.origin),
+            "count": entry(json!(self.samples.value), self.samples.origin),
+            "seed": entry(json!(self.seed.value), self.seed.origin),
+            "level": entry(json!(self.level.value), self.level.origin),
+            "statistics": entry(json!(["power"]), Origin::Default),
+        })
+    }
+}
+
+/// One `key = value  # origin` line.
+fn line(text: &mut String, key: &str, value: &toml::Value, origin: Origin) {
+    let start = text.len();
+    let _ = write!(text, "{key} = {value}");
+    let padding = COMMENT_COLUMN.saturating_sub(text[start..].chars().count());
+    let _ = writeln!(text, "{:padding$}  # {}", "", origin.name());
+}
+
+fn string(text: &str) -> toml::Value {
+    toml::Value::String(text.to_owned())
+}
+
+/// Counts and seeds as TOML integers.
+trait IntoValue {
+    fn into_value(self) -> toml::Value;
+}
+
+impl IntoValue for u64 {
+    /// Files cannot hold more than 63 bits: what was read from one or given by a flag fits.
+    fn into_value(self) -> toml::Value {
+        toml::Value::Integer(i64::try_from(self).unwrap_or(i64::MAX))
+    }
+}
+
+/// A tree as a TOML value. `null` never comes from a TOML file.
+fn to_toml(node: &Node) -> toml::Value {
+    match node {
+        Node::Null => string("null"),
+        Node::Bool(b) => (*b).into(),
+        Node::Integer(i) => (*i).into(),
+        Node::Float(x) => (*x).into(),
+        Node::String(s) => string(s),
+        Node::Array(items) => {
+            toml::Value::Array(items.iter().map(|item| to_toml(&item.value)).collect())
+        }
+        Node::Table(entries) => {
+            let pairs = entries
+                .iter()
+                .map(|(k, v)| (k.value.clone(), to_toml(&v.value)));
+            toml::Value::Table(pairs.collect())
+        }
+    }
+}
+
+fn to_json(node: &Node) -> serde_json::Value {
+    match node {
+        Node::Null => serde_json::Value::Null,
+        Node::Bool(b) => json!(b),
+        Node::Integer(i) => json!(i),
+        Node::Float(x) => json!(x),
+        Node::String(s) => json!(s),
+        Node::Array(items) => items.iter().map(|item| to_json(&item.value)).collect(),
+        Node::Table(entries) => {
+            let pairs = entries
+                .iter()
+                .map(|(k, v)| (k.value.clone(), to_json(&v.value)));
+            pairs.collect()
+        }
+    }
+}
+
+fn table_json(entries: &[(String, Node)]) -> serde_json::Map<String, serde_json::Value> {
+    entries
+        .iter()
+        .map(|(k, v)| (k.clone(), to_json(v)))
+        .collect()
+}
+
+/// A reward's name and parameters.
+pub(super) fn reward_json(reward: &RewardEntry) -> serde_json::Value {
+    let mut table = serde_json::Map::new();
+    table.insert("name".to_owned(), json!(reward.distribution.name()));
+    table.extend(table_json(&reward.parameters));
+    table.into()
+}
+
+/// `auto`, or the method's name.
+pub(super) fn method_name(method: Option<Method>) -> &'static str {
+    method.map_or("auto", Method::name)
+}
+
+/// All faults of all files, one a line.
+pub(super) fn all_faults(list: &[Faults]) -> String {
+    let texts: Vec<_> = list.iter().map(Faults::to_string).collect();
+    texts.join("\n")
+}
