@@ -4,4 +4,5 @@ mod architecture;
 mod bench_datasets;
 mod cases;
 mod datasets;
+mod formats;
 mod malformed;

@@ -162,6 +162,13 @@ off = ["r9c9"]
 }
 
 #[test]
+fn a_label_of_the_legend_may_not_be_given_again() {
+    let text =
+        "[grid]\nmap = 'SG'\nlegend.G.label = 'goal'\n[labels]\ngoal = ['r0c1']\nhome = 'r0c0'";
+    insta::assert_snapshot!(faults(Format::Toml, text), @r#"x.toml:5:1: error: the label "goal" is given twice"#);
+}
+
+#[test]
 fn a_cell_without_a_way_out_is_shown_in_the_map() {
     let text = "[grid]\nmap = '''\nS.#.\n..##\n'''\nblocked = 'forbidden'\n";
     insta::assert_snapshot!(faults(Format::Toml, text), @r#"x.toml:3:4: error: cell r0c3 is boxed in: every move is blocked, and blocked = "forbidden" (help: give it a way out, make it terminal, or allow `stay = true`)"#);

@@ -14,6 +14,8 @@ pub(super) struct Map {
     pub(super) cells: Vec<Vec<char>>,
     /// Byte offset of every line in the file; `None` where escapes make the string differ from the file's bytes.
     offsets: Option<Vec<usize>>,
+    /// Whether every character is one byte, so that a place is found without reading the line.
+    ascii: bool,
     /// The whole string.
     pub(super) span: Span,
 }
@@ -53,6 +55,7 @@ impl Map {
         Self {
             cells: lines.iter().map(|l| l.chars().collect()).collect(),
             offsets,
+            ascii: text.is_ascii(),
             span: node.span.clone(),
         }
     }
@@ -104,7 +107,11 @@ impl Map {
         };
         let line = &self.cells[row];
         let bytes = |cells: &[char]| cells.iter().map(|c| c.len_utf8()).sum::<usize>();
-        let start = offsets[row] + bytes(&line[..column]);
+        let before = match self.ascii {
+            true => column,
+            false => bytes(&line[..column]),
+        };
+        let start = offsets[row] + before;
         let width = line.get(column).map_or(0, |c| c.len_utf8());
         start..start + width
     }

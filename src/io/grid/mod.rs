@@ -252,6 +252,7 @@ fn add_choices(
             builder.absorbing(state);
             continue;
         }
+        let span = map.span_at(at.0, at.1);
         let choices = moves.choices(state, at, enter);
         if choices.is_empty() {
             report_boxed_in(map, at, builder);
@@ -262,7 +263,7 @@ fn add_choices(
                 state,
                 action: choice.action.to_owned(),
                 to: choice.to,
-                span: Some(map.span_at(at.0, at.1)),
+                span: Some(span.clone()),
             });
         }
     }
