@@ -79,10 +79,10 @@ fn evaluate(model: &Model<'_>, rewards: &[f64], policy: &[ChoiceId]) -> Option<V
     for state in model.mdp.states() {
         let row = state.index();
         // 1 - gamma T(s,s) = (1 - gamma) + gamma sum_{s' != s} T(s,s').
-        matrix[(row, row)] = model.complement;
+        let leaving = model.leaving(state, policy[row]);
+        matrix[(row, row)] = model.complement + model.discount * leaving;
         for (next, p) in model.others(state, policy[row]) {
-            matrix[(row, row)] += model.discount * p;
-            matrix[(row, next)] -= model.discount * p;
+            matrix[(row, next)] = -(model.discount * p);
         }
     }
     let factors = matrix.lu();
@@ -102,23 +102,21 @@ fn evaluate(model: &Model<'_>, rewards: &[f64], policy: &[ChoiceId]) -> Option<V
     Some(values)
 }
 
-/// In-place value iteration in alternating direction, from equal values in the middle of the possible ones.
+/// In-place value iteration in alternating direction. Each step solves a state's own equation, the way back to itself
+/// included, with the values of the others as they stand: on grids whose moves can be blocked that takes ten sweeps where
+/// plain value iteration takes thousands. The certificate is on the plain operator all the same.
 pub(super) fn sweep(model: &Model<'_>, rewards: &[f64], max_sweeps: u32) -> (Values, u32) {
     let highest = rewards.iter().fold(f64::NEG_INFINITY, |m, &r| m.max(r));
     let lowest = rewards.iter().fold(f64::INFINITY, |m, &r| m.min(r));
     let target = SWEEP_TARGET * (highest - lowest);
-    let mut values = Values {
-        offset: (highest + lowest) / 2.0 / model.complement,
-        deviation: vec![0.0; rewards.len()],
-    };
+    let mut values = lower_bounds(model, rewards, lowest);
     let n = rewards.len() as u32;
     let mut sweeps = 0;
     loop {
         for _ in 0..SWEEPS_PER_LOOK.min(max_sweeps - sweeps) {
             for i in 0..n {
                 let state = StateId(if sweeps % 2 == 1 { n - 1 - i } else { i });
-                let (_, gain) = model.best(state, &values.deviation);
-                values.deviation[state.index()] += model.residual(state, rewards, &values, gain);
+                values.deviation[state.index()] += step(model, state, rewards, &values);
             }
             sweeps += 1;
         }
@@ -128,4 +126,33 @@ pub(super) fn sweep(model: &Model<'_>, rewards: &[f64], max_sweeps: u32) -> (Val
             return (values, sweeps);
         }
     }
+}
+
+/// What staying for ever is worth where some choice stays, and the worst there can be elsewhere.
+fn lower_bounds(model: &Model<'_>, rewards: &[f64], lowest: f64) -> Values {
+    let stays = |state| {
+        let mut choices = model.mdp.choices(state);
+        choices.any(|choice| model.leaving(state, choice) == 0.0)
+    };
+    let bound = |state: StateId| match stays(state) {
+        true => rewards[state.index()] / model.complement,
+        false => lowest / model.complement,
+    };
+    let mut values = Values {
+        offset: 0.0,
+        deviation: model.mdp.states().map(bound).collect(),
+    };
+    values.centre();
+    values
+}
+
+/// How far a state's value is from solving its own equation: the largest, over choices a, of `r_a / (1 - gamma T(s,a,s))`
+/// with `r_a` the residual of the choice.
+fn step(model: &Model<'_>, state: StateId, rewards: &[f64], values: &Values) -> f64 {
+    let steps = model.mdp.choices(state).map(|choice| {
+        let gain = model.gain(state, choice, &values.deviation);
+        let residual = model.residual(state, rewards, values, gain);
+        residual / (model.complement + model.discount * model.leaving(state, choice))
+    });
+    steps.fold(f64::NEG_INFINITY, f64::max)
 }

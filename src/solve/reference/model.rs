@@ -74,6 +74,11 @@ impl<'a> Model<'a> {
         terms.map(|(next, p)| p * (x[next] - here)).sum()
     }
 
+    /// Probability of leaving the state.
+    pub(super) fn leaving(&self, state: StateId, choice: ChoiceId) -> f64 {
+        self.others(state, choice).map(|(_, p)| p).sum()
+    }
+
     /// The choice with the largest gain (the first of several), and the gain.
     pub(super) fn best(&self, state: StateId, x: &[f64]) -> (ChoiceId, f64) {
         let mut best: Option<(ChoiceId, f64)> = None;
