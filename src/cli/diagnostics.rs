@@ -1,6 +1,6 @@
 //! Everything that is shown on stderr: faults with carets into their file, errors with their causes, warnings.
 //!
-//! Colours and only on a terminal, and never with NO_COLOR set.
+//! Colours only on a terminal, and never with NO_COLOR set.
 
 use std::fmt;
 use std::io::{self, IsTerminal, Write};
@@ -52,6 +52,11 @@ pub(crate) fn show_warning(message: impl Into<String>, help: Option<String>) {
         source: None,
         cause: None,
     }));
+}
+
+/// Shows a line that is neither data nor a complaint.
+pub(crate) fn show_note(message: &str) {
+    show(&format!("{message}\n"));
 }
 
 /// Writes to stderr. There is nowhere left to complain to when that fails.

@@ -8,6 +8,7 @@ mod arguments;
 mod diagnostics;
 mod failure;
 mod output;
+mod progress;
 mod run;
 
 use std::process::ExitCode;

@@ -1,12 +1,18 @@
 //! `powersweep run`: an experiment from its file to its results.
 
 use std::path::{Path, PathBuf};
+use std::time::{Instant, SystemTime};
 
 use powersweep::Discount;
-use powersweep::experiment::{BackendChoice, Engine, Experiment, Overrides};
+use powersweep::experiment::run_dir::{MANIFEST, RunDirectory, RunDirectoryError};
+use powersweep::experiment::{
+    BackendChoice, CellStatistics, Engine, Experiment, Overrides, RunRecord, RunSpec, Statistics,
+    manifest,
+};
 use powersweep::plan::Method;
 
-use super::failure::{Failure, Outcome};
+use super::failure::{Failure, Kind, Outcome};
+use super::progress::{Display, Signals};
 use super::{arguments, diagnostics, output};
 
 /// Arguments of `run`. Flags win over the experiment file.
@@ -39,13 +45,40 @@ pub(crate) struct Arguments {
     /// Worker threads; 0 for one per processor. Results do not depend on it.
     #[arg(long, value_name = "N", default_value_t = 0)]
     threads: usize,
-    /// No progress bar.
+    /// The run directory [default: powersweep-runs/NAME-HASH].
+    #[arg(long, value_name = "DIRECTORY")]
+    out: Option<PathBuf>,
+    /// What is printed: a table, or the JSON document.
+    #[arg(long, value_enum, default_value_t)]
+    format: Format,
+    /// No progress bar and no summary.
     #[arg(long, short)]
     quiet: bool,
     /// Print the resolved experiment, with the origin of every value, and stop.
     #[arg(long)]
     print_config: bool,
 }
+
+/// What is printed.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, clap::ValueEnum)]
+enum Format {
+    /// A table of the states.
+    #[default]
+    Table,
+    /// The document that is also `results.json`.
+    Json,
+}
+
+/// Makes the content of one file.
+type Writer = fn(&Statistics) -> Result<Vec<u8>, Box<dyn std::error::Error + Send + Sync>>;
+
+/// The result files of a run directory and who makes them: pure functions of the statistics.
+const RESULT_FILES: &[(&str, Writer)] = &[
+    ("results.json", |statistics| {
+        Ok(statistics.to_json().into_bytes())
+    }),
+    ("power.parquet", |statistics| Ok(statistics.to_parquet()?)),
+];
 
 impl Arguments {
     fn overrides(&self) -> Overrides {
@@ -71,16 +104,176 @@ pub(crate) fn execute(arguments: Arguments) -> Result<Outcome, Failure> {
         return Ok(Outcome::Done);
     }
     let engine = Engine::new(experiment.backend.value)?;
+    let backend = engine.backend().name();
+    let default_directory = || experiment.default_directory(backend);
+    let path = arguments.out.clone().unwrap_or_else(default_directory);
+    let signals = Signals::catch();
+    let directory = RunDirectory::create(&path, &experiment.identity(backend))?;
     let spec = experiment.run_spec(&engine, arguments.threads);
-    let statistics = engine.run(&spec)?;
-    for cell in &statistics.cells {
-        for (state, power) in cell.mdp.states().zip(&cell.power) {
-            output::print(&format!("{} {power:?}\n", cell.mdp.state_name(state)))?;
-        }
+    let (statistics, record) = solve(&engine, &spec, &arguments, &signals)?;
+    let manifest = manifest(&experiment, &engine, &statistics, &record);
+    // Results on the terminal are worth something even when the disk is full: the error comes after them.
+    let written = write(directory, &experiment, &statistics, &manifest);
+    output::print(&match arguments.format {
+        Format::Json => statistics.to_json(),
+        Format::Table => table(&statistics),
+    })?;
+    statistics
+        .cells
+        .iter()
+        .for_each(|cell| warn_of_unconverged(cell, &spec));
+    warn_of_failures(&statistics);
+    let path = written?;
+    if !arguments.quiet {
+        summarise(&statistics, &record, &path);
     }
-    diagnostics::show_warning("unfinished", None);
     Ok(match statistics.is_complete() {
         true => Outcome::Done,
         false => Outcome::Incomplete,
     })
+}
+
+fn solve(
+    engine: &Engine,
+    spec: &RunSpec,
+    arguments: &Arguments,
+    signals: &Signals,
+) -> Result<(Statistics, RunRecord), Failure> {
+    let goals = spec.samples.saturating_mul(spec.n_cells() as u64);
+    let display = Display::new(goals, arguments.quiet, signals);
+    let started = SystemTime::now();
+    let clock = Instant::now();
+    let statistics = engine.run_observed(spec, &display);
+    display.clear();
+    let statistics = statistics.map_err(|error| match signals.caught() {
+        Some(kind) => Failure::new(kind, "interrupted; nothing was written"),
+        None => error.into(),
+    })?;
+    let record = RunRecord {
+        started,
+        wall: clock.elapsed(),
+        threads: arguments.threads,
+        command: std::env::args().collect(),
+    };
+    Ok((statistics, record))
+}
+
+fn write(
+    directory: RunDirectory,
+    experiment: &Experiment,
+    statistics: &Statistics,
+    manifest: &serde_json::Value,
+) -> Result<PathBuf, Failure> {
+    for (name, writer) in RESULT_FILES {
+        let bytes = writer(statistics).map_err(|error| Failure::new(Kind::Environment, error))?;
+        directory.write(name, &bytes)?;
+    }
+    for (path, bytes) in experiment.inputs() {
+        directory.write(Path::new("inputs").join(path), &bytes)?;
+    }
+    directory.write(MANIFEST, format!("{manifest:#}\n").as_bytes())?;
+    Ok(directory.commit()?)
+}
+
+impl From<RunDirectoryError> for Failure {
+    fn from(error: RunDirectoryError) -> Self {
+        let (kind, help) = match &error {
+            RunDirectoryError::File { .. } => (Kind::Environment, None),
+            RunDirectoryError::Locked { .. } => (
+                Kind::Environment,
+                Some("wait for it, or write elsewhere with --out"),
+            ),
+            RunDirectoryError::NotARun { .. } | RunDirectoryError::Different { .. } => {
+                (Kind::Input, Some("choose another directory with --out"))
+            }
+            _ => (Kind::Environment, None),
+        };
+        let failure = Self::new(kind, error);
+        match help {
+            Some(help) => failure.with_help(help),
+            None => failure,
+        }
+    }
+}
+
+/// States sorted by POWER, cell by cell.
+fn table(statistics: &Statistics) -> String {
+    let mut text = String::new();
+    for cell in &statistics.cells {
+        let mut table = comfy_table::Table::new();
+        table.load_style(comfy_table::presets::NOTHING);
+        table.set_header(["state", "POWER", "low", "high", "bound"]);
+        let mut rows: Vec<_> = cell.mdp.states().zip(&cell.power).collect();
+        rows.sort_by(|a, b| b.1.estimate.total_cmp(&a.1.estimate));
+        for (state, power) in rows {
+            let numbers = [power.estimate, power.low, power.high].map(|x| format!("{x:.6}"));
+            let [estimate, low, high] = numbers;
+            let bound = format!("{:.1e}", power.bound);
+            let state = cell.mdp.state_name(state).to_owned();
+            table.add_row([state, estimate, low, high, bound]);
+        }
+        text += &format!(
+            "{}, {}, discount {}\n{table}\n\n",
+            cell.environment, cell.reward, cell.discount
+        );
+    }
+    text
+}
+
+fn warn_of_unconverged(cell: &CellStatistics, spec: &RunSpec) {
+    if cell.unconverged == 0 {
+        return;
+    }
+    let listed: Vec<_> = cell
+        .unconverged_goals
+        .iter()
+        .take(8)
+        .map(u64::to_string)
+        .collect();
+    let more = if cell.unconverged > listed.len() as u64 {
+        ", ..."
+    } else {
+        ""
+    };
+    let message = format!(
+        "{}, {}, discount {}: {} of {} goals missed the tolerance within {} sweeps: goal {}{more}",
+        cell.environment,
+        cell.reward,
+        cell.discount,
+        cell.unconverged,
+        cell.samples,
+        cell.sweeps_max,
+        listed.join(", ")
+    );
+    let help = match spec.max_sweeps {
+        Some(_) => {
+            "they are in the estimates, with their own larger bound: raise `max_sweeps` in [solve]"
+        }
+        None => {
+            "they are in the estimates, with their own larger bound: single precision may not carry this tolerance at \
+             this discount; raise the tolerance"
+        }
+    };
+    diagnostics::show_warning(message, Some(help.to_owned()));
+}
+
+fn warn_of_failures(statistics: &Statistics) {
+    for failure in &statistics.failures {
+        let message = format!(
+            "{}, {}, discount {}: no result: {}",
+            failure.environment, failure.reward, failure.discount, failure.error
+        );
+        diagnostics::show_warning(message, None);
+    }
+}
+
+fn summarise(statistics: &Statistics, record: &RunRecord, path: &Path) {
+    let goals: u64 = statistics.cells.iter().map(|cell| cell.samples).sum();
+    let seconds = record.wall.as_secs_f64();
+    diagnostics::show_note(&format!(
+        "{} goals in {seconds:.2} s ({} a second); results in {}",
+        indicatif::HumanCount(goals),
+        indicatif::HumanCount((goals as f64 / seconds) as u64),
+        path.display()
+    ));
 }

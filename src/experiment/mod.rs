@@ -1,17 +1,21 @@
 //! Experiments: what is asked, the loop over blocks, and the results.
 
 mod cell;
+mod document;
 mod engine;
 #[cfg(test)]
 mod fake;
+mod manifest;
 mod observer;
 mod results;
+pub mod run_dir;
 mod run_spec;
 mod runner;
 mod spec;
 pub mod verify;
 
 pub use engine::{BackendChoice, Engine, EngineError, MdpHandle};
+pub use manifest::{RunRecord, manifest};
 pub use observer::{CellProgress, Observer, Progress, Unobserved};
 pub use results::{CellError, CellFailure, CellStatistics, Statistics};
 pub use run_spec::{RunError, RunSpec};

@@ -7,6 +7,7 @@
 mod family;
 mod goal;
 mod grid;
+pub mod parquet;
 mod tree;
 
 use std::io;

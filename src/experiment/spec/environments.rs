@@ -4,7 +4,7 @@ use std::collections::HashMap;
 use std::ops::Range;
 use std::path::{Path, PathBuf};
 
-use super::InputFile;
+use super::{InputFile, Resolved};
 use crate::document::{Faults, Node, Span, Spanned, TableReader};
 use crate::io::{self, ReadError};
 use crate::mdp::Mdp;
@@ -25,7 +25,7 @@ pub enum EnvironmentSource {
         /// `family` and its parameters as they were written, in file order.
         parameters: Vec<(String, Node)>,
         /// The seeds.
-        seeds: Range<u64>,
+        seeds: Resolved<Range<u64>>,
     },
 }
 
@@ -186,7 +186,7 @@ impl Environments {
         self.source = Some(EnvironmentSource::Family {
             family,
             parameters,
-            seeds,
+            seeds: Resolved::new(None, seeds_at.map(|_| seeds.clone()), seeds),
         });
     }
 }

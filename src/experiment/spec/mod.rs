@@ -5,6 +5,7 @@
 //! back as a file that stands on its own.
 
 mod environments;
+mod inputs;
 mod read;
 mod render;
 

@@ -120,8 +120,8 @@ impl Experiment {
                 for (key, value) in parameters {
                     line(text, key, &to_toml(value), Origin::File);
                 }
-                let seeds = format!("{}..{}", seeds.start, seeds.end);
-                line(text, "seeds", &string(&seeds), Origin::File);
+                let range = format!("{}..{}", seeds.value.start, seeds.value.end);
+                line(text, "seeds", &string(&range), seeds.origin);
             }
         }
     }
@@ -135,11 +135,9 @@ impl Experiment {
             EnvironmentSource::Family {
                 parameters, seeds, ..
             } => {
+                let range = format!("{}..{}", seeds.value.start, seeds.value.end);
                 let mut table = table_json(parameters);
-                table.insert(
-                    "seeds".to_owned(),
-                    json!(format!("{}..{}", seeds.start, seeds.end)),
-                );
+                table.insert("seeds".to_owned(), json!(range));
                 table.into()
             }
         };

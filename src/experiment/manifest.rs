@@ -1,0 +1,96 @@
+//! The manifest: everything about a run that is not a result, times and hosts included.
+
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
+
+use serde_json::{Value, json};
+
+use super::spec::hexadecimal;
+use super::{CellStatistics, Engine, Experiment, Statistics, run_dir};
+
+/// What is known about a run when it is over, beside its experiment and its results.
+#[derive(Clone, Debug)]
+pub struct RunRecord {
+    /// When it started.
+    pub started: SystemTime,
+    /// How long the engine worked.
+    pub wall: Duration,
+    /// Worker threads as asked, 0 for one per processor.
+    pub threads: usize,
+    /// The command line, if there was one.
+    pub command: Vec<String>,
+}
+
+/// The manifest of a run. Unlike the results it differs from run to run.
+#[must_use]
+pub fn manifest(
+    experiment: &Experiment,
+    engine: &Engine,
+    statistics: &Statistics,
+    record: &RunRecord,
+) -> Value {
+    let backend = engine.backend();
+    let started = record
+        .started
+        .duration_since(UNIX_EPOCH)
+        .unwrap_or_default();
+    let wall_seconds = record.wall.as_secs_f64();
+    let goals: u64 = statistics.cells.iter().map(|cell| cell.samples).sum();
+    let environments = experiment.environments.iter().map(|mdp| {
+        json!({
+            "name": mdp.name(),
+            "hash": hexadecimal(&mdp.content_hash()),
+            "states": mdp.n_states(),
+            "choices": mdp.n_choices(),
+            "successors": mdp.n_successors(),
+        })
+    });
+    json!({
+        "format": run_dir::FORMAT,
+        "powersweep": env!("CARGO_PKG_VERSION"),
+        "command": record.command,
+        "spec_hash": experiment.hash(backend.name()),
+        "identity": experiment.identity(backend.name()),
+        "experiment": experiment.to_json(),
+        "environments": environments.collect::<Value>(),
+        "backend": { "name": backend.name(), "description": backend.description() },
+        "cells": statistics.cells.iter().map(cell).collect::<Value>(),
+        "failures": statistics.failures.len(),
+        "timings": {
+            "started_unix_seconds": started.as_secs(),
+            "wall_seconds": wall_seconds,
+            "goals_per_second": goals as f64 / wall_seconds,
+        },
+        "host": {
+            "name": host_name(),
+            "system": std::env::consts::OS,
+            "architecture": std::env::consts::ARCH,
+            "processors": std::thread::available_parallelism().map_or(0, usize::from),
+            "threads_asked": record.threads,
+        },
+    })
+}
+
+fn cell(cell: &CellStatistics) -> Value {
+    json!({
+        "environment": cell.environment,
+        "variant": cell.variant,
+        "reward": cell.reward,
+        "discount": cell.discount,
+        "discount_used": cell.discount_used,
+        "rule": cell.rule,
+        "plan_hash": hexadecimal(&cell.plan.hash()),
+        "plan": cell.plan.to_string().lines().collect::<Vec<_>>(),
+        "goals": cell.samples,
+        "unconverged": cell.unconverged,
+        "unconverged_goals": cell.unconverged_goals,
+        "sweeps_mean": cell.sweeps_mean,
+        "sweeps_max": cell.sweeps_max,
+    })
+}
+
+fn host_name() -> Option<String> {
+    let name = std::fs::read_to_string("/proc/sys/kernel/hostname").ok();
+    let name = name.or_else(|| std::env::var("HOSTNAME").ok());
+    name.or_else(|| std::env::var("COMPUTERNAME").ok())
+        .map(|name| name.trim().to_owned())
+}
