@@ -203,7 +203,7 @@ fn a_map_without_a_start_or_with_a_doubtful_one_is_refused() {
     insta::assert_snapshot!(each(
         faults,
         &[
-            (Format::Toml, "[grid]\nmap = '...'"),
+            (Format::Toml, "[grid]\nmap = '#..'"),
             (Format::Toml, "start = 'r0c1'\n[grid]\nmap = 'S..'"),
             (
                 Format::Toml,
@@ -214,6 +214,7 @@ fn a_map_without_a_start_or_with_a_doubtful_one_is_refused() {
                 "start = {r0c0 = 0.5, r0c1 = 0.25}\n[grid]\nmap = '...'"
             ),
             (Format::Toml, "[grid]\nmap = '###'"),
+            (Format::Toml, "[grid]\nmap = '#A.'"),
             (Format::Toml, "[grid]\nmap = ''"),
             (Format::Toml, "[grid]\nmap = ['...']"),
             (Format::Toml, "grid = '...'"),

@@ -6,8 +6,8 @@ use crate::mdp::MdpBuilder;
 /// What one character stands for. All off is floor.
 #[derive(Clone, Debug, Default)]
 pub(super) struct Kind {
-    /// The character.
-    pub(super) symbol: char,
+    /// The character; none for the entry of unknown ones.
+    pub(super) symbol: Option<char>,
     /// No state.
     pub(super) wall: bool,
     /// The start state.
@@ -25,6 +25,14 @@ pub(super) struct Kind {
 }
 
 impl Kind {
+    /// The entry in the words of an error message.
+    pub(super) fn place(&self) -> String {
+        self.symbol.map_or_else(
+            || "the legend".to_owned(),
+            |symbol| format!("the legend's {symbol:?}"),
+        )
+    }
+
     /// Whether such a cell is a state.
     pub(super) fn is_state(&self) -> bool {
         !self.wall && self.teleport.is_none()
@@ -33,15 +41,19 @@ impl Kind {
 
 /// The legend in force: at most one entry a character.
 pub(super) struct Legend {
-    /// The entries.
+    /// The entries; the first one is floor and stands for every character without an entry, so that the rest of a map
+    /// is checked, too.
     pub(super) kinds: Vec<Kind>,
 }
+
+/// Position of the entry of characters without one.
+pub(super) const UNKNOWN: usize = 0;
 
 impl Legend {
     /// `#` wall, `.` and space floor, `S` start.
     fn defaults() -> Self {
         let of = |symbol| Kind {
-            symbol,
+            symbol: Some(symbol),
             ..Kind::default()
         };
         let wall = Kind {
@@ -53,7 +65,7 @@ impl Legend {
             ..of('S')
         };
         Self {
-            kinds: vec![wall, of('.'), of(' '), start],
+            kinds: vec![Kind::default(), wall, of('.'), of(' '), start],
         }
     }
 
@@ -74,27 +86,27 @@ impl Legend {
                 continue;
             };
             let kind = read_kind(symbol, key.span.clone(), value, builder);
-            legend.kinds.retain(|k| k.symbol != symbol);
+            legend.kinds.retain(|k| k.symbol != Some(symbol));
             legend.kinds.push(kind);
         }
         legend
     }
 
-    /// Position of a character's entry.
-    pub(super) fn find(&self, symbol: char) -> Option<usize> {
-        self.kinds.iter().position(|k| k.symbol == symbol)
+    /// Position of a character's entry, [`UNKNOWN`] where it has none.
+    pub(super) fn find(&self, symbol: char) -> usize {
+        let found = self.kinds.iter().position(|k| k.symbol == Some(symbol));
+        found.unwrap_or(UNKNOWN)
     }
 }
 
 fn read_kind(symbol: char, span: Span, node: &Spanned<Node>, builder: &mut MdpBuilder) -> Kind {
     let mut kind = Kind {
-        symbol,
+        symbol: Some(symbol),
         span: Some(span),
         ..Kind::default()
     };
-    let place = format!("the legend's {symbol:?}");
     let faults = builder.faults();
-    let Some(mut table) = TableReader::open(node, place, faults) else {
+    let Some(mut table) = TableReader::open(node, kind.place(), faults) else {
         return kind;
     };
     let mut flag = |key| table.boolean(key, faults).is_some_and(|b| b.value);
@@ -137,8 +149,8 @@ fn check_kind(kind: &Kind, builder: &mut MdpBuilder) {
     given.extend((!kind.labels.is_empty()).then_some("label"));
     if !given.is_empty() {
         let message = format!(
-            "the legend's {:?} is {what}, which is not a state: it cannot have {}",
-            kind.symbol,
+            "{} is {what}, which is not a state: it cannot have {}",
+            kind.place(),
             given.join(", ")
         );
         builder.faults().error(kind.span.clone(), message);

@@ -2,12 +2,14 @@
 //!
 //! Cells become states row by row. What a move does, [`GridMoves`] says; here stands only which cell is what.
 
+mod cells;
 mod legend;
 mod map;
 
 use std::collections::BTreeMap;
 
-use legend::Legend;
+use cells::{Cell, list_cells, place};
+use legend::{Legend, UNKNOWN};
 use map::Map;
 
 use super::tree::{self, Start};
@@ -28,7 +30,7 @@ pub(super) fn read(
     let moves = GridMoves::read(&mut table, builder.faults());
     table.finish(builder.faults());
     let map = map?;
-    let cells = place(&map, &legend, builder)?;
+    let cells = place(&map, &legend, builder);
     let start = read_start(&map, &legend, &cells, file, builder);
     let targets = teleport_targets(&legend, start, builder);
     add_labels(&legend, &cells, builder);
@@ -36,101 +38,6 @@ pub(super) fn read(
     let states: Vec<_> = cells.iter().map(|c| c.state).collect();
     builder.layout(GridLayout::new(map.cells.len(), map.cells[0].len(), states));
     Some(())
-}
-
-/// What stands in one cell.
-#[derive(Clone, Copy)]
-struct Cell {
-    /// Position in the legend.
-    kind: usize,
-    /// Its state, unless it is a wall or teleports.
-    state: Option<StateId>,
-}
-
-/// Gives every cell its legend entry and its state, row by row; `None` when some character is unknown.
-fn place(map: &Map, legend: &Legend, builder: &mut MdpBuilder) -> Option<Vec<Cell>> {
-    let mut unknown: BTreeMap<char, (Span, usize)> = BTreeMap::new();
-    let mut positions: Vec<Vec<(usize, usize)>> = vec![Vec::new(); legend.kinds.len()];
-    let mut cells = Vec::new();
-    for (row, line) in map.cells.iter().enumerate() {
-        for (column, &symbol) in line.iter().enumerate() {
-            let Some(kind) = legend.find(symbol) else {
-                let first = || (map.span_at(row, column), 0);
-                unknown.entry(symbol).or_insert_with(first).1 += 1;
-                continue;
-            };
-            positions[kind].push((row, column));
-            cells.push((row, column, kind));
-        }
-    }
-    for (kind, found) in legend.kinds.iter().zip(&positions) {
-        if let (Some(span), []) = (&kind.span, &found[..]) {
-            let message = format!("the legend's {:?} is nowhere on the map", kind.symbol);
-            builder.faults().warning(span.clone(), message);
-        }
-    }
-    report_unknown(unknown, builder);
-    (cells.len() == map.cells.len() * map.cells[0].len()).then_some(())?;
-    check_names(map, legend, &positions, builder);
-    let state_of = |(row, column, kind): (usize, usize, usize)| {
-        let name = match &legend.kinds[kind].name {
-            Some(name) if positions[kind].len() == 1 => name.value.clone(),
-            _ => cell_name(row, column),
-        };
-        let span = map.span_at(row, column);
-        let is_state = legend.kinds[kind].is_state();
-        let state = is_state.then(|| builder.state_at(name, Some(span)));
-        Cell { kind, state }
-    };
-    Some(cells.into_iter().map(state_of).collect())
-}
-
-fn report_unknown(unknown: BTreeMap<char, (Span, usize)>, builder: &mut MdpBuilder) {
-    let mut unknown: Vec<_> = unknown.into_iter().collect();
-    unknown.sort_by_key(|(_, (span, _))| span.start);
-    for (symbol, (span, times)) in unknown {
-        let more = match times {
-            1 => String::new(),
-            n => format!(" ({n} times)"),
-        };
-        let message = format!("the legend does not say what {symbol:?} is{more}");
-        let help =
-            format!("add to [grid.legend], for instance: {symbol:?} = {{ label = \"goal\" }}");
-        builder.faults().error_with_help(span, message, help);
-    }
-}
-
-/// A name is for one cell.
-fn check_names(
-    map: &Map,
-    legend: &Legend,
-    positions: &[Vec<(usize, usize)>],
-    builder: &mut MdpBuilder,
-) {
-    for (kind, found) in legend.kinds.iter().zip(positions) {
-        if let (Some(name), [_, (row, column), ..]) = (&kind.name, &found[..]) {
-            let message = format!(
-                "the name {:?} is for one cell, but {:?} stands on {}: {}",
-                name.value,
-                kind.symbol,
-                found.len(),
-                list_cells(found)
-            );
-            let help = "use `label`, which names a set of cells";
-            let span = map.span_at(*row, *column);
-            builder.faults().error_with_help(span, message, help);
-        }
-    }
-}
-
-/// Cell names for a message, the first eight of them.
-fn list_cells(cells: &[(usize, usize)]) -> String {
-    let shown = cells.iter().take(8).map(|&(r, c)| cell_name(r, c));
-    let mut list = shown.collect::<Vec<_>>().join(", ");
-    if cells.len() > 8 {
-        list.push_str(", ...");
-    }
-    list
 }
 
 /// The one start cell of the map, or the key `start` beside the grid.
@@ -148,14 +55,7 @@ fn read_start(
         .collect();
     match starts[..] {
         [] => tree::read_start(file, builder).unwrap_or_else(|| {
-            builder.faults().error_with_help(
-                map.span.clone(),
-                "the map has no start",
-                format!(
-                    "write S on a cell, or `start = \"{}\"` above [grid]",
-                    cell_name(0, 0)
-                ),
-            );
+            report_no_start(map, cells, builder);
             Start::Faulty
         }),
         [(row, column)] => {
@@ -189,6 +89,21 @@ fn read_start(
     }
 }
 
+fn report_no_start(map: &Map, cells: &[Cell], builder: &mut MdpBuilder) {
+    // A character without a meaning may be the one that was meant.
+    if cells.iter().any(|c| c.kind == UNKNOWN) {
+        return;
+    }
+    let columns = map.cells[0].len();
+    let first = cells.iter().position(|c| c.state.is_some()).unwrap_or(0);
+    let example = cell_name(first / columns, first % columns);
+    builder.faults().error_with_help(
+        map.span.clone(),
+        "the map has no start",
+        format!("write S on a cell, or `start = \"{example}\"` above [grid]"),
+    );
+}
+
 /// For every teleporting legend entry the state it leads to.
 fn teleport_targets(
     legend: &Legend,
@@ -197,7 +112,7 @@ fn teleport_targets(
 ) -> Vec<Option<StateId>> {
     let target = |kind: &legend::Kind| {
         let name = kind.teleport.as_ref()?;
-        let role = format!("the legend's {:?}, teleport", kind.symbol);
+        let role = format!("{}, teleport", kind.place());
         if name.value != "start" {
             return builder.resolve(&name.value, &role, Some(name.span.clone()));
         }
