@@ -33,12 +33,19 @@ impl Lattice {
         self.integer(word) as f32 * self.spacing()
     }
 
+    /// The smallest and the largest reward.
+    #[must_use]
+    pub fn range(self) -> (f64, f64) {
+        let unit = 2f64.powi(self.exponent);
+        let low = f64::from(self.low);
+        (low * unit, (low + f64::from(self.width) - 1.0) * unit)
+    }
+
     /// The largest absolute reward.
     #[must_use]
     pub fn magnitude(self) -> f64 {
-        let top = i64::from(self.low) + i64::from(self.width) - 1;
-        let largest = i64::from(self.low).abs().max(top.abs());
-        largest as f64 * 2f64.powi(self.exponent)
+        let (low, high) = self.range();
+        low.abs().max(high.abs())
     }
 
     /// The lattice's mean.

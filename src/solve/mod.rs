@@ -130,6 +130,18 @@ pub enum SolveError {
     },
 }
 
+/// Checks a reward vector from outside: its length, and that every number is finite.
+fn check_given(goal: usize, rewards: &[f64], n_states: usize) -> Result<(), SolveError> {
+    let problem = if rewards.len() != n_states {
+        format!("{} rewards for {n_states} states", rewards.len())
+    } else if let Some(s) = rewards.iter().position(|r| !r.is_finite()) {
+        format!("the reward of state number {s} is {}", rewards[s])
+    } else {
+        return Ok(());
+    };
+    Err(SolveError::BadGoal { goal, problem })
+}
+
 /// Something that solves goals.
 pub trait Backend: Send + Sync + Debug {
     /// The name in experiment files, on the command line and in results.

@@ -1,6 +1,66 @@
 //! The SIMD backend: tiles of goals across vector lanes, values in cache, one instruction stream for all goals.
+//!
+//! A tile is solved by one thread: `draw` fills in the goals, `iterate` sweeps them with a `kernel` until every lane is
+//! certified, `sums` adds them up. Where single precision cannot certify, the tile goes on in double precision from
+//! where it stands. `simd` holds the vectors, and all `unsafe` code.
 
 mod draw;
+mod iterate;
+mod kernel;
 mod simd;
+mod solver;
+mod sums;
+mod tile;
 
 pub use simd::Level;
+
+use super::{Backend, CellProblem, CellSolver, SolveError};
+use solver::CpuSolver;
+
+/// Name of the backend.
+const NAME: &str = "cpu";
+
+/// Solves goals with the vector instructions of this processor.
+#[derive(Clone, Copy, Debug)]
+pub struct CpuBackend {
+    level: Level,
+}
+
+impl CpuBackend {
+    /// The best instruction set this processor has.
+    #[must_use]
+    pub fn new() -> Self {
+        Self::with_level(Level::detect())
+    }
+
+    /// A given instruction set, or the best one below it that this processor has.
+    #[must_use]
+    pub fn with_level(level: Level) -> Self {
+        Self {
+            level: level.min(Level::detect()),
+        }
+    }
+}
+
+impl Default for CpuBackend {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
+impl Backend for CpuBackend {
+    fn name(&self) -> &'static str {
+        NAME
+    }
+
+    fn description(&self) -> String {
+        format!(
+            "cpu, {} instructions, f32 with f64 where f32 cannot certify",
+            self.level
+        )
+    }
+
+    fn prepare(&self, problem: CellProblem) -> Result<Box<dyn CellSolver>, SolveError> {
+        Ok(Box::new(CpuSolver::new(problem, self.level)?))
+    }
+}

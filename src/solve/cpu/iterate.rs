@@ -1,0 +1,75 @@
+//! From a drawn goal to a certified one: sweeps, checks, and the move to double precision where single cannot certify.
+
+use super::kernel::Kernel;
+use super::simd::{Scalar, Vector};
+use super::tile::{Constants, Tile};
+use crate::plan::{Method, Schedule};
+use crate::reward::Lattice;
+
+/// Recentrings allowed per tile and precision: the allowance in [`Tile::certify`] counts on it.
+const MAX_RECENTRINGS: u32 = 2;
+
+/// What the loop needs to know about the cell.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Limits {
+    pub(super) constants: Constants,
+    pub(super) schedule: Schedule,
+    pub(super) lattice: Lattice,
+    /// Largest half-width that counts as converged.
+    pub(super) tolerance: f64,
+    pub(super) max_sweeps: u32,
+    /// Largest number of terms in a sum.
+    pub(super) longest_row: usize,
+}
+
+/// Sweeps a tile until all its lanes are certified, the sweeps are used up, or the precision has nothing more to give.
+/// Returns the number of sweeps; the certificate is in the tile.
+#[inline(always)]
+pub(super) fn iterate<F: Scalar, V: Vector<Scalar = F>, const N: usize>(
+    tile: &mut Tile<F>,
+    kernel: &impl Kernel<F>,
+    limits: &Limits,
+    first_check: u32,
+) -> u32 {
+    let discount = limits.constants.discount;
+    let mut done = 0;
+    let mut next = first_check.clamp(1, limits.max_sweeps);
+    let mut recentrings = 0;
+    loop {
+        while done < next {
+            match limits.schedule.method {
+                Method::InPlace => tile.sweep::<V, N>(kernel, done % 2 == 1),
+                Method::Jacobi => tile.sweep_jacobi::<V, N>(kernel, discount),
+            }
+            done += 1;
+        }
+        tile.certify::<V, N>(kernel, limits.constants);
+        if tile.worst() <= limits.tolerance || done >= limits.max_sweeps {
+            return done;
+        }
+        if exhausted(tile, limits) {
+            return done;
+        }
+        if recentrings < MAX_RECENTRINGS {
+            recentrings += u32::from(tile.recentre(limits.lattice, discount));
+        }
+        next = (done + 1 + done / 8).min(limits.max_sweeps);
+    }
+}
+
+/// Whether some lane can no longer be certified in this precision: its allowance alone exceeds the tolerance, or its
+/// residual has come down to what rounding of the values makes of it. A backup errs by about (terms + 2)u|V|; twice that on
+/// either side is what a stalled iteration shows.
+fn exhausted<F: Scalar>(tile: &Tile<F>, limits: &Limits) -> bool {
+    let per_value = 4.0 * (limits.longest_row as f64 + 2.0) * F::UNIT;
+    (0..tile.lanes).any(|lane| {
+        let half_width = tile.half_width[lane].to_f64();
+        let size = tile.lowest[lane]
+            .to_f64()
+            .abs()
+            .max(tile.highest[lane].to_f64().abs());
+        let allowance = tile.allowance[lane].to_f64();
+        let floor = allowance + per_value * size;
+        !(half_width <= limits.tolerance) && (allowance > limits.tolerance || half_width <= floor)
+    })
+}

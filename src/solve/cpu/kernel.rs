@@ -1,0 +1,349 @@
+//! The inner loops over one state: how a value is backed up from its successors, for many goals at once.
+//!
+//! Values of a tile are rows `[state in sweep order][lane]`. A kernel works on `N` vectors of one row at a time: four vectors
+//! in flight hide the latency of the load, maximum and multiply-add that every state's update waits for.
+
+use super::simd::{Scalar, Vector};
+use crate::plan::{KernelClass, SweepModel};
+use crate::units::Discount;
+
+/// What the difference form of the Bellman operator gives for one state: `gamma max_a sum T(s,a,s')(V(s') - V(s))`.
+pub(super) struct Differences<V, const N: usize> {
+    /// Proven lower bound.
+    pub(super) low: [V; N],
+    /// Proven upper bound.
+    pub(super) high: [V; N],
+    /// `max_a P_a V`, within `(high - low)/gamma` and a rounding or two of the truth.
+    pub(super) best: [V; N],
+}
+
+/// One way to store rows of the transition tensor.
+pub(super) trait Kernel<F: Scalar> {
+    /// The self-loop-eliminated backup of state `s`: `max_a (R + gamma sum_{s' != s} T V) / (1 - gamma T(s,a,s))`.
+    fn backup<V: Vector<Scalar = F>, const N: usize>(
+        &self,
+        s: usize,
+        reward: [V; N],
+        rows: Rows<'_, F>,
+    ) -> [V; N];
+
+    /// Bounds on the difference form, self-loops included.
+    fn differences<V: Vector<Scalar = F>, const N: usize>(
+        &self,
+        s: usize,
+        own: [V; N],
+        rows: Rows<'_, F>,
+    ) -> Differences<V, N>;
+
+    /// Number of states.
+    fn n_states(&self) -> usize;
+}
+
+/// Value rows, seen from one group of lanes.
+#[derive(Clone, Copy)]
+pub(super) struct Rows<'a, F> {
+    /// `[n_states, lanes]`.
+    pub(super) values: &'a [F],
+    /// Lanes per row.
+    pub(super) lanes: usize,
+    /// First lane of the group.
+    pub(super) lane: usize,
+}
+
+impl<F: Scalar> Rows<'_, F> {
+    #[inline(always)]
+    pub(super) fn load<V: Vector<Scalar = F>, const N: usize>(&self, row: usize) -> [V; N] {
+        load_row(self.values, row * self.lanes + self.lane)
+    }
+}
+
+#[inline(always)]
+pub(super) fn load_row<V: Vector, const N: usize>(values: &[V::Scalar], at: usize) -> [V; N] {
+    let row = &values[at..at + N * V::WIDTH];
+    each(|i| V::load(&row[i * V::WIDTH..]))
+}
+
+#[inline(always)]
+pub(super) fn store_row<V: Vector, const N: usize>(x: [V; N], values: &mut [V::Scalar], at: usize) {
+    let row = &mut values[at..at + N * V::WIDTH];
+    for (i, v) in x.into_iter().enumerate() {
+        v.store(&mut row[i * V::WIDTH..]);
+    }
+}
+
+#[inline(always)]
+pub(super) fn each<V: Vector, const N: usize>(mut f: impl FnMut(usize) -> V) -> [V; N] {
+    let mut out = [V::splat(V::Scalar::default()); N];
+    for (i, v) in out.iter_mut().enumerate() {
+        *v = f(i);
+    }
+    out
+}
+
+#[inline(always)]
+pub(super) fn splat<V: Vector, const N: usize>(x: f64) -> [V; N] {
+    [V::splat(V::Scalar::from_f64(x)); N]
+}
+
+#[inline(always)]
+pub(super) fn max<V: Vector, const N: usize>(a: [V; N], b: [V; N]) -> [V; N] {
+    each(|i| a[i].max(b[i]))
+}
+
+#[inline(always)]
+pub(super) fn min<V: Vector, const N: usize>(a: [V; N], b: [V; N]) -> [V; N] {
+    each(|i| a[i].min(b[i]))
+}
+
+/// Every choice leads to one state: gather and maximum, one multiply-add per state.
+#[derive(Clone, Debug)]
+pub(super) struct Deterministic<F> {
+    /// Per state: first and one past the last entry of `successors`, and whether it has a self-loop.
+    states: Vec<(u32, u32, bool)>,
+    /// Rows of the successors other than the state itself.
+    successors: Vec<u32>,
+    discount: F,
+    /// `1 / (1 - gamma)`.
+    horizon: F,
+}
+
+impl<F: Scalar> Deterministic<F> {
+    pub(super) fn new(model: &SweepModel, discount: Discount) -> Self {
+        assert_eq!(model.class(), KernelClass::Deterministic);
+        let mut successors = Vec::with_capacity(model.parts().len());
+        let states = model.states().iter().map(|state| {
+            let first = successors.len() as u32;
+            let mut stay = false;
+            for choice in &model.choices()[state.choice_first as usize..state.choice_end as usize] {
+                stay |= choice.stay > 0.0;
+                let own = &model.parts()[choice.first as usize..choice.end as usize];
+                successors.extend(own.iter().map(|part| part.position));
+            }
+            (first, successors.len() as u32, stay)
+        });
+        Self {
+            states: states.collect(),
+            successors,
+            discount: F::from_f64(discount.used()),
+            horizon: F::from_f64(1.0 / discount.complement()),
+        }
+    }
+
+    /// Maximum over the successors other than the state itself; `None` for an absorbing state.
+    #[inline(always)]
+    fn gather<V: Vector<Scalar = F>, const N: usize>(
+        &self,
+        s: usize,
+        rows: Rows<'_, F>,
+    ) -> (Option<[V; N]>, bool) {
+        let (first, end, stay) = self.states[s];
+        let Some((&head, tail)) = self.successors[first as usize..end as usize].split_first()
+        else {
+            return (None, stay);
+        };
+        let mut best = rows.load(head as usize);
+        for &successor in tail {
+            best = max(best, rows.load(successor as usize));
+        }
+        (Some(best), stay)
+    }
+}
+
+impl<F: Scalar> Kernel<F> for Deterministic<F> {
+    #[inline(always)]
+    fn backup<V: Vector<Scalar = F>, const N: usize>(
+        &self,
+        s: usize,
+        reward: [V; N],
+        rows: Rows<'_, F>,
+    ) -> [V; N] {
+        let discount = V::splat(self.discount);
+        let horizon = V::splat(self.horizon);
+        match self.gather::<V, N>(s, rows) {
+            (None, _) => each(|i| reward[i].mul(horizon)),
+            (Some(best), false) => each(|i| best[i].mul_add(discount, reward[i])),
+            (Some(best), true) => each(|i| {
+                best[i]
+                    .mul_add(discount, reward[i])
+                    .max(reward[i].mul(horizon))
+            }),
+        }
+    }
+
+    /// # Precision
+    ///
+    /// `V(s') - V(s)` is rounded once, and so is its product with gamma (exact in F): a relative 2u of the result, which is
+    /// left to the caller (`low` and `high` are equal here). Taking the maximum first changes nothing: subtraction of one
+    /// number and multiplication by gamma are monotone in floating point too.
+    #[inline(always)]
+    fn differences<V: Vector<Scalar = F>, const N: usize>(
+        &self,
+        s: usize,
+        own: [V; N],
+        rows: Rows<'_, F>,
+    ) -> Differences<V, N> {
+        let discount = V::splat(self.discount);
+        let best = match self.gather::<V, N>(s, rows) {
+            (None, _) => own,
+            (Some(best), false) => best,
+            (Some(best), true) => max(best, own),
+        };
+        let q = each(|i| best[i].sub(own[i]).mul(discount));
+        Differences {
+            low: q,
+            high: q,
+            best,
+        }
+    }
+
+    #[inline(always)]
+    fn n_states(&self) -> usize {
+        self.states.len()
+    }
+}
+
+/// Few successors per choice, with the part that a state's choices share factored out.
+#[derive(Clone, Debug)]
+pub(super) struct Sparse<F> {
+    /// Per state: ranges of its common terms and of its choices.
+    states: Vec<[u32; 4]>,
+    /// Per choice: range of its own terms, and `1 / (1 - gamma T(s,a,s))`.
+    choices: Vec<(u32, u32, F)>,
+    /// Row of the successor, and `gamma T`.
+    terms: Vec<(u32, F)>,
+    /// `1 / gamma`.
+    inverse_discount: F,
+    /// Relative error of a sum of differences against the sum of their absolute values.
+    sum_error: F,
+}
+
+impl<F: Scalar> Sparse<F> {
+    pub(super) fn new(model: &SweepModel, discount: Discount) -> Self {
+        let gamma = discount.used();
+        let mut longest = 0;
+        let states: Vec<[u32; 4]> = model
+            .states()
+            .iter()
+            .map(|s| [s.common_first, s.common_end, s.choice_first, s.choice_end])
+            .collect();
+        for &[common_first, common_end, choice_first, choice_end] in &states {
+            for choice in &model.choices()[choice_first as usize..choice_end as usize] {
+                let terms = (common_end - common_first) + (choice.end - choice.first);
+                longest = longest.max(terms);
+            }
+        }
+        let choices = model.choices().iter();
+        let terms = model.parts().iter();
+        Self {
+            states,
+            choices: choices
+                .map(|c| (c.first, c.end, F::from_f64(1.0 / (1.0 - gamma * c.stay))))
+                .collect(),
+            terms: terms
+                .map(|p| (p.position, F::from_f64(gamma * p.probability)))
+                .collect(),
+            inverse_discount: F::from_f64(1.0 / gamma),
+            sum_error: F::from_f64(Self::sum_error_factor(longest)),
+        }
+    }
+
+    /// Bound on |computed - true| / sum |gamma T (V' - V)| for a sum of `terms` products, and 1% for the rounding of the
+    /// bound itself.
+    ///
+    /// Each term: the stored factor is off by u (in f32; the f64 factors by 2u: gamma T is a product), the difference by
+    /// u, the product by u where it is not fused. The sum of n terms adds (n - 1)u, and the final combination with the
+    /// error term itself two more. In all n + 6 covers both precisions.
+    fn sum_error_factor(terms: u32) -> f64 {
+        1.01 * (f64::from(terms) + 6.0) * F::UNIT
+    }
+
+    #[inline(always)]
+    fn weighted<V: Vector<Scalar = F>, const N: usize>(
+        &self,
+        first: u32,
+        end: u32,
+        mut sum: [V; N],
+        rows: Rows<'_, F>,
+    ) -> [V; N] {
+        for &(row, weight) in &self.terms[first as usize..end as usize] {
+            let weight = V::splat(weight);
+            let value: [V; N] = rows.load(row as usize);
+            sum = each(|i| value[i].mul_add(weight, sum[i]));
+        }
+        sum
+    }
+
+    /// Sums of weighted differences to `own`, and of their absolute values.
+    #[inline(always)]
+    fn weighted_differences<V: Vector<Scalar = F>, const N: usize>(
+        &self,
+        first: u32,
+        end: u32,
+        own: [V; N],
+        (mut sum, mut size): ([V; N], [V; N]),
+        rows: Rows<'_, F>,
+    ) -> ([V; N], [V; N]) {
+        for &(row, weight) in &self.terms[first as usize..end as usize] {
+            let weight = V::splat(weight);
+            let value: [V; N] = rows.load(row as usize);
+            let difference: [V; N] = each(|i| value[i].sub(own[i]));
+            sum = each(|i| difference[i].mul_add(weight, sum[i]));
+            size = each(|i| difference[i].abs().mul_add(weight, size[i]));
+        }
+        (sum, size)
+    }
+}
+
+impl<F: Scalar> Kernel<F> for Sparse<F> {
+    #[inline(always)]
+    fn backup<V: Vector<Scalar = F>, const N: usize>(
+        &self,
+        s: usize,
+        reward: [V; N],
+        rows: Rows<'_, F>,
+    ) -> [V; N] {
+        let [common_first, common_end, choice_first, choice_end] = self.states[s];
+        let base = self.weighted(common_first, common_end, reward, rows);
+        let mut best = splat(f64::NEG_INFINITY);
+        for &(first, end, inverse) in &self.choices[choice_first as usize..choice_end as usize] {
+            let inverse = V::splat(inverse);
+            let q: [V; N] = self.weighted(first, end, base, rows);
+            best = each(|i| q[i].mul(inverse).max(best[i]));
+        }
+        best
+    }
+
+    #[inline(always)]
+    fn differences<V: Vector<Scalar = F>, const N: usize>(
+        &self,
+        s: usize,
+        own: [V; N],
+        rows: Rows<'_, F>,
+    ) -> Differences<V, N> {
+        let [common_first, common_end, choice_first, choice_end] = self.states[s];
+        let zero = splat(0.0);
+        let base = self.weighted_differences(common_first, common_end, own, (zero, zero), rows);
+        let lowest = splat(f64::NEG_INFINITY);
+        let (mut low, mut high, mut best) = (lowest, lowest, lowest);
+        let error = V::splat(self.sum_error);
+        let minus_error = V::splat(F::from_f64(-self.sum_error.to_f64()));
+        for &(first, end, _) in &self.choices[choice_first as usize..choice_end as usize] {
+            let (q, size): ([V; N], [V; N]) =
+                self.weighted_differences(first, end, own, base, rows);
+            low = each(|i| size[i].mul_add(minus_error, q[i]).max(low[i]));
+            high = each(|i| size[i].mul_add(error, q[i]).max(high[i]));
+            best = max(best, q);
+        }
+        let inverse = V::splat(self.inverse_discount);
+        Differences {
+            low,
+            high,
+            best: each(|i| best[i].mul_add(inverse, own[i])),
+        }
+    }
+
+    #[inline(always)]
+    fn n_states(&self) -> usize {
+        self.states.len()
+    }
+}

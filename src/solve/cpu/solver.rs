@@ -1,0 +1,427 @@
+//! One cell on this backend: tiles, chunks of tiles, blocks.
+
+use std::sync::Mutex;
+
+use rayon::prelude::*;
+
+use super::NAME;
+use super::draw::Drawing;
+use super::iterate::{Limits, iterate};
+use super::kernel::{Deterministic, Kernel, Sparse};
+use super::simd::{Isa, Job, Level, Vector, dispatch};
+use super::sums::{ChunkSums, Goals as TileGoals, integrand};
+use super::tile::{Constants, Tile};
+use crate::plan::KernelClass;
+use crate::rng::Stream;
+use crate::solve::{CellProblem, CellSolver, Goals, SolveError, SolvedGoal};
+use crate::statistics::{Block, BlockSums, TILE};
+use crate::units::SampleIndex;
+
+/// Tiles per chunk: the unit of parallel work within a block, summed on its own whether or not it ran in parallel.
+const TILES_PER_CHUNK: u64 = 8;
+
+/// Sweeps in double precision before the first residual: single precision came within its rounding of the solution.
+const DOUBLE_FIRST_CHECK: u32 = 4;
+
+/// Lanes of a tile: enough vectors in flight to hide latency, few enough that rewards, values and backups of a tile stay
+/// in the second-level cache. A function of the MDP alone.
+fn lanes(n_states: usize) -> usize {
+    match n_states {
+        0..=1_024 => TILE,
+        1_025..=4_096 => TILE / 2,
+        _ => TILE / 4,
+    }
+}
+
+#[derive(Debug)]
+enum Kernels {
+    Deterministic(Deterministic<f32>, Deterministic<f64>),
+    Sparse(Sparse<f32>, Sparse<f64>),
+}
+
+/// Memory of one worker.
+#[derive(Debug)]
+struct Workspace {
+    single: Tile<f32>,
+    /// Made when a tile first needs it.
+    double: Option<Tile<f64>>,
+}
+
+/// A cell, ready to solve.
+#[derive(Debug)]
+pub(super) struct CpuSolver {
+    problem: CellProblem,
+    level: Level,
+    lanes: usize,
+    drawing: Drawing,
+    kernels: Kernels,
+    /// Per row: whether some choice surely stays.
+    self_loops: Vec<bool>,
+    limits: Limits,
+    mean: f64,
+    shift: f64,
+    workspaces: Mutex<Vec<Workspace>>,
+}
+
+impl CpuSolver {
+    pub(super) fn new(problem: CellProblem, level: Level) -> Result<Self, SolveError> {
+        let stage = problem
+            .program
+            .plain()
+            .map_err(|error| SolveError::Unsupported {
+                backend: NAME,
+                feature: error.to_string(),
+            })?;
+        let model = problem.plan.model();
+        let discount = problem.discount;
+        let lattice = stage.reward.law().lattice();
+        let (low, high) = lattice.range();
+        let choices_of = |s: &crate::plan::SweepState| {
+            &model.choices()[s.choice_first as usize..s.choice_end as usize]
+        };
+        let self_loops = model.states().iter();
+        Ok(Self {
+            level,
+            lanes: lanes(model.states().len()),
+            drawing: Drawing::new(model, lattice, problem.seed),
+            kernels: match model.class() {
+                KernelClass::Deterministic => Kernels::Deterministic(
+                    Deterministic::new(model, discount),
+                    Deterministic::new(model, discount),
+                ),
+                KernelClass::Sparse => {
+                    Kernels::Sparse(Sparse::new(model, discount), Sparse::new(model, discount))
+                }
+            },
+            self_loops: self_loops
+                .map(|s| choices_of(s).iter().any(|c| c.stay == 1.0))
+                .collect(),
+            limits: Limits {
+                constants: Constants {
+                    discount,
+                    reward_bound: high - low,
+                    magnitude: lattice.magnitude(),
+                },
+                schedule: problem.plan.schedule(),
+                lattice,
+                tolerance: problem.tolerance,
+                max_sweeps: problem.max_sweeps,
+                longest_row: model.longest_row(),
+            },
+            mean: lattice.mean(),
+            shift: problem.power_scale().shift,
+            workspaces: Mutex::new(Vec::new()),
+            problem,
+        })
+    }
+
+    fn n_states(&self) -> usize {
+        self.self_loops.len()
+    }
+
+    fn with_workspace<T>(&self, work: impl FnOnce(&mut Workspace) -> T) -> T {
+        let lock = || {
+            self.workspaces
+                .lock()
+                .expect("no worker panics while it holds the lock")
+        };
+        let mut workspace = lock().pop().unwrap_or_else(|| Workspace {
+            single: Tile::new(self.n_states(), self.lanes),
+            double: None,
+        });
+        let result = work(&mut workspace);
+        lock().push(workspace);
+        result
+    }
+
+    fn solve_chunk(&self, first: u64, end: u64) -> BlockSums {
+        let mut sums = ChunkSums::new(self.n_states());
+        self.with_workspace(|workspace| {
+            let job = ChunkJob {
+                solver: self,
+                workspace,
+                first,
+                end,
+                sums: &mut sums,
+            };
+            dispatch(self.level, job);
+        });
+        let states = self.problem.plan.model().states().iter();
+        sums.finish(states.map(|s| s.state.index()))
+    }
+
+    /// Solves the aligned tile that holds a goal, and returns that goal.
+    fn solve_sampled(&self, stream: Stream, index: SampleIndex) -> SolvedGoal {
+        let first = index.0 - index.0 % self.lanes as u64;
+        let lane = (index.0 - first) as usize;
+        let source = Source::Sampled { stream, first };
+        let rewards = self.problem.plan.model().states().iter().map(|s| {
+            let coordinate = s
+                .coordinate
+                .expect("a plain goal program draws every reward");
+            let law = &self.problem.program.stage().reward;
+            f64::from(law.draw(self.problem.seed, stream, index, coordinate))
+        });
+        self.extract(source, lane, rewards.collect())
+    }
+
+    /// Solves a tile and takes one lane out; `rewards` in sweep order.
+    fn extract(&self, source: Source<'_>, lane: usize, rewards: Vec<f64>) -> SolvedGoal {
+        let job = |workspace: &mut Workspace| {
+            dispatch(
+                self.level,
+                OneGoal {
+                    solver: self,
+                    workspace,
+                    source,
+                    lane,
+                },
+            )
+        };
+        let (integrand, half_width, sweeps) = self.with_workspace(job);
+        let by_state = |rows: &[f64]| {
+            let mut states = vec![0.0; rows.len()];
+            for (x, s) in rows.iter().zip(self.problem.plan.model().states()) {
+                states[s.state.index()] = *x;
+            }
+            states
+        };
+        SolvedGoal {
+            rewards: by_state(&rewards),
+            integrand: by_state(&integrand),
+            half_width,
+            converged: half_width <= self.problem.tolerance,
+            sweeps,
+        }
+    }
+
+    /// Solves one tile. The certified tile is in the workspace, in the precision that is returned.
+    #[inline(always)]
+    fn solve_tile<I: Isa, const N: usize, const M: usize>(
+        &self,
+        single: &impl Kernel<f32>,
+        double: &impl Kernel<f64>,
+        workspace: &mut Workspace,
+        source: Source<'_>,
+    ) -> (Precision, u32) {
+        let discount = self.problem.discount;
+        let tile = &mut workspace.single;
+        let mut sweeps = 0;
+        if let Source::Sampled { stream, first } = source {
+            self.drawing
+                .fill::<I>(stream, first, self.lanes, &mut tile.rewards);
+            tile.start::<I::Single, N>(&self.self_loops, self.mean, discount);
+            let first_check = self.limits.schedule.first_check;
+            sweeps = iterate::<f32, I::Single, N>(tile, single, &self.limits, first_check);
+            if tile.worst() <= self.limits.tolerance || sweeps >= self.limits.max_sweeps {
+                return (Precision::Single, sweeps);
+            }
+        }
+        let wide = workspace
+            .double
+            .get_or_insert_with(|| Tile::new(self.n_states(), self.lanes));
+        match source {
+            Source::Sampled { stream, first } => {
+                // Drawn again: centred single precision rewards may have been rounded, these are exact.
+                self.drawing
+                    .fill::<I>(stream, first, self.lanes, &mut tile.rewards);
+                for (i, to) in wide.rewards.iter_mut().enumerate() {
+                    let centre = tile.centre[i % self.lanes];
+                    *to = f64::from(tile.rewards[i]) - f64::from(centre);
+                    wide.values[i] = f64::from(tile.values[i]);
+                }
+                for (to, from) in wide.centre.iter_mut().zip(&tile.centre) {
+                    *to = f64::from(*from);
+                }
+            }
+            Source::Given { rewards } => {
+                for (to, from) in wide.rewards.chunks_exact_mut(self.lanes).zip(rewards) {
+                    to.fill(*from);
+                }
+                wide.start::<I::Double, M>(&self.self_loops, rewards[0], discount);
+            }
+        }
+        let mut limits = self.limits;
+        limits.max_sweeps = self.limits.max_sweeps - sweeps;
+        if let Source::Given { rewards } = source {
+            let largest = rewards.iter().fold(0.0_f64, |m, r| m.max(r.abs()));
+            limits.constants.reward_bound = 2.0 * largest;
+            limits.constants.magnitude = largest;
+        }
+        sweeps += iterate::<f64, I::Double, M>(wide, double, &limits, DOUBLE_FIRST_CHECK);
+        (Precision::Double, sweeps)
+    }
+}
+
+impl CellSolver for CpuSolver {
+    fn problem(&self) -> &CellProblem {
+        &self.problem
+    }
+
+    fn solve_block(&self, block: Block, parallel: bool) -> Result<BlockSums, SolveError> {
+        let goals = TILES_PER_CHUNK * self.lanes as u64;
+        let end = block.first + block.len;
+        let chunk = |i: u64| {
+            let first = block.first + i * goals;
+            self.solve_chunk(first, end.min(first + goals))
+        };
+        let chunks = 0..block.len.div_ceil(goals);
+        let mut total = BlockSums::new(self.n_states());
+        if parallel {
+            let parts: Vec<BlockSums> = chunks.into_par_iter().map(chunk).collect();
+            parts.iter().for_each(|part| total.append(part));
+        } else {
+            chunks.for_each(|i| total.append(&chunk(i)));
+        }
+        Ok(total)
+    }
+
+    fn solve_goals(&self, goals: Goals<'_>) -> Result<Vec<SolvedGoal>, SolveError> {
+        match goals {
+            Goals::Sampled { stream, indices } => Ok(indices
+                .iter()
+                .map(|&i| self.solve_sampled(stream, i))
+                .collect()),
+            Goals::Given(vectors) => {
+                let states = self.problem.plan.model().states();
+                let each = vectors.iter().enumerate().map(|(goal, vector)| {
+                    crate::solve::check_given(goal, vector, states.len())?;
+                    let rows: Vec<f64> = states.iter().map(|s| vector[s.state.index()]).collect();
+                    Ok(self.extract(Source::Given { rewards: &rows }, 0, rows.clone()))
+                });
+                each.collect()
+            }
+        }
+    }
+}
+
+/// Where a tile's goals come from.
+#[derive(Clone, Copy)]
+enum Source<'a> {
+    /// Drawn from the law.
+    Sampled { stream: Stream, first: u64 },
+    /// One goal from outside, in every lane; rewards in sweep order. Solved in double precision.
+    Given { rewards: &'a [f64] },
+}
+
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Precision {
+    Single,
+    Double,
+}
+
+/// Calls a method with the kernels and the vector counts that fit, as constants.
+macro_rules! specialised {
+    ($self:ident, $isa:ident, $method:ident) => {{
+        let lanes = $self.solver.lanes;
+        let single = (lanes / <$isa::Single as Vector>::WIDTH).min(4);
+        let double = (lanes / <$isa::Double as Vector>::WIDTH).min(4);
+        match (&$self.solver.kernels, single, double) {
+            (Kernels::Deterministic(a, b), 4, 4) => $self.$method::<$isa, _, _, 4, 4>(a, b),
+            (Kernels::Deterministic(a, b), 2, 4) => $self.$method::<$isa, _, _, 2, 4>(a, b),
+            (Kernels::Deterministic(a, b), _, _) => $self.$method::<$isa, _, _, 1, 2>(a, b),
+            (Kernels::Sparse(a, b), 4, 4) => $self.$method::<$isa, _, _, 4, 4>(a, b),
+            (Kernels::Sparse(a, b), 2, 4) => $self.$method::<$isa, _, _, 2, 4>(a, b),
+            (Kernels::Sparse(a, b), _, _) => $self.$method::<$isa, _, _, 1, 2>(a, b),
+        }
+    }};
+}
+
+/// Solves and sums goals `first..end`.
+struct ChunkJob<'a> {
+    solver: &'a CpuSolver,
+    workspace: &'a mut Workspace,
+    first: u64,
+    end: u64,
+    sums: &'a mut ChunkSums,
+}
+
+impl Job for ChunkJob<'_> {
+    type Output = ();
+    #[inline(always)]
+    fn run<I: Isa>(self) {
+        specialised!(self, I, solve)
+    }
+}
+
+impl ChunkJob<'_> {
+    #[inline(always)]
+    fn solve<I: Isa, A: Kernel<f32>, B: Kernel<f64>, const N: usize, const M: usize>(
+        self,
+        single: &A,
+        double: &B,
+    ) {
+        let complement = self.solver.problem.discount.complement();
+        let lanes = self.solver.lanes as u64;
+        let mut first = self.first;
+        while first < self.end {
+            let source = Source::Sampled {
+                stream: self.solver.problem.program.stage().stream,
+                first,
+            };
+            let (precision, sweeps) =
+                self.solver
+                    .solve_tile::<I, N, M>(single, double, self.workspace, source);
+            let goals = TileGoals {
+                first,
+                count: (self.end - first).min(lanes) as usize,
+                tolerance: self.solver.problem.tolerance,
+                sweeps,
+            };
+            let shift = self.solver.shift;
+            match (precision, &self.workspace.double) {
+                (Precision::Double, Some(tile)) => {
+                    self.sums
+                        .add::<f64, I::Double>(tile, complement, shift, goals);
+                }
+                _ => {
+                    let tile = &self.workspace.single;
+                    self.sums
+                        .add::<f32, I::Single>(tile, complement, shift, goals);
+                }
+            }
+            first += lanes;
+        }
+    }
+}
+
+/// Solves one tile and returns one lane: integrand in sweep order, half-width, sweeps.
+struct OneGoal<'a> {
+    solver: &'a CpuSolver,
+    workspace: &'a mut Workspace,
+    source: Source<'a>,
+    lane: usize,
+}
+
+impl Job for OneGoal<'_> {
+    type Output = (Vec<f64>, f64, u32);
+    #[inline(always)]
+    fn run<I: Isa>(self) -> Self::Output {
+        specialised!(self, I, solve)
+    }
+}
+
+impl OneGoal<'_> {
+    #[inline(always)]
+    fn solve<I: Isa, A: Kernel<f32>, B: Kernel<f64>, const N: usize, const M: usize>(
+        self,
+        single: &A,
+        double: &B,
+    ) -> (Vec<f64>, f64, u32) {
+        let complement = self.solver.problem.discount.complement();
+        let (precision, sweeps) =
+            self.solver
+                .solve_tile::<I, N, M>(single, double, self.workspace, self.source);
+        match (precision, &self.workspace.double) {
+            (Precision::Double, Some(tile)) => {
+                let width = tile.half_width[self.lane];
+                (integrand(tile, self.lane, complement), width, sweeps)
+            }
+            _ => {
+                let tile = &self.workspace.single;
+                let width = f64::from(tile.half_width[self.lane]);
+                (integrand(tile, self.lane, complement), width, sweeps)
+            }
+        }
+    }
+}

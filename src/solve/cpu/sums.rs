@@ -1,0 +1,112 @@
+//! Adding up the goals of a tile.
+
+use super::kernel::{load_row, splat};
+use super::simd::{Scalar, Vector};
+use super::tile::{MAX_LANES, Tile};
+use crate::statistics::BlockSums;
+
+/// Partial sums per state: few enough to stay in cache, enough to hide the latency of an addition.
+const PARTIAL: usize = 8;
+
+/// Sums over the tiles of one chunk. Rows are states in sweep order.
+#[derive(Clone, Debug)]
+pub(super) struct ChunkSums {
+    power: Vec<[f64; PARTIAL]>,
+    squared: Vec<[f64; PARTIAL]>,
+    goals: BlockSums,
+}
+
+impl ChunkSums {
+    pub(super) fn new(n_states: usize) -> Self {
+        Self {
+            power: vec![[0.0; PARTIAL]; n_states],
+            squared: vec![[0.0; PARTIAL]; n_states],
+            goals: BlockSums::new(0),
+        }
+    }
+
+    /// Adds a certified tile whose first goal is `first`, of which the first `count` lanes count.
+    ///
+    /// The order of additions is fixed: lanes 16 apart pairwise in F, then 8 partial sums in f64.
+    #[inline(always)]
+    pub(super) fn add<F: Scalar, V: Vector<Scalar = F>>(
+        &mut self,
+        tile: &Tile<F>,
+        complement: f64,
+        shift: f64,
+        goals: Goals,
+    ) {
+        let lanes = tile.lanes;
+        let mut constant = [F::default(); MAX_LANES];
+        let mut mask = [F::default(); MAX_LANES];
+        for lane in 0..lanes {
+            let x = tile.middle[lane].to_f64() + (tile.centre[lane].to_f64() - shift);
+            constant[lane] = F::from_f64(x);
+            mask[lane] = F::from_f64(if lane < goals.count { 1.0 } else { 0.0 });
+        }
+        let factor = V::splat(F::from_f64(complement));
+        let whole = goals.count == lanes;
+        for (s, (power, squared)) in self.power.iter_mut().zip(&mut self.squared).enumerate() {
+            let mut sum = [F::default(); 16];
+            let mut square = [F::default(); 16];
+            for part in (0..16).step_by(V::WIDTH) {
+                let [mut a, mut b] = splat::<V, 2>(0.0);
+                for lane in (part..lanes).step_by(16) {
+                    let [value] = load_row::<V, 1>(&tile.backup, s * lanes + lane);
+                    let [offset] = load_row::<V, 1>(&constant, lane);
+                    let mut x = value.mul_add(factor, offset);
+                    if !whole {
+                        x = x.mul(load_row::<V, 1>(&mask, lane)[0]);
+                    }
+                    a = a.add(x);
+                    b = x.mul_add(x, b);
+                }
+                a.store(&mut sum[part..]);
+                b.store(&mut square[part..]);
+            }
+            for i in 0..PARTIAL {
+                power[i] += sum[i].to_f64() + sum[i + PARTIAL].to_f64();
+                squared[i] += square[i].to_f64() + square[i + PARTIAL].to_f64();
+            }
+        }
+        for lane in 0..goals.count {
+            let goal = goals.first + lane as u64;
+            let half_width = tile.half_width[lane].to_f64();
+            self.goals
+                .note_goal(goal, half_width, goals.tolerance, goals.sweeps);
+        }
+    }
+
+    /// The chunk's sums, `[n_states]` by state; `rows` is the state of every row.
+    pub(super) fn finish(self, rows: impl Iterator<Item = usize>) -> BlockSums {
+        let mut sums = BlockSums {
+            power: vec![0.0; self.power.len()],
+            power_squared: vec![0.0; self.squared.len()],
+            ..self.goals
+        };
+        let halves =
+            |p: &[f64; PARTIAL]| ((p[0] + p[4]) + (p[1] + p[5])) + ((p[2] + p[6]) + (p[3] + p[7]));
+        for (row, state) in rows.enumerate() {
+            sums.power[state] = halves(&self.power[row]);
+            sums.power_squared[state] = halves(&self.squared[row]);
+        }
+        sums
+    }
+}
+
+/// Which goals a tile holds, and how they were solved.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Goals {
+    pub(super) first: u64,
+    pub(super) count: usize,
+    pub(super) tolerance: f64,
+    pub(super) sweeps: u32,
+}
+
+/// The integrand of one lane, `[n_states]` in sweep order.
+pub(super) fn integrand<F: Scalar>(tile: &Tile<F>, lane: usize, complement: f64) -> Vec<f64> {
+    let constant = tile.middle[lane].to_f64() + tile.centre[lane].to_f64();
+    let rows = tile.backup.chunks_exact(tile.lanes);
+    rows.map(|row| complement * row[lane].to_f64() + constant)
+        .collect()
+}

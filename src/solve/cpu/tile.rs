@@ -1,0 +1,271 @@
+//! One tile of goals: its rows, and the passes over them.
+
+use super::kernel::{Kernel, Rows, each, load_row, max, min, splat, store_row};
+use super::simd::{Scalar, Vector};
+use crate::reward::Lattice;
+use crate::units::Discount;
+
+/// Most lanes a tile can have.
+pub(super) const MAX_LANES: usize = crate::statistics::TILE;
+
+/// Memory of one tile in one precision. Rows are states in sweep order, `[n_states, lanes]`.
+#[derive(Clone, Debug)]
+pub(super) struct Tile<F> {
+    pub(super) lanes: usize,
+    /// Rewards less the lane's centre.
+    pub(super) rewards: Vec<F>,
+    /// Values of the centred goal.
+    pub(super) values: Vec<F>,
+    /// The other buffer of Jacobi sweeps; after [`certify`](Self::certify), `max_a P_a V`.
+    pub(super) backup: Vec<F>,
+    /// Per lane: the constant that was taken off the rewards.
+    pub(super) centre: [F; MAX_LANES],
+    /// Per lane: middle of the residual's range.
+    pub(super) middle: [F; MAX_LANES],
+    /// Per lane: certified half-width of the POWER integrand.
+    pub(super) half_width: [F; MAX_LANES],
+    /// Per lane: the part of the half-width that is rounding allowance.
+    pub(super) allowance: [F; MAX_LANES],
+    /// Per lane: smallest and largest value.
+    pub(super) lowest: [F; MAX_LANES],
+    pub(super) highest: [F; MAX_LANES],
+}
+
+/// What every pass over a tile needs to know about the cell.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Constants {
+    pub(super) discount: Discount,
+    /// Largest |R - centre|.
+    pub(super) reward_bound: f64,
+    /// Largest |R|.
+    pub(super) magnitude: f64,
+}
+
+impl<F: Scalar> Tile<F> {
+    pub(super) fn new(n_states: usize, lanes: usize) -> Self {
+        let zero = F::default();
+        Self {
+            lanes,
+            rewards: vec![zero; n_states * lanes],
+            values: vec![zero; n_states * lanes],
+            backup: vec![zero; n_states * lanes],
+            centre: [zero; MAX_LANES],
+            middle: [zero; MAX_LANES],
+            half_width: [zero; MAX_LANES],
+            allowance: [zero; MAX_LANES],
+            lowest: [zero; MAX_LANES],
+            highest: [zero; MAX_LANES],
+        }
+    }
+
+    /// Takes a centre off every reward: the largest among self-loop states (staying there for good is worth exactly
+    /// that), else `otherwise`. Values then stay near zero where one class of states is recurrent, and lose no digits to
+    /// a constant. Starts the values: what staying is worth, or the least that any state is worth.
+    #[inline(always)]
+    pub(super) fn start<V: Vector<Scalar = F>, const N: usize>(
+        &mut self,
+        self_loops: &[bool],
+        otherwise: f64,
+        discount: Discount,
+    ) {
+        let horizon = V::splat(F::from_f64(1.0 / discount.complement()));
+        let lanes = self.lanes;
+        let any = self_loops.contains(&true);
+        for lane in (0..lanes).step_by(N * V::WIDTH) {
+            let mut centre: [V; N] = splat(if any { f64::NEG_INFINITY } else { otherwise });
+            if any {
+                for (s, _) in self_loops.iter().enumerate().filter(|&(_, &l)| l) {
+                    centre = max(centre, load_row(&self.rewards, s * lanes + lane));
+                }
+            }
+            store_row(centre, &mut self.centre, lane);
+            let mut least: [V; N] = splat(f64::INFINITY);
+            for s in 0..self_loops.len() {
+                let reward: [V; N] = load_row(&self.rewards, s * lanes + lane);
+                let centred = each(|i| reward[i].sub(centre[i]));
+                least = min(least, centred);
+                store_row(centred, &mut self.rewards, s * lanes + lane);
+                store_row(
+                    each::<V, N>(|i| centred[i].mul(horizon)),
+                    &mut self.values,
+                    s * lanes + lane,
+                );
+            }
+            if !any {
+                least = splat(0.0);
+            }
+            let least = each::<V, N>(|i| least[i].mul(horizon));
+            for (s, _) in self_loops.iter().enumerate().filter(|&(_, &l)| !l) {
+                store_row(least, &mut self.values, s * lanes + lane);
+            }
+        }
+    }
+
+    /// One in-place sweep, forwards or backwards.
+    #[inline(always)]
+    pub(super) fn sweep<V: Vector<Scalar = F>, const N: usize>(
+        &mut self,
+        kernel: &impl Kernel<F>,
+        backwards: bool,
+    ) {
+        let n = kernel.n_states();
+        for lane in (0..self.lanes).step_by(N * V::WIDTH) {
+            for i in 0..n {
+                let s = if backwards { n - 1 - i } else { i };
+                let at = s * self.lanes + lane;
+                let reward: [V; N] = load_row(&self.rewards, at);
+                let rows = Rows {
+                    values: &self.values,
+                    lanes: self.lanes,
+                    lane,
+                };
+                let value = kernel.backup(s, reward, rows);
+                store_row(value, &mut self.values, at);
+            }
+        }
+    }
+
+    /// One Jacobi sweep, `V <- V + r`: every state is backed up from the old values.
+    #[inline(always)]
+    pub(super) fn sweep_jacobi<V: Vector<Scalar = F>, const N: usize>(
+        &mut self,
+        kernel: &impl Kernel<F>,
+        discount: Discount,
+    ) {
+        let used = V::splat(F::from_f64(discount.used()));
+        for lane in (0..self.lanes).step_by(N * V::WIDTH) {
+            for s in 0..kernel.n_states() {
+                let at = s * self.lanes + lane;
+                let reward: [V; N] = load_row(&self.rewards, at);
+                let rows = Rows {
+                    values: &self.values,
+                    lanes: self.lanes,
+                    lane,
+                };
+                let own: [V; N] = rows.load(s);
+                let best = kernel.differences(s, own, rows).best;
+                store_row(
+                    each::<V, N>(|i| best[i].mul_add(used, reward[i])),
+                    &mut self.backup,
+                    at,
+                );
+            }
+        }
+        std::mem::swap(&mut self.values, &mut self.backup);
+    }
+
+    /// Measures the residual of the original Bellman operator in difference form and certifies every lane.
+    ///
+    /// With r(s) = R - (1-g)V + g max_a sum T (V' - V), the POWER integrand lies within (max r - min r)/2 of
+    /// (1-g) max_a P_a V + (max r + min r)/2 (MacQueen 1966, Porteus 1971). Rounding, with u the unit roundoff, first order
+    /// (the factor 1.01 below covers higher orders):
+    ///
+    /// - in r, beyond what `low` and `high` already hold: R was centred and recentred (3u|R|), 1-g is rounded, multiplied and
+    ///   subtracted (3u|(1-g)V| + u|R|), the difference part of the deterministic kernel carries 2u, at most 2u(|r| + |R| + |(1-g)V|),
+    ///   the final sum u|r|: in all u(5|(1-g)V| + 6|R| + 3|r|);
+    /// - in the middle of the interval: `max_a P_a V` is known to (high - low)/g plus u(|V| + 2|P_a V|), times 1-g rounded
+    ///   and multiplied: (1-g)/g (high - low) + 5u|(1-g)V|; adding up the middle, the centre and the shift: 4u times the largest
+    ///   |R| there is, 2u(|r| + |(1-g)V|); a sum over four lanes in F: 2u(|(1-g)V| + |R| + |r|).
+    ///
+    /// In all u(14|(1-g)V| + 8|R| + 7|r| + 4 magnitude) + (1-g)/g max(high - low).
+    #[inline(always)]
+    pub(super) fn certify<V: Vector<Scalar = F>, const N: usize>(
+        &mut self,
+        kernel: &impl Kernel<F>,
+        constants: Constants,
+    ) {
+        let complement = constants.discount.complement();
+        let minus_complement = V::splat(F::from_f64(-complement));
+        for lane in (0..self.lanes).step_by(N * V::WIDTH) {
+            let (top, bottom): ([V; N], [V; N]) =
+                (splat(f64::INFINITY), splat(f64::NEG_INFINITY));
+            let (mut r_low, mut v_low) = (top, top);
+            let (mut r_high, mut v_high) = (bottom, bottom);
+            let mut spread: [V; N] = splat(0.0);
+            for s in 0..kernel.n_states() {
+                let at = s * self.lanes + lane;
+                let reward: [V; N] = load_row(&self.rewards, at);
+                let rows = Rows {
+                    values: &self.values,
+                    lanes: self.lanes,
+                    lane,
+                };
+                let own: [V; N] = rows.load(s);
+                let d = kernel.differences(s, own, rows);
+                let rest: [V; N] = each(|i| own[i].mul_add(minus_complement, reward[i]));
+                r_low = each(|i| rest[i].add(d.low[i]).min(r_low[i]));
+                r_high = each(|i| rest[i].add(d.high[i]).max(r_high[i]));
+                spread = each(|i| d.high[i].sub(d.low[i]).max(spread[i]));
+                v_low = min(v_low, own);
+                v_high = max(v_high, own);
+                store_row(d.best, &mut self.backup, at);
+            }
+            let half = V::splat(F::from_f64(0.5));
+            let unit = |x: f64| V::splat(F::from_f64(1.01 * x * F::UNIT));
+            let fixed = unit(8.0 * constants.reward_bound + 4.0 * constants.magnitude);
+            let per_value = unit(14.0 * complement);
+            let per_residual = unit(7.0);
+            let per_spread = V::splat(F::from_f64(1.01 * complement / constants.discount.used()));
+            let size: [V; N] = each(|i| v_low[i].abs().max(v_high[i].abs()));
+            let residual: [V; N] = each(|i| r_low[i].abs().max(r_high[i].abs()));
+            let allowance: [V; N] = each(|i| {
+                let rounding = residual[i].mul_add(per_residual, fixed);
+                spread[i].mul_add(per_spread, size[i].mul_add(per_value, rounding))
+            });
+            // 1 + 8u: the subtraction and the sum that follow are rounded up.
+            let up = V::splat(F::from_f64(0.5 + 4.0 * F::UNIT));
+            let width: [V; N] = each(|i| r_high[i].sub(r_low[i]).mul_add(up, allowance[i]));
+            store_row(width, &mut self.half_width, lane);
+            store_row(allowance, &mut self.allowance, lane);
+            store_row(
+                each::<V, N>(|i| r_high[i].add(r_low[i]).mul(half)),
+                &mut self.middle,
+                lane,
+            );
+            store_row(v_low, &mut self.lowest, lane);
+            store_row(v_high, &mut self.highest, lane);
+        }
+    }
+
+    /// Moves the centre where the values' common offset dwarfs their range: digits spent on a constant are lost to the
+    /// rest. The new centre is the value's middle, as a reward, rounded to the law's lattice and kept within its range.
+    /// Returns whether any lane moved.
+    pub(super) fn recentre(&mut self, lattice: Lattice, discount: Discount) -> bool {
+        let mut moved = false;
+        let spacing = f64::from(lattice.spacing());
+        let (lowest, highest) = lattice.range();
+        for lane in 0..self.lanes {
+            let (low, high) = (self.lowest[lane].to_f64(), self.highest[lane].to_f64());
+            let middle = (low + high) / 2.0;
+            if middle.abs() <= high - low {
+                continue;
+            }
+            let old = self.centre[lane].to_f64();
+            let wanted = (old + middle * discount.complement()).clamp(lowest, highest);
+            let new = (wanted / spacing).round() * spacing;
+            let shift = new - old;
+            let offset = shift / discount.complement();
+            self.centre[lane] = F::from_f64(new);
+            let rows = self.rewards.len() / self.lanes;
+            for at in (0..rows).map(|s| s * self.lanes + lane) {
+                self.rewards[at] = F::from_f64(self.rewards[at].to_f64() - shift);
+                self.values[at] = F::from_f64(self.values[at].to_f64() - offset);
+            }
+            moved = true;
+        }
+        moved
+    }
+
+    /// The worst lane's half-width; NaN counts as infinite.
+    pub(super) fn worst(&self) -> f64 {
+        let widths = self.half_width[..self.lanes].iter();
+        widths.fold(0.0, |worst, w| {
+            let w = w.to_f64();
+            if w.is_nan() {
+                f64::INFINITY
+            } else {
+                w.max(worst)
+            }
+        })
+    }
+}
