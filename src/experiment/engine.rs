@@ -5,6 +5,7 @@ use std::sync::Arc;
 use super::runner;
 use super::{Observer, RunError, RunSpec, Statistics, Unobserved};
 use crate::mdp::Mdp;
+use crate::solve::cpu::CpuBackend;
 use crate::solve::{Backend, ReferenceBackend};
 
 /// Which backend to use.
@@ -72,8 +73,8 @@ impl Engine {
     /// [`EngineError`] when the backend is not there.
     pub fn new(choice: BackendChoice) -> Result<Self, EngineError> {
         let backend: Arc<dyn Backend> = match choice {
+            BackendChoice::Auto | BackendChoice::Cpu => Arc::new(CpuBackend::new()),
             BackendChoice::Reference => Arc::new(ReferenceBackend::new()),
-            BackendChoice::Auto | BackendChoice::Cpu => return Err(EngineError::NotBuilt("cpu")),
             BackendChoice::Gpu => return Err(EngineError::NotBuilt("gpu")),
         };
         Ok(Self::with_backend(backend))

@@ -5,12 +5,14 @@
 //! is then asked for blocks of goals.
 
 pub mod cpu;
+mod pilot;
 mod program;
 mod reference;
 
 use std::fmt::Debug;
 use std::sync::Arc;
 
+pub use pilot::{PilotCandidate, PilotReport, pilot};
 pub use program::{Continuation, GoalProgram, Operator, ProgramError, RewardDomain, Stage};
 pub use reference::ReferenceBackend;
 

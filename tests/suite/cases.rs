@@ -5,6 +5,7 @@ use std::sync::Arc;
 use powersweep::Seed;
 use powersweep::experiment::Engine;
 use powersweep::experiment::verify::{CaseResult, ExactCases};
+use powersweep::solve::cpu::CpuBackend;
 use powersweep::solve::{Backend, ReferenceBackend};
 
 /// Runs every case, and holds the harness itself against a wrong exact value for each of them.
@@ -42,4 +43,9 @@ fn moved(result: CaseResult, std_errors: f64) -> CaseResult {
 #[test]
 fn the_reference_backend_passes_every_exact_case() {
     all_cases_pass_on(ReferenceBackend::new(), 20_000);
+}
+
+#[test]
+fn the_cpu_backend_passes_every_exact_case() {
+    all_cases_pass_on(CpuBackend::new(), 1_000_000);
 }

@@ -22,17 +22,27 @@ pub(super) struct Limits {
     pub(super) longest_row: usize,
 }
 
+/// Work done on a tile in one precision.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(in crate::solve) struct Effort {
+    /// Sweeps.
+    pub(in crate::solve) sweeps: u32,
+    /// Residuals.
+    pub(in crate::solve) checks: u32,
+}
+
 /// Sweeps a tile until all its lanes are certified, the sweeps are used up, or the precision has nothing more to give.
-/// Returns the number of sweeps; the certificate is in the tile.
+/// The certificate is in the tile.
 #[inline(always)]
 pub(super) fn iterate<F: Scalar, V: Vector<Scalar = F>, const N: usize>(
     tile: &mut Tile<F>,
     kernel: &impl Kernel<F>,
     limits: &Limits,
     first_check: u32,
-) -> u32 {
+) -> Effort {
     let discount = limits.constants.discount;
     let mut done = 0;
+    let mut checks = 0;
     let mut next = first_check.clamp(1, limits.max_sweeps);
     let mut recentrings = 0;
     loop {
@@ -44,11 +54,13 @@ pub(super) fn iterate<F: Scalar, V: Vector<Scalar = F>, const N: usize>(
             done += 1;
         }
         tile.certify::<V, N>(kernel, limits.constants);
-        if tile.worst() <= limits.tolerance || done >= limits.max_sweeps {
-            return done;
-        }
-        if exhausted(tile, limits) {
-            return done;
+        checks += 1;
+        let ended = tile.worst() <= limits.tolerance || done >= limits.max_sweeps;
+        if ended || exhausted(tile, limits) {
+            return Effort {
+                sweeps: done,
+                checks,
+            };
         }
         if recentrings < MAX_RECENTRINGS {
             recentrings += u32::from(tile.recentre(limits.lattice, discount));

@@ -15,7 +15,8 @@ mod tile;
 pub use simd::Level;
 
 use super::{Backend, CellProblem, CellSolver, SolveError};
-use solver::CpuSolver;
+pub(super) use iterate::Effort;
+pub(super) use solver::{CpuSolver, Outcome};
 
 /// Name of the backend.
 const NAME: &str = "cpu";

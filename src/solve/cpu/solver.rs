@@ -6,7 +6,7 @@ use rayon::prelude::*;
 
 use super::NAME;
 use super::draw::Drawing;
-use super::iterate::{Limits, iterate};
+use super::iterate::{Effort, Limits, iterate};
 use super::kernel::{Deterministic, Kernel, Sparse};
 use super::simd::{Isa, Job, Level, Vector, dispatch};
 use super::sums::{ChunkSums, Goals as TileGoals, integrand};
@@ -49,7 +49,7 @@ struct Workspace {
 
 /// A cell, ready to solve.
 #[derive(Debug)]
-pub(super) struct CpuSolver {
+pub(in crate::solve) struct CpuSolver {
     problem: CellProblem,
     level: Level,
     lanes: usize,
@@ -64,7 +64,7 @@ pub(super) struct CpuSolver {
 }
 
 impl CpuSolver {
-    pub(super) fn new(problem: CellProblem, level: Level) -> Result<Self, SolveError> {
+    pub(in crate::solve) fn new(problem: CellProblem, level: Level) -> Result<Self, SolveError> {
         let stage = problem
             .program
             .plain()
@@ -167,18 +167,7 @@ impl CpuSolver {
 
     /// Solves a tile and takes one lane out; `rewards` in sweep order.
     fn extract(&self, source: Source<'_>, lane: usize, rewards: Vec<f64>) -> SolvedGoal {
-        let job = |workspace: &mut Workspace| {
-            dispatch(
-                self.level,
-                OneGoal {
-                    solver: self,
-                    workspace,
-                    source,
-                    lane,
-                },
-            )
-        };
-        let (integrand, half_width, sweeps) = self.with_workspace(job);
+        let result = self.solve_lane(source, lane);
         let by_state = |rows: &[f64]| {
             let mut states = vec![0.0; rows.len()];
             for (x, s) in rows.iter().zip(self.problem.plan.model().states()) {
@@ -188,11 +177,34 @@ impl CpuSolver {
         };
         SolvedGoal {
             rewards: by_state(&rewards),
-            integrand: by_state(&integrand),
-            half_width,
-            converged: half_width <= self.problem.tolerance,
-            sweeps,
+            integrand: by_state(&result.integrand),
+            half_width: result.half_width,
+            converged: result.half_width <= self.problem.tolerance,
+            sweeps: result.outcome.sweeps(),
         }
+    }
+
+    fn solve_lane(&self, source: Source<'_>, lane: usize) -> LaneResult {
+        self.with_workspace(|workspace| {
+            let job = OneGoal {
+                solver: self,
+                workspace,
+                source,
+                lane,
+            };
+            dispatch(self.level, job)
+        })
+    }
+
+    /// The work that the tile starting at goal `first` of `stream` takes.
+    pub(in crate::solve) fn tile_work(&self, stream: Stream, first: u64) -> Outcome {
+        self.solve_lane(Source::Sampled { stream, first }, 0)
+            .outcome
+    }
+
+    /// Goals per tile.
+    pub(in crate::solve) fn lanes(&self) -> usize {
+        self.lanes
     }
 
     /// Solves one tile. The certified tile is in the workspace, in the precision that is returned.
@@ -203,18 +215,19 @@ impl CpuSolver {
         double: &impl Kernel<f64>,
         workspace: &mut Workspace,
         source: Source<'_>,
-    ) -> (Precision, u32) {
+    ) -> Outcome {
         let discount = self.problem.discount;
         let tile = &mut workspace.single;
-        let mut sweeps = 0;
+        let mut outcome = Outcome::default();
         if let Source::Sampled { stream, first } = source {
             self.drawing
                 .fill::<I>(stream, first, self.lanes, &mut tile.rewards);
             tile.start::<I::Single, N>(&self.self_loops, self.mean, discount);
             let first_check = self.limits.schedule.first_check;
-            sweeps = iterate::<f32, I::Single, N>(tile, single, &self.limits, first_check);
-            if tile.worst() <= self.limits.tolerance || sweeps >= self.limits.max_sweeps {
-                return (Precision::Single, sweeps);
+            outcome.single = iterate::<f32, I::Single, N>(tile, single, &self.limits, first_check);
+            let used_up = outcome.single.sweeps >= self.limits.max_sweeps;
+            if tile.worst() <= self.limits.tolerance || used_up {
+                return outcome;
             }
         }
         let wide = workspace
@@ -242,14 +255,14 @@ impl CpuSolver {
             }
         }
         let mut limits = self.limits;
-        limits.max_sweeps = self.limits.max_sweeps - sweeps;
+        limits.max_sweeps -= outcome.single.sweeps;
         if let Source::Given { rewards } = source {
             let largest = rewards.iter().fold(0.0_f64, |m, r| m.max(r.abs()));
             limits.constants.reward_bound = 2.0 * largest;
             limits.constants.magnitude = largest;
         }
-        sweeps += iterate::<f64, I::Double, M>(wide, double, &limits, DOUBLE_FIRST_CHECK);
-        (Precision::Double, sweeps)
+        outcome.double = iterate::<f64, I::Double, M>(wide, double, &limits, DOUBLE_FIRST_CHECK);
+        outcome
     }
 }
 
@@ -304,10 +317,21 @@ enum Source<'a> {
     Given { rewards: &'a [f64] },
 }
 
-#[derive(Clone, Copy, PartialEq, Eq)]
-enum Precision {
-    Single,
-    Double,
+/// How a tile was solved. It ended in double precision if there was any effort in it.
+#[derive(Clone, Copy, Debug, Default)]
+pub(in crate::solve) struct Outcome {
+    pub(in crate::solve) single: Effort,
+    pub(in crate::solve) double: Effort,
+}
+
+impl Outcome {
+    fn sweeps(self) -> u32 {
+        self.single.sweeps + self.double.sweeps
+    }
+
+    fn is_double(self) -> bool {
+        self.double.checks > 0
+    }
 }
 
 /// Calls a method with the kernels and the vector counts that fit, as constants.
@@ -359,18 +383,18 @@ impl ChunkJob<'_> {
                 stream: self.solver.problem.program.stage().stream,
                 first,
             };
-            let (precision, sweeps) =
-                self.solver
-                    .solve_tile::<I, N, M>(single, double, self.workspace, source);
+            let outcome = self
+                .solver
+                .solve_tile::<I, N, M>(single, double, self.workspace, source);
             let goals = TileGoals {
                 first,
                 count: (self.end - first).min(lanes) as usize,
                 tolerance: self.solver.problem.tolerance,
-                sweeps,
+                sweeps: outcome.sweeps(),
             };
             let shift = self.solver.shift;
-            match (precision, &self.workspace.double) {
-                (Precision::Double, Some(tile)) => {
+            match &self.workspace.double {
+                Some(tile) if outcome.is_double() => {
                     self.sums
                         .add::<f64, I::Double>(tile, complement, shift, goals);
                 }
@@ -385,7 +409,15 @@ impl ChunkJob<'_> {
     }
 }
 
-/// Solves one tile and returns one lane: integrand in sweep order, half-width, sweeps.
+/// One lane of a solved tile.
+struct LaneResult {
+    /// In sweep order, `[n_states]`.
+    integrand: Vec<f64>,
+    half_width: f64,
+    outcome: Outcome,
+}
+
+/// Solves one tile and returns one lane.
 struct OneGoal<'a> {
     solver: &'a CpuSolver,
     workspace: &'a mut Workspace,
@@ -394,7 +426,7 @@ struct OneGoal<'a> {
 }
 
 impl Job for OneGoal<'_> {
-    type Output = (Vec<f64>, f64, u32);
+    type Output = LaneResult;
     #[inline(always)]
     fn run<I: Isa>(self) -> Self::Output {
         specialised!(self, I, solve)
@@ -407,21 +439,26 @@ impl OneGoal<'_> {
         self,
         single: &A,
         double: &B,
-    ) -> (Vec<f64>, f64, u32) {
+    ) -> LaneResult {
         let complement = self.solver.problem.discount.complement();
-        let (precision, sweeps) =
+        let outcome =
             self.solver
                 .solve_tile::<I, N, M>(single, double, self.workspace, self.source);
-        match (precision, &self.workspace.double) {
-            (Precision::Double, Some(tile)) => {
-                let width = tile.half_width[self.lane];
-                (integrand(tile, self.lane, complement), width, sweeps)
-            }
+        let (integrand, half_width) = match &self.workspace.double {
+            Some(tile) if outcome.is_double() => (
+                integrand(tile, self.lane, complement),
+                tile.half_width[self.lane],
+            ),
             _ => {
                 let tile = &self.workspace.single;
                 let width = f64::from(tile.half_width[self.lane]);
-                (integrand(tile, self.lane, complement), width, sweeps)
+                (integrand(tile, self.lane, complement), width)
             }
+        };
+        LaneResult {
+            integrand,
+            half_width,
+            outcome,
         }
     }
 }

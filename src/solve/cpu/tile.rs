@@ -177,8 +177,7 @@ impl<F: Scalar> Tile<F> {
         let complement = constants.discount.complement();
         let minus_complement = V::splat(F::from_f64(-complement));
         for lane in (0..self.lanes).step_by(N * V::WIDTH) {
-            let (top, bottom): ([V; N], [V; N]) =
-                (splat(f64::INFINITY), splat(f64::NEG_INFINITY));
+            let (top, bottom): ([V; N], [V; N]) = (splat(f64::INFINITY), splat(f64::NEG_INFINITY));
             let (mut r_low, mut v_low) = (top, top);
             let (mut r_high, mut v_high) = (bottom, bottom);
             let mut spread: [V; N] = splat(0.0);
