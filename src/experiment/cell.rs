@@ -4,9 +4,9 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use super::results::{CellError, CellFailure, CellStatistics};
 use super::{CellProgress, MdpHandle, RunSpec};
-use crate::plan::{Plan, Schedule};
+use crate::plan::{Method, Plan};
 use crate::reward::RewardDistribution;
-use crate::solve::{Backend, CellProblem, CellSolver, GoalProgram};
+use crate::solve::{Backend, CellProblem, CellSolver, GoalProgram, PilotReport, SolveError, pilot};
 use crate::statistics::{Block, CellSums};
 use crate::units::Discount;
 
@@ -21,6 +21,7 @@ pub(super) struct Cell {
     reward: Arc<RewardDistribution>,
     discount: Discount,
     plan: Arc<Plan>,
+    pilot: Option<PilotReport>,
     level: f64,
     /// `None` when the backend refused the cell; the reason is in `state`.
     solver: Option<Box<dyn CellSolver>>,
@@ -44,19 +45,25 @@ impl Cell {
     ) -> Self {
         let tolerance = spec.tolerance * reward.law().scale();
         let program = GoalProgram::optimal(mdp.mdp().clone(), reward.clone());
-        let plan = Arc::new(draw_plan(spec, &program, discount));
+        let plan = Arc::new(Plan::draw(mdp.mdp(), discount));
         let default_cap =
             || CellProblem::sufficient_sweeps(discount, tolerance, reward.law().scale());
-        let problem = CellProblem {
+        let mut problem = CellProblem {
             program,
             discount,
             tolerance,
             max_sweeps: spec.max_sweeps.unwrap_or_else(default_cap),
             seed: spec.seed,
-            plan: plan.clone(),
+            plan,
         };
+        let pilot = schedule(backend, &mut problem, spec.method);
+        let plan = problem.plan.clone();
         let sums = CellSums::new(mdp.mdp().n_states(), problem.power_scale());
-        let (solver, failure) = match backend.prepare(problem) {
+        let (pilot, prepared) = match pilot {
+            Ok(pilot) => (pilot, backend.prepare(problem)),
+            Err(error) => (None, Err(error)),
+        };
+        let (solver, failure) = match prepared {
             Ok(solver) => (Some(solver), None),
             Err(error) => (None, Some((0, error.into()))),
         };
@@ -65,6 +72,7 @@ impl Cell {
             reward: reward.clone(),
             discount,
             plan,
+            pilot,
             level: spec.level,
             solver,
             state: Mutex::new(State { sums, failure }),
@@ -168,6 +176,7 @@ impl Cell {
             power: power.collect(),
             mdp: self.mdp.mdp().clone(),
             plan: self.plan,
+            pilot: self.pilot,
             samples: sums.goals,
             unconverged: sums.unconverged,
             sweeps_mean: sums.sweeps as f64 / sums.goals as f64,
@@ -177,14 +186,16 @@ impl Cell {
     }
 }
 
-/// The plan of a cell. A method that was asked for is taken; otherwise the pilot would choose one here.
-fn draw_plan(spec: &RunSpec, program: &GoalProgram, discount: Discount) -> Plan {
-    let plan = Plan::draw(&program.stage().mdp, discount);
-    match spec.method {
-        Some(method) => plan.with_schedule(Schedule {
-            method,
-            ..Schedule::default()
-        }),
-        None => plan,
+/// Puts the pilot's schedule into the plan of a cell, for backends that sweep.
+fn schedule(
+    backend: &dyn Backend,
+    problem: &mut CellProblem,
+    forced: Option<Method>,
+) -> Result<Option<PilotReport>, SolveError> {
+    if !backend.sweeps() {
+        return Ok(None);
     }
+    let (schedule, report) = pilot(problem, forced)?;
+    problem.plan = Arc::new((*problem.plan).clone().with_schedule(schedule));
+    Ok(Some(report))
 }

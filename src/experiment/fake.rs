@@ -37,6 +37,10 @@ impl Backend for FakeBackend {
         "no solver at all".to_owned()
     }
 
+    fn sweeps(&self) -> bool {
+        false
+    }
+
     fn prepare(&self, problem: CellProblem) -> Result<Box<dyn CellSolver>, SolveError> {
         let flaw = self.0;
         match flaw {

@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use crate::mdp::Mdp;
 use crate::plan::Plan;
+use crate::solve::PilotReport;
 use crate::statistics::Estimate;
 
 /// Results of one cell: (environment, variant, reward distribution, discount, decision rule).
@@ -25,6 +26,8 @@ pub struct CellStatistics {
     pub mdp: Arc<Mdp>,
     /// The plan it was solved with.
     pub plan: Arc<Plan>,
+    /// How the plan's method was chosen; `None` on backends that do not sweep.
+    pub pilot: Option<PilotReport>,
     /// Goals summed.
     pub samples: u64,
     /// Goals that missed the tolerance within the sweep cap.

@@ -67,6 +67,7 @@ pub(super) fn cell(mdp: Mdp) -> CellStatistics {
         rule: "optimal".to_owned(),
         power: (0..mdp.n_states()).map(estimate).collect(),
         plan: Arc::new(Plan::draw(&mdp, Discount::new(0.9).unwrap())),
+        pilot: None,
         mdp: Arc::new(mdp),
         samples: 1_000_000,
         unconverged: 0,

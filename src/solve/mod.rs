@@ -152,6 +152,11 @@ pub trait Backend: Send + Sync + Debug {
     /// What the manifest says about it: instruction set, adapter, driver.
     fn description(&self) -> String;
 
+    /// Whether it follows the plan's schedule, so that a pilot is worth its time.
+    fn sweeps(&self) -> bool {
+        true
+    }
+
     /// Prepares a cell: uploads, specialises, allocates.
     ///
     /// # Errors

@@ -53,6 +53,10 @@ impl Backend for ReferenceBackend {
         "f64, policy iteration with LU solves (nalgebra)".to_owned()
     }
 
+    fn sweeps(&self) -> bool {
+        false
+    }
+
     fn prepare(&self, problem: CellProblem) -> Result<Box<dyn CellSolver>, SolveError> {
         match problem.program.plain() {
             Ok(_) => Ok(Box::new(ReferenceSolver { problem })),
