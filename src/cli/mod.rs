@@ -10,6 +10,7 @@ mod failure;
 mod output;
 mod progress;
 mod run;
+mod verify;
 
 use std::process::ExitCode;
 
@@ -51,6 +52,8 @@ macro_rules! commands {
 commands! {
     /// Run an experiment: POWER of every state, with intervals and bounds.
     Run => run,
+    /// Run the cases whose POWER is known exactly on this binary and this machine.
+    Verify => verify,
 }
 
 /// Parses the command line, does what it says, shows what went wrong and turns it into an exit code.

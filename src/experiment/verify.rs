@@ -147,7 +147,7 @@ pub enum VerifyError {
         case: String,
         /// What the backend said.
         #[source]
-        error: CellError,
+        error: Box<CellError>,
     },
 }
 
@@ -293,7 +293,7 @@ impl ExactCase {
         let mut statistics = engine.run(&spec)?;
         if let Some(failure) = statistics.failures.pop() {
             let case = self.id.clone();
-            let error = failure.error;
+            let error = Box::new(failure.error);
             return Err(VerifyError::Cell { case, error });
         }
         let cell = &statistics.cells[0];
@@ -302,6 +302,54 @@ impl ExactCase {
             estimate: cell.power[self.state.index()],
             unconverged: cell.unconverged,
         })
+    }
+}
+
+/// What came of all cases on one backend.
+#[derive(Debug)]
+pub struct Verification {
+    /// The backend.
+    pub backend: String,
+    /// Goals per case.
+    pub samples: u64,
+    /// Seed of the goals, the same for every case.
+    pub seed: Seed,
+    /// Every case that was run, by its id; an error counts as a failure.
+    pub outcomes: Vec<(String, Result<CaseResult, VerifyError>)>,
+    /// The others.
+    pub skipped: Vec<SkippedCase>,
+}
+
+impl Verification {
+    /// Number of cases that passed.
+    #[must_use]
+    pub fn n_passed(&self) -> usize {
+        let passed = |outcome: &Result<CaseResult, _>| outcome.as_ref().is_ok_and(|r| r.passed());
+        self.outcomes.iter().filter(|(_, o)| passed(o)).count()
+    }
+
+    /// Whether there was a case and every one passed.
+    #[must_use]
+    pub fn passed(&self) -> bool {
+        !self.outcomes.is_empty() && self.n_passed() == self.outcomes.len()
+    }
+}
+
+impl ExactCases {
+    /// Runs every case, one after the other. A case that fails does not take the others along.
+    #[must_use]
+    pub fn verify(self, engine: &Engine, samples: u64, seed: Seed) -> Verification {
+        let run = |case: ExactCase| {
+            let outcome = case.run(engine, samples, seed);
+            (case.id, outcome)
+        };
+        Verification {
+            backend: engine.backend().name().to_owned(),
+            samples,
+            seed,
+            outcomes: self.cases.into_iter().map(run).collect(),
+            skipped: self.skipped,
+        }
     }
 }
 

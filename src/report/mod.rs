@@ -13,9 +13,11 @@ mod picture;
 mod samples;
 mod svg;
 mod table;
+mod verify;
 
 pub use colour::{Colours, Rgb, viridis};
 pub use digits::{grouped, plain_name, small};
 pub use map::{Field, MapOptions, grid_map, power_map};
 pub use picture::{MAX_PANELS, power_picture};
 pub use table::{TableOptions, cell_heading, power_table};
+pub use verify::verification_table;

@@ -1,0 +1,45 @@
+//! `powersweep verify`: does this binary, on this machine, measure what it says?
+
+use powersweep::Seed;
+use powersweep::experiment::verify::ExactCases;
+use powersweep::experiment::{BackendChoice, Engine};
+use powersweep::report::verification_table;
+
+use super::failure::{Failure, Kind, Outcome};
+use super::{arguments, output};
+
+/// Goals per case: enough for a standard error near 0.0002.
+const SAMPLES: u64 = 1_000_000;
+
+/// The same on the reference backend, which is slow.
+const REFERENCE_SAMPLES: u64 = 20_000;
+
+/// Arguments of `verify`.
+#[derive(Debug, clap::Args)]
+pub(crate) struct Arguments {
+    /// What is to be verified.
+    #[arg(long, value_parser = arguments::backend(), default_value = "auto")]
+    backend: BackendChoice,
+    /// Goals per case [default: 1_000_000, or 20_000 on the reference backend].
+    #[arg(long, value_name = "N", value_parser = arguments::count)]
+    samples: Option<u64>,
+    /// Key of the goals.
+    #[arg(long, value_name = "N", value_parser = arguments::seed, default_value = "0")]
+    seed: u64,
+}
+
+/// Runs every exact case and prints what came of it.
+pub(crate) fn execute(arguments: Arguments) -> Result<Outcome, Failure> {
+    let engine = Engine::new(arguments.backend)?;
+    let samples = arguments.samples.unwrap_or(match arguments.backend {
+        BackendChoice::Reference => REFERENCE_SAMPLES,
+        _ => SAMPLES,
+    });
+    let cases = ExactCases::embedded().map_err(|error| Failure::new(Kind::Input, error))?;
+    let verification = cases.verify(&engine, samples, Seed(arguments.seed));
+    output::print(&verification_table(&verification))?;
+    Ok(match verification.passed() {
+        true => Outcome::Done,
+        false => Outcome::Incomplete,
+    })
+}
