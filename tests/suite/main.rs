@@ -3,6 +3,5 @@
 mod architecture;
 mod bench_datasets;
 mod cases;
-mod datasets;
-mod formats;
 mod malformed;
+mod parity;
