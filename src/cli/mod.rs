@@ -5,11 +5,18 @@
 //! [`diagnostics`].
 
 mod arguments;
+mod check;
 mod diagnostics;
 mod failure;
+mod inspect;
+mod one_goal;
 mod output;
+mod plan;
 mod progress;
+mod replay;
 mod run;
+mod solve;
+mod terminal;
 mod verify;
 
 use std::process::ExitCode;
@@ -52,6 +59,16 @@ macro_rules! commands {
 commands! {
     /// Run an experiment: POWER of every state, with intervals and bounds.
     Run => run,
+    /// Solve one goal on an MDP: its values, optimal choices and a path that follows them.
+    Solve => solve,
+    /// Solve one goal of a finished run again and show it like `solve`.
+    Replay => replay,
+    /// Print how an experiment will be solved and what memory it needs, without running it.
+    Plan => plan,
+    /// Find every fault in MDP files.
+    Check => check,
+    /// Print the structure of an MDP.
+    Inspect => inspect,
     /// Run the cases whose POWER is known exactly on this binary and this machine.
     Verify => verify,
 }

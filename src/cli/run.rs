@@ -10,10 +10,11 @@ use powersweep::experiment::{
     manifest,
 };
 use powersweep::plan::Method;
+use powersweep::report;
 
 use super::failure::{Failure, Kind, Outcome};
 use super::progress::{Display, Signals};
-use super::{arguments, diagnostics, output};
+use super::{arguments, diagnostics, output, terminal};
 
 /// Arguments of `run`. Flags win over the experiment file.
 #[derive(Debug, clap::Args)]
@@ -51,6 +52,9 @@ pub(crate) struct Arguments {
     /// What is printed: a table, or the JSON document.
     #[arg(long, value_enum, default_value_t)]
     format: Format,
+    /// List every state of every cell, however many there are.
+    #[arg(long)]
+    all: bool,
     /// No progress bar and no summary.
     #[arg(long, short)]
     quiet: bool,
@@ -78,6 +82,9 @@ const RESULT_FILES: &[(&str, Writer)] = &[
         Ok(statistics.to_json().into_bytes())
     }),
     ("power.parquet", |statistics| Ok(statistics.to_parquet()?)),
+    ("power.svg", |statistics| {
+        Ok(report::power_picture(statistics).into_bytes())
+    }),
 ];
 
 impl Arguments {
@@ -116,7 +123,11 @@ pub(crate) fn execute(arguments: Arguments) -> Result<Outcome, Failure> {
     let written = write(directory, &experiment, &statistics, &manifest);
     output::print(&match arguments.format {
         Format::Json => statistics.to_json(),
-        Format::Table => table(&statistics),
+        Format::Table => report::power_text(
+            &statistics,
+            &terminal::table_options(arguments.all),
+            terminal::colours(),
+        ),
     })?;
     statistics
         .cells
@@ -194,30 +205,6 @@ impl From<RunDirectoryError> for Failure {
             None => failure,
         }
     }
-}
-
-/// States sorted by POWER, cell by cell.
-fn table(statistics: &Statistics) -> String {
-    let mut text = String::new();
-    for cell in &statistics.cells {
-        let mut table = comfy_table::Table::new();
-        table.load_style(comfy_table::presets::NOTHING);
-        table.set_header(["state", "POWER", "low", "high", "bound"]);
-        let mut rows: Vec<_> = cell.mdp.states().zip(&cell.power).collect();
-        rows.sort_by(|a, b| b.1.estimate.total_cmp(&a.1.estimate));
-        for (state, power) in rows {
-            let numbers = [power.estimate, power.low, power.high].map(|x| format!("{x:.6}"));
-            let [estimate, low, high] = numbers;
-            let bound = format!("{:.1e}", power.bound);
-            let state = cell.mdp.state_name(state).to_owned();
-            table.add_row([state, estimate, low, high, bound]);
-        }
-        text += &format!(
-            "{}, {}, discount {}\n{table}\n\n",
-            cell.environment, cell.reward, cell.discount
-        );
-    }
-    text
 }
 
 fn warn_of_unconverged(cell: &CellStatistics, spec: &RunSpec) {

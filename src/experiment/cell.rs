@@ -4,9 +4,9 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use super::results::{CellError, CellFailure, CellStatistics};
 use super::{CellProgress, MdpHandle, RunSpec};
-use crate::plan::{Method, Plan};
+use crate::plan::Plan;
 use crate::reward::RewardDistribution;
-use crate::solve::{Backend, CellProblem, CellSolver, GoalProgram, PilotReport, SolveError, pilot};
+use crate::solve::{Backend, CellSolver, PilotReport};
 use crate::statistics::{Block, CellSums};
 use crate::units::Discount;
 
@@ -43,20 +43,8 @@ impl Cell {
         reward: &Arc<RewardDistribution>,
         discount: Discount,
     ) -> Self {
-        let tolerance = spec.tolerance * reward.law().scale();
-        let program = GoalProgram::optimal(mdp.mdp().clone(), reward.clone());
-        let plan = Arc::new(Plan::draw(mdp.mdp(), discount));
-        let default_cap =
-            || CellProblem::sufficient_sweeps(discount, tolerance, reward.law().scale());
-        let mut problem = CellProblem {
-            program,
-            discount,
-            tolerance,
-            max_sweeps: spec.max_sweeps.unwrap_or_else(default_cap),
-            seed: spec.seed,
-            plan,
-        };
-        let pilot = schedule(backend, &mut problem, spec.method);
+        let mut problem = spec.problem(mdp.mdp(), reward, discount);
+        let pilot = spec.schedule(backend, &mut problem);
         let plan = problem.plan.clone();
         let sums = CellSums::new(mdp.mdp().n_states(), problem.power_scale());
         let (pilot, prepared) = match pilot {
@@ -184,18 +172,4 @@ impl Cell {
             unconverged_goals: sums.unconverged_goals,
         })
     }
-}
-
-/// Puts the pilot's schedule into the plan of a cell, for backends that sweep.
-fn schedule(
-    backend: &dyn Backend,
-    problem: &mut CellProblem,
-    forced: Option<Method>,
-) -> Result<Option<PilotReport>, SolveError> {
-    if !backend.sweeps() {
-        return Ok(None);
-    }
-    let (schedule, report) = pilot(problem, forced)?;
-    problem.plan = Arc::new((*problem.plan).clone().with_schedule(schedule));
-    Ok(Some(report))
 }

@@ -6,7 +6,9 @@ mod engine;
 #[cfg(test)]
 mod fake;
 mod manifest;
+mod memory;
 mod observer;
+mod one_goal;
 mod results;
 pub mod run_dir;
 mod run_spec;
@@ -16,7 +18,9 @@ pub mod verify;
 
 pub use engine::{BackendChoice, Engine, EngineError, MdpHandle};
 pub use manifest::{RunRecord, manifest};
+pub use memory::Memory;
 pub use observer::{CellProgress, Observer, Progress, Unobserved};
+pub use one_goal::{Certainty, Decision, OneGoal, Path, PathEnd, Question, Step, TIE};
 pub use results::{CellError, CellFailure, CellStatistics, Statistics};
 pub use run_spec::{RunError, RunSpec};
 pub use spec::{

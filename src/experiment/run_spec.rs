@@ -4,8 +4,10 @@ use std::collections::HashSet;
 use std::sync::Arc;
 
 use super::MdpHandle;
-use crate::plan::Method;
+use crate::mdp::Mdp;
+use crate::plan::{Method, Plan};
 use crate::reward::RewardDistribution;
+use crate::solve::{Backend, CellProblem, GoalProgram, PilotReport, SolveError, pilot};
 use crate::units::{Discount, Seed};
 
 /// One run: every combination of environment, reward distribution and discount is a cell, and all cells of an
@@ -114,6 +116,47 @@ impl RunSpec {
     #[must_use]
     pub fn n_cells(&self) -> usize {
         self.environments.len() * self.rewards.len() * self.discounts.len()
+    }
+
+    /// What a backend is asked to solve for one cell: the optimal values of an MDP under a law and a discount.
+    #[must_use]
+    pub fn problem(
+        &self,
+        mdp: &Arc<Mdp>,
+        reward: &Arc<RewardDistribution>,
+        discount: Discount,
+    ) -> CellProblem {
+        let range = reward.law().scale();
+        let tolerance = self.tolerance * range;
+        let program = GoalProgram::optimal(mdp.clone(), reward.clone());
+        let default_cap = || CellProblem::sufficient_sweeps(discount, tolerance, range);
+        CellProblem {
+            program,
+            discount,
+            tolerance,
+            max_sweeps: self.max_sweeps.unwrap_or_else(default_cap),
+            seed: self.seed,
+            plan: Arc::new(Plan::draw(mdp, discount)),
+        }
+    }
+
+    /// Puts the schedule that the pilot finds (or the method asked for) into the plan of a cell, for backends that
+    /// sweep.
+    ///
+    /// # Errors
+    ///
+    /// [`SolveError`] for goal programs that no sweep can solve.
+    pub fn schedule(
+        &self,
+        backend: &dyn Backend,
+        problem: &mut CellProblem,
+    ) -> Result<Option<PilotReport>, SolveError> {
+        if !backend.sweeps() {
+            return Ok(None);
+        }
+        let (schedule, report) = pilot(problem, self.method)?;
+        problem.plan = Arc::new((*problem.plan).clone().with_schedule(schedule));
+        Ok(Some(report))
     }
 
     /// Refuses what cannot be run.

@@ -4,7 +4,7 @@ use super::bar::Axis;
 use super::colour::{Colours, Rgb, viridis};
 use super::digits::{fixed, plain_name};
 use super::marks::Marks;
-use super::table::{discount, table_decimals};
+use super::table::table_decimals;
 use crate::experiment::CellStatistics;
 use crate::mdp::{GridLayout, Mdp};
 use crate::units::StateId;
@@ -34,7 +34,7 @@ pub struct Field<'a> {
     pub values: &'a [f64],
     /// Digits after the point that are worth showing.
     pub decimals: usize,
-    /// Title line, also the unit of the scale.
+    /// First line; none if it is empty.
     pub title: &'a str,
     /// A text of at most three characters for every state, `[n_states]`, drawn instead of its number.
     pub texts: Option<&'a [String]>,
@@ -44,15 +44,10 @@ pub struct Field<'a> {
 #[must_use]
 pub fn power_map(cell: &CellStatistics, options: &MapOptions) -> Option<String> {
     let values: Vec<f64> = cell.power.iter().map(|e| e.estimate).collect();
-    let title = format!(
-        "POWER of {}, {}",
-        plain_name(&cell.environment, 24),
-        discount(cell)
-    );
     let field = Field {
         values: &values,
         decimals: table_decimals(&cell.power),
-        title: &title,
+        title: "",
         texts: None,
     };
     grid_map(&cell.mdp, &field, options)
@@ -71,7 +66,10 @@ pub fn grid_map(mdp: &Mdp, field: &Field<'_>, options: &MapOptions) -> Option<St
         scale: scale(field.values),
         marks: Marks::of(mdp),
     };
-    let mut text = format!("{}\n", field.title);
+    let mut text = match field.title {
+        "" => String::new(),
+        title => format!("{title}\n"),
+    };
     for row in 0..layout.rows() {
         text += &map.row(row, style);
     }
@@ -93,6 +91,7 @@ const MOST_LINES: usize = 36;
 impl Style {
     fn fitting(layout: &GridLayout, field: &Field<'_>, options: &MapOptions) -> Option<Self> {
         let width = match field.texts {
+            // The letter, three characters and a space.
             Some(_) => 5,
             // The letter, a number such as 0.82 and a space; three digits tell neighbours apart on most maps.
             None => field.decimals.min(3) + widest_integer(field.values) + 3,
@@ -204,8 +203,18 @@ impl Map<'_> {
         format!(" {letter}{}", " ".repeat(width - 2))
     }
 
-    /// The letter of a state, and a digit where there are no colours.
+    /// Two characters: a text's only character, or the letter of a state and, without colours, a digit.
     fn shade(&self, state: StateId) -> String {
+        if let Some(texts) = self.field.texts {
+            let mut characters = texts[state.index()].chars();
+            let first = characters.next().unwrap_or(' ');
+            let only = if characters.next().is_none() {
+                first
+            } else {
+                '+'
+            };
+            return format!("{only} ");
+        }
         let letter = self.marks.letter(state).unwrap_or(' ');
         match self.colours {
             Colours::None => {
@@ -246,6 +255,7 @@ impl Map<'_> {
             fixed(self.scale.high, decimals),
         );
         match (self.colours, style) {
+            (Colours::None, _) if self.field.texts.is_some() => String::new(),
             (Colours::None, Style::Values { .. }) => String::new(),
             (Colours::None, Style::Shades) => {
                 format!("0 = {low} and above, in tenths up to 9 = {high}\n")

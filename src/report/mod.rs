@@ -6,18 +6,22 @@
 mod bar;
 mod colour;
 mod digits;
+mod goal;
 mod map;
 mod marks;
 mod picture;
 #[cfg(test)]
 mod samples;
+mod structure;
 mod svg;
 mod table;
 mod verify;
 
 pub use colour::{Colours, Rgb, viridis};
 pub use digits::{grouped, plain_name, small};
+pub use goal::{GoalOrigin, GoalReport, goal_json, goal_text};
 pub use map::{Field, MapOptions, grid_map, power_map};
 pub use picture::{MAX_PANELS, power_picture};
-pub use table::{TableOptions, cell_heading, power_table};
+pub use structure::{memory_line, plan_text, structure_text, summary_line};
+pub use table::{TableOptions, power_text};
 pub use verify::verification_table;

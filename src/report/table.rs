@@ -2,8 +2,10 @@
 
 use comfy_table::{CellAlignment, Table, presets};
 
+use super::Colours;
 use super::bar::{Axis, interval};
 use super::digits::{decimals, grouped, outward, plain_name, small, with_half_width};
+use super::map::{MapOptions, power_map};
 use crate::experiment::{CellStatistics, Statistics};
 use crate::statistics::Estimate;
 use crate::units::StateId;
@@ -37,9 +39,9 @@ const CELLS_IN_FULL: usize = 8;
 const LONGEST_NAME: usize = 24;
 const BAR_WIDTHS: std::ops::RangeInclusive<usize> = 10..=32;
 
-/// Tables of all cells; runs of many cells get one line per cell instead.
+/// Every cell with its map, where it is a grid, and its table; runs of many cells get one line per cell instead.
 #[must_use]
-pub fn power_table(statistics: &Statistics, options: &TableOptions) -> String {
+pub fn power_text(statistics: &Statistics, options: &TableOptions, colours: Colours) -> String {
     if statistics.cells.len() > CELLS_IN_FULL && !options.all {
         return overview(statistics) + &failures(statistics);
     }
@@ -47,7 +49,16 @@ pub fn power_table(statistics: &Statistics, options: &TableOptions) -> String {
     let parts: Vec<String> = cells
         .map(|cell| {
             let heading = cell_heading(cell, statistics);
-            format!("{heading}\n{}", states(cell, statistics.level, options))
+            let map = power_map(
+                cell,
+                &MapOptions {
+                    width: options.width,
+                    colours,
+                },
+            );
+            let map = map.map_or_else(String::new, |map| map + "\n");
+            let table = states(cell, statistics.level, options);
+            format!("{heading}\n{map}{table}")
         })
         .collect();
     parts.join("\n") + &failures(statistics)
@@ -70,7 +81,7 @@ fn failures(statistics: &Statistics) -> String {
 
 /// What a cell is, in two lines, and a warning if some of its goals did not converge.
 #[must_use]
-pub fn cell_heading(cell: &CellStatistics, statistics: &Statistics) -> String {
+pub(super) fn cell_heading(cell: &CellStatistics, statistics: &Statistics) -> String {
     let variant = match cell.variant.as_str() {
         "baseline" => String::new(),
         name => format!(", {}", plain_name(name, LONGEST_NAME)),

@@ -43,6 +43,18 @@ impl Blocks {
         Self { count, size }
     }
 
+    /// Number of goals.
+    #[must_use]
+    pub fn count(self) -> u64 {
+        self.count
+    }
+
+    /// Goals of a block; the last one may hold fewer.
+    #[must_use]
+    pub fn size(self) -> u64 {
+        self.size
+    }
+
     /// Number of blocks.
     #[must_use]
     pub fn len(self) -> u64 {

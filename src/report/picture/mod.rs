@@ -183,7 +183,7 @@ fn subheading(cell: &CellStatistics, statistics: &Statistics) -> String {
         discount(cell),
         grouped(cell.samples),
         super::table::level_percent(statistics.level),
-        small(widest)
+        super::digits::half_width(widest, super::digits::decimals(widest))
     )
 }
 

@@ -1,5 +1,9 @@
 use super::*;
-use crate::report::samples::{cell, ring, run};
+use crate::report::samples::{cell, grid, ring, run};
+
+fn power_table(statistics: &Statistics, options: &TableOptions) -> String {
+    power_text(statistics, options, Colours::None)
+}
 
 #[test]
 fn a_short_list_is_shown_whole_within_80_columns() {
@@ -78,4 +82,10 @@ fn a_cell_without_a_result_is_named_with_its_reason() {
         "FAILED ring, baseline: discount 0.999, uniform goals: policy evaluation of goal 7 failed: the system is \
          singular to working precision"
     );
+}
+
+#[test]
+fn a_grid_comes_with_its_map() {
+    let statistics = run(vec![cell(grid(&["S.#", ".g."]))]);
+    insta::assert_snapshot!(power_table(&statistics, &TableOptions::default()));
 }

@@ -1,0 +1,52 @@
+//! `powersweep plan`: how an experiment will be solved.
+
+use std::path::PathBuf;
+
+use powersweep::Discount;
+use powersweep::experiment::{Engine, Experiment, Memory, Overrides};
+use powersweep::report::plan_text;
+use powersweep::statistics::{Blocks, block_size};
+
+use super::failure::{Failure, Outcome};
+use super::one_goal::unsolved;
+use super::{arguments, diagnostics, output};
+
+/// Arguments of `plan`.
+#[derive(Debug, clap::Args)]
+pub(crate) struct Arguments {
+    /// The experiment file.
+    #[arg(value_name = "EXPERIMENT.toml")]
+    experiment: PathBuf,
+    /// Number of goals.
+    #[arg(long, value_name = "N", value_parser = arguments::count)]
+    samples: Option<u64>,
+    /// A discount in (0, 1); may be given several times.
+    #[arg(long = "discount", value_name = "GAMMA", value_parser = arguments::discount)]
+    discounts: Vec<Discount>,
+}
+
+/// Prepares every cell, the backend's pilot included, and prints what came of it.
+pub(crate) fn execute(arguments: Arguments) -> Result<Outcome, Failure> {
+    let overrides = Overrides {
+        samples: arguments.samples,
+        discounts: arguments.discounts,
+        ..Overrides::default()
+    };
+    let (experiment, warnings) = Experiment::load(&arguments.experiment, &overrides)?;
+    warnings.iter().for_each(diagnostics::show_faults);
+    let engine = Engine::new(experiment.backend.value)?;
+    let spec = experiment.run_spec(&engine, 0);
+    for environment in &spec.environments {
+        let mdp = environment.mdp();
+        let blocks = Blocks::new(spec.samples, block_size(mdp.n_states()));
+        for reward in &spec.rewards {
+            for discount in &spec.discounts {
+                let mut problem = spec.problem(mdp, reward, *discount);
+                spec.schedule(engine.backend(), &mut problem)
+                    .map_err(unsolved)?;
+                output::print(&plan_text(&problem, blocks, &Memory::of(mdp)))?;
+            }
+        }
+    }
+    Ok(Outcome::Done)
+}

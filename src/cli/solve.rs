@@ -1,0 +1,76 @@
+//! `powersweep solve`: one goal on one MDP.
+
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use powersweep::experiment::{BackendChoice, Engine, OneGoal, Question, RunSpec};
+use powersweep::io::{read_goal, read_mdp};
+use powersweep::report::GoalOrigin;
+use powersweep::reward::RewardDistribution;
+use powersweep::{Discount, SampleIndex, Seed};
+
+use super::failure::{Failure, Outcome};
+use super::one_goal::{View, unsolved};
+use super::{arguments, diagnostics};
+
+/// Arguments of `solve`.
+#[derive(Debug, clap::Args)]
+pub(crate) struct Arguments {
+    /// The MDP (.json or .toml).
+    #[arg(value_name = "MDP")]
+    mdp: PathBuf,
+    /// A goal from a file: rewards by state, or a list in the order of the states.
+    #[arg(long, value_name = "FILE", conflicts_with_all = ["index", "seed"], required_unless_present = "index")]
+    goal: Option<PathBuf>,
+    /// A sampled goal (uniform on [0, 1) for every state): its number.
+    #[arg(long, value_name = "I")]
+    index: Option<u64>,
+    /// Key of the sampled goals.
+    #[arg(long, value_name = "N", default_value = "0", value_parser = arguments::seed)]
+    seed: u64,
+    /// The discount.
+    #[arg(long, value_name = "GAMMA", default_value = "0.9", value_parser = arguments::discount)]
+    discount: Discount,
+    /// What it is solved on. `reference` decides the finest differences.
+    #[arg(long, default_value = "reference", value_parser = arguments::backend())]
+    backend: BackendChoice,
+    #[command(flatten)]
+    view: View,
+}
+
+/// Solves the goal and prints it.
+pub(crate) fn execute(arguments: Arguments) -> Result<Outcome, Failure> {
+    let (mdp, warnings) = read_mdp(&arguments.mdp)?;
+    diagnostics::show_faults(&warnings);
+    let mdp = Arc::new(mdp);
+    let start = arguments.view.start(&mdp)?;
+    let reward = RewardDistribution::unit_uniform();
+    let (question, origin) = match (&arguments.goal, arguments.index) {
+        (Some(path), _) => {
+            let rewards = read_goal(path, &mdp)?;
+            (
+                Question::Given(rewards),
+                GoalOrigin::File(path.display().to_string()),
+            )
+        }
+        (None, index) => {
+            let index = SampleIndex(index.unwrap_or_default());
+            let origin = GoalOrigin::Sampled {
+                seed: arguments.seed,
+                index: index.0,
+                reward: reward.name().to_owned(),
+            };
+            (Question::Sampled { reward, index }, origin)
+        }
+    };
+    let engine = Engine::new(arguments.backend)?;
+    let spec = RunSpec {
+        seed: Seed(arguments.seed),
+        ..RunSpec::default()
+    };
+    let goal = OneGoal::solve(engine.backend(), &spec, &mdp, arguments.discount, &question)
+        .map_err(unsolved)?;
+    arguments
+        .view
+        .print(&goal, &origin, engine.backend().name(), start)
+}

@@ -1,0 +1,51 @@
+//! How much memory a run will need, before anything is allocated.
+
+use crate::mdp::Mdp;
+use crate::statistics::TILE;
+
+/// Bytes that one cell needs.
+///
+/// ```
+/// use powersweep::experiment::Memory;
+/// use powersweep::mdp::MdpBuilder;
+///
+/// let mut builder = MdpBuilder::new("pair");
+/// let [a, b] = ["a", "b"].map(|name| builder.state(name));
+/// builder.choice(a, "go", [(b, 1.0)]);
+/// builder.absorbing(b);
+/// let memory = Memory::of(&builder.build().unwrap());
+/// // 2 states, 64 goals side by side, 4 bytes, 3 buffers.
+/// assert_eq!(memory.values_bytes, 2 * 64 * 4 * 3);
+/// ```
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Memory {
+    /// Per thread: values, their successors and the rewards of a tile of goals, in f32.
+    pub values_bytes: usize,
+    /// Once: the transition structure, with a successor and its probability in 8 bytes and an offset per choice and state.
+    pub structure_bytes: usize,
+    /// Once: integer sums of 16 bytes for both moments of every state, and as much again for the block being added.
+    pub sums_bytes: usize,
+}
+
+impl Memory {
+    /// Buffers of a tile: V, U, R.
+    const BUFFERS: usize = 3;
+    /// Moments per state: of first and second order.
+    const MOMENTS: usize = 2;
+
+    /// The estimate for one cell of an MDP.
+    #[must_use]
+    pub fn of(mdp: &Mdp) -> Self {
+        Self {
+            values_bytes: mdp.n_states() * TILE * size_of::<f32>() * Self::BUFFERS,
+            structure_bytes: 8 * mdp.n_successors() + 4 * (mdp.n_choices() + mdp.n_states()),
+            sums_bytes: 32 * mdp.n_states() * Self::MOMENTS,
+        }
+    }
+
+    /// All of it, on so many threads.
+    #[must_use]
+    pub fn total_bytes(&self, threads: usize) -> usize {
+        self.values_bytes * threads + self.structure_bytes + self.sums_bytes
+    }
+}

@@ -1,0 +1,357 @@
+//! One goal looked at closely: its optimal choices, as far as the certificate decides them, and a path that follows them.
+
+use std::sync::Arc;
+
+use super::RunSpec;
+use crate::mdp::Mdp;
+use crate::reward::RewardDistribution;
+use crate::rng::Stream;
+use crate::solve::{Backend, Goals, SolveError, SolvedGoal};
+use crate::units::{ChoiceId, Discount, SampleIndex, StateId};
+
+/// Two choices whose values differ by no more than this share of the scale of the rewards are a tie, provided that the
+/// certificate is at least as sharp.
+pub const TIE: f64 = 1e-10;
+
+/// Which goal to look at.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Question {
+    /// Goal `index` of the spec's seed and a law.
+    Sampled {
+        /// The law.
+        reward: Arc<RewardDistribution>,
+        /// The goal's number.
+        index: SampleIndex,
+    },
+    /// Rewards from outside, `[n_states]`.
+    Given(Vec<f64>),
+}
+
+/// How far the optimal choices of a state are known.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Certainty {
+    /// One choice is better than all others by more than the bound.
+    Sure,
+    /// Several are equally good: equal rows, or values closer than [`TIE`] under a bound as sharp.
+    Tie,
+    /// Some are closer to the best than the bound, and may or may not be optimal.
+    Undecided,
+}
+
+/// What an optimal agent does in a state.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Decision {
+    /// The choice with the largest value found; the first of several.
+    pub greedy: ChoiceId,
+    /// All choices that are optimal or, where undecided, may be; ascending.
+    pub best: Vec<ChoiceId>,
+    /// How far that is known.
+    pub certainty: Certainty,
+}
+
+/// One solved goal and what follows from it.
+#[derive(Clone, Debug)]
+pub struct OneGoal {
+    /// The MDP.
+    pub mdp: Arc<Mdp>,
+    /// The discount.
+    pub discount: Discount,
+    /// The goal with its certified values.
+    pub solved: SolvedGoal,
+    /// Per state, `[n_states]`.
+    pub decisions: Vec<Decision>,
+}
+
+impl OneGoal {
+    /// Solves one goal as a run of `spec` would: a sampled goal comes out as it went into the run's sums.
+    ///
+    /// The spec's own lists of environments, laws and discounts are not looked at.
+    ///
+    /// # Errors
+    ///
+    /// Any [`SolveError`] of the backend.
+    pub fn solve(
+        backend: &dyn Backend,
+        spec: &RunSpec,
+        mdp: &Arc<Mdp>,
+        discount: Discount,
+        question: &Question,
+    ) -> Result<Self, SolveError> {
+        let (reward, scale) = match question {
+            Question::Sampled { reward, .. } => (reward.clone(), reward.law().scale()),
+            Question::Given(rewards) => (RewardDistribution::unit_uniform(), range(rewards)),
+        };
+        let mut problem = spec.problem(mdp, &reward, discount);
+        problem.tolerance = spec.tolerance * scale;
+        spec.schedule(backend, &mut problem)?;
+        let solver = backend.prepare(problem)?;
+        let mut solved = match question {
+            Question::Sampled { index, .. } => solver.solve_goals(Goals::Sampled {
+                stream: Stream::Reward,
+                indices: &[*index],
+            })?,
+            Question::Given(rewards) => {
+                solver.solve_goals(Goals::Given(std::slice::from_ref(rewards)))?
+            }
+        };
+        // One goal was asked for: an empty answer is a fault of the backend, told as such.
+        let solved = solved.pop().ok_or(SolveError::BadGoal {
+            goal: 0,
+            problem: "the backend returned no answer".to_owned(),
+        })?;
+        Ok(Self::of(mdp.clone(), discount, solved, scale))
+    }
+
+    /// Reads the choices off certified values. `scale` is what [`TIE`] is relative to: the range of the rewards.
+    #[must_use]
+    pub fn of(mdp: Arc<Mdp>, discount: Discount, solved: SolvedGoal, scale: f64) -> Self {
+        let prospects = Prospects::new(&mdp, discount, &solved, scale);
+        let decisions = mdp.states().map(|s| prospects.decide(s)).collect();
+        Self {
+            mdp,
+            discount,
+            solved,
+            decisions,
+        }
+    }
+
+    /// The state in which most of the start distribution lies; the first of several.
+    #[must_use]
+    pub fn start(&self) -> StateId {
+        likeliest(self.mdp.start().iter().copied()).0
+    }
+
+    /// Follows the greedy choices from a state, always to the likeliest successor, until a state comes again or
+    /// `steps` steps are done.
+    #[must_use]
+    pub fn path(&self, from: StateId, steps: usize) -> Path {
+        let mut visited_at = vec![None; self.mdp.n_states()];
+        let mut path = Path {
+            steps: Vec::new(),
+            last: from,
+            end: PathEnd::Cut,
+        };
+        while visited_at[path.last.index()].is_none() && path.steps.len() < steps {
+            let state = path.last;
+            visited_at[state.index()] = Some(path.steps.len());
+            let choice = self.decisions[state.index()].greedy;
+            let (to, probabilities) = self.mdp.row(choice);
+            let row = to
+                .iter()
+                .map(|&t| StateId(t))
+                .zip(probabilities.iter().copied());
+            let (next, probability) = likeliest(row);
+            path.steps.push(Step {
+                state,
+                choice,
+                probability,
+            });
+            path.last = next;
+        }
+        if let Some(at) = visited_at[path.last.index()] {
+            path.end = PathEnd::Repeats { from: at };
+        }
+        path
+    }
+
+    /// Discounted sum of the rewards along a path that happens with certainty and goes on for ever; `None` for others.
+    ///
+    /// It is the value of the path's first state under the greedy choices, found in another way.
+    #[must_use]
+    pub fn discounted_rewards(&self, path: &Path) -> Option<f64> {
+        let PathEnd::Repeats { from } = path.end else {
+            return None;
+        };
+        if path.steps.iter().any(|s| s.probability < 1.0) {
+            return None;
+        }
+        let gamma = self.discount.used();
+        let sum = |steps: &[Step]| {
+            let rewards = steps
+                .iter()
+                .rev()
+                .map(|s| self.solved.rewards[s.state.index()]);
+            rewards.fold(0.0, |later, now| now + gamma * later)
+        };
+        let (before, cycle) = path.steps.split_at(from);
+        let round = gamma.powi(cycle.len() as i32);
+        let for_ever = sum(cycle) / (1.0 - round);
+        Some(sum(before) + gamma.powi(from as i32) * for_ever)
+    }
+}
+
+/// One step of a path.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Step {
+    /// Where one is.
+    pub state: StateId,
+    /// What one does there.
+    pub choice: ChoiceId,
+    /// Probability of the successor that the path takes.
+    pub probability: f64,
+}
+
+/// Why a path ends where it does.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum PathEnd {
+    /// The last state is that of step `from`: the path goes round for ever.
+    Repeats {
+        /// Position in [`Path::steps`].
+        from: usize,
+    },
+    /// The number of steps was used up.
+    Cut,
+}
+
+/// Where the greedy choices lead.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Path {
+    /// The steps.
+    pub steps: Vec<Step>,
+    /// The state after the last step.
+    pub last: StateId,
+    /// Why it ends there.
+    pub end: PathEnd,
+}
+
+impl Path {
+    /// Probability that the agent takes exactly this path.
+    #[must_use]
+    pub fn probability(&self) -> f64 {
+        self.steps.iter().map(|s| s.probability).product()
+    }
+}
+
+/// The entry with the largest probability; the first of several.
+fn likeliest(entries: impl Iterator<Item = (StateId, f64)>) -> (StateId, f64) {
+    let better =
+        |best: (StateId, f64), next: (StateId, f64)| if next.1 > best.1 { next } else { best };
+    entries.reduce(better).expect("distributions are not empty")
+}
+
+/// Largest minus smallest reward; where all are equal, their size, so that there is a scale at all.
+fn range(rewards: &[f64]) -> f64 {
+    let low = rewards.iter().copied().fold(f64::INFINITY, f64::min);
+    let high = rewards.iter().copied().fold(f64::NEG_INFINITY, f64::max);
+    let scales = [high - low, high.abs(), 1.0];
+    scales.into_iter().find(|s| *s > 0.0).unwrap_or(1.0)
+}
+
+/// What it is worth to arrive in a state, `w = (1 - gamma) V* = (1 - gamma) R + gamma x`, with x the POWER integrand: the
+/// scale on which choices are compared, since `(1 - gamma)` times the value of a choice is `sum T w`.
+struct Prospects<'a> {
+    mdp: &'a Mdp,
+    worth: Vec<f64>,
+    /// Half-width of every worth.
+    half_width: f64,
+    /// Largest |w|, which rounding errors are relative to.
+    magnitude: f64,
+    /// Difference up to which choices are a tie.
+    tie: f64,
+}
+
+/// How a choice compares with the greedy one.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Standing {
+    Optimal,
+    Possible,
+    Worse,
+}
+
+impl<'a> Prospects<'a> {
+    fn new(mdp: &'a Mdp, discount: Discount, solved: &SolvedGoal, scale: f64) -> Self {
+        let each = solved.rewards.iter().zip(&solved.integrand);
+        let worth: Vec<f64> = each
+            .map(|(r, x)| discount.complement() * r + discount.used() * x)
+            .collect();
+        Self {
+            mdp,
+            half_width: discount.used() * solved.half_width,
+            magnitude: worth.iter().fold(0.0, |m, w| m.max(w.abs())),
+            worth,
+            tie: TIE * scale,
+        }
+    }
+
+    fn value(&self, choice: ChoiceId) -> f64 {
+        let (to, probabilities) = self.mdp.row(choice);
+        to.iter()
+            .zip(probabilities)
+            .map(|(&t, p)| p * self.worth[t as usize])
+            .sum()
+    }
+
+    fn decide(&self, state: StateId) -> Decision {
+        let values: Vec<(ChoiceId, f64)> = self
+            .mdp
+            .choices(state)
+            .map(|c| (c, self.value(c)))
+            .collect();
+        let better = |best: (ChoiceId, f64), next: (ChoiceId, f64)| {
+            if next.1 > best.1 { next } else { best }
+        };
+        let (greedy, most) = values
+            .iter()
+            .copied()
+            .reduce(better)
+            .expect("every state has a choice");
+        let standing = |&(c, value): &(ChoiceId, f64)| self.standing(greedy, c, most - value);
+        let standings: Vec<Standing> = values.iter().map(standing).collect();
+        let best = values
+            .iter()
+            .zip(&standings)
+            .filter(|(_, s)| **s != Standing::Worse);
+        let best: Vec<ChoiceId> = best.map(|((c, _), _)| *c).collect();
+        let certainty = match best.len() {
+            _ if standings.contains(&Standing::Possible) => Certainty::Undecided,
+            1 => Certainty::Sure,
+            _ => Certainty::Tie,
+        };
+        Decision {
+            greedy,
+            best,
+            certainty,
+        }
+    }
+
+    /// `gap` is what the choice falls short of the greedy one.
+    fn standing(&self, greedy: ChoiceId, choice: ChoiceId, gap: f64) -> Standing {
+        let (difference, terms) = self.row_difference(greedy, choice);
+        if difference == 0.0 {
+            return Standing::Optimal;
+        }
+        // The gap is sum (T_greedy - T_choice) w: an error of h in every w moves it by at most h times the sum of
+        // |T_greedy - T_choice|. Rounding: w itself by 4u (its four operations), each of two sums of k products by
+        // (k + 1)u, rows that sum to one only within k u, one subtraction: below (4k + 8)u |w|, with 2u = EPSILON.
+        let rounding = (2 * terms + 4) as f64 * f64::EPSILON * self.magnitude;
+        let allowance = self.half_width * difference + rounding;
+        if allowance.max(gap) <= self.tie {
+            Standing::Optimal
+        } else if gap <= allowance || allowance.is_nan() {
+            Standing::Possible
+        } else {
+            Standing::Worse
+        }
+    }
+
+    /// Sum over successors of |T_a - T_b|, and the length of the longer row.
+    fn row_difference(&self, a: ChoiceId, b: ChoiceId) -> (f64, usize) {
+        let ((to_a, p_a), (to_b, p_b)) = (self.mdp.row(a), self.mdp.row(b));
+        let (mut i, mut j, mut sum) = (0, 0, 0.0);
+        // Successors are ascending in both rows.
+        while i < to_a.len() || j < to_b.len() {
+            let (x, y) = (to_a.get(i).copied(), to_b.get(j).copied());
+            let left = x.is_some_and(|x| y.is_none_or(|y| x <= y));
+            let right = y.is_some_and(|y| x.is_none_or(|x| y <= x));
+            let p = if left { p_a[i] } else { 0.0 };
+            let q = if right { p_b[j] } else { 0.0 };
+            sum += (p - q).abs();
+            i += usize::from(left);
+            j += usize::from(right);
+        }
+        (sum, to_a.len().max(to_b.len()))
+    }
+}
+
+#[cfg(test)]
+mod tests;

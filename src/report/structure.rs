@@ -1,0 +1,300 @@
+//! What an MDP looks like: for `inspect` and the one-line summary of `check`.
+
+use super::digits::{grouped, plain_name};
+use super::marks::Marks;
+use crate::experiment::Memory;
+use crate::mdp::{Mdp, Structure};
+use crate::plan::Plan;
+use crate::solve::CellProblem;
+use crate::statistics::Blocks;
+use crate::units::StateId;
+
+/// Names listed before a list is cut.
+const NAMES: usize = 8;
+/// Widest map that is drawn.
+const WIDEST_MAP: usize = 200;
+
+/// `maze: 32 states, 160 choices, 160 successors`.
+#[must_use]
+pub fn summary_line(mdp: &Mdp) -> String {
+    format!(
+        "{}: {}, {}, {}",
+        plain_name(mdp.name(), 60),
+        counted(mdp.n_states(), "state"),
+        counted(mdp.n_choices(), "choice"),
+        counted(mdp.n_successors(), "successor")
+    )
+}
+
+/// Everything `inspect` prints: shape, graph, labels, plan, memory and, for a grid, its map.
+#[must_use]
+pub fn structure_text(mdp: &Mdp, structure: &Structure, plan: &Plan, memory: &Memory) -> String {
+    let entries = [
+        shape(mdp, structure),
+        graph(mdp, structure),
+        labels(mdp),
+        plan_entries(plan, memory),
+    ];
+    let mut text = format!("{}\n", plain_name(mdp.name(), 60));
+    for (key, value) in entries.into_iter().flatten() {
+        text += &format!("  {key:<13}{value}\n");
+    }
+    text + &map(mdp)
+}
+
+type Entries = Vec<(String, String)>;
+
+fn entry(key: &str, value: String) -> (String, String) {
+    (key.to_owned(), value)
+}
+
+fn shape(mdp: &Mdp, structure: &Structure) -> Entries {
+    let branching = if structure.deterministic {
+        "1 per choice (deterministic)".to_owned()
+    } else {
+        format!(
+            "{:.2} per choice, at most {} (stochastic)",
+            structure.mean_branching, structure.max_branching
+        )
+    };
+    let start: Vec<String> = mdp
+        .start()
+        .iter()
+        .take(NAMES)
+        .map(|(s, p)| {
+            let name = plain_name(mdp.state_name(*s), 24);
+            if *p == 1.0 {
+                name
+            } else {
+                format!("{name} ({p:.4})")
+            }
+        })
+        .collect();
+    let more = if mdp.start().len() > NAMES {
+        ", ..."
+    } else {
+        ""
+    };
+    vec![
+        entry("states", grouped(structure.states as u64)),
+        entry(
+            "choices",
+            format!(
+                "{}, at most {} per state",
+                grouped(structure.choices as u64),
+                structure.max_choices
+            ),
+        ),
+        entry(
+            "successors",
+            format!("{}, {branching}", grouped(structure.successors as u64)),
+        ),
+        entry("start", start.join(", ") + more),
+    ]
+}
+
+fn graph(mdp: &Mdp, structure: &Structure) -> Entries {
+    let components = match structure.components {
+        1 => "1: every state can be reached from every other".to_owned(),
+        n => format!(
+            "{}, the largest of {}; {} cannot be left",
+            grouped(n as u64),
+            counted(structure.largest_component, "state"),
+            grouped(structure.closed_components as u64)
+        ),
+    };
+    vec![
+        entry("components", components),
+        entry("absorbing", named(mdp, &structure.absorbing)),
+        entry("unreachable", named(mdp, &structure.unreachable)),
+    ]
+}
+
+fn labels(mdp: &Mdp) -> Entries {
+    let states = mdp.state_labels().iter().map(|(label, members)| {
+        format!(
+            "{} ({})",
+            plain_name(label, 24),
+            counted(members.len(), "state")
+        )
+    });
+    let choices = mdp.choice_labels().iter().map(|(label, members)| {
+        format!(
+            "{} ({})",
+            plain_name(label, 24),
+            counted(members.len(), "choice")
+        )
+    });
+    let all: Vec<String> = states.chain(choices).collect();
+    vec![entry(
+        "labels",
+        if all.is_empty() {
+            "none".to_owned()
+        } else {
+            all.join(", ")
+        },
+    )]
+}
+
+fn plan_entries(plan: &Plan, memory: &Memory) -> Entries {
+    let text = plan.to_string();
+    let mut entries = vec![entry("plan", format!("at discount {}", plan.discount()))];
+    entries.extend(text.lines().map(|line| entry("", line.to_owned())));
+    entries.push(entry("memory", memory_line(memory)));
+    entries
+}
+
+/// How one cell of an experiment will be solved.
+#[must_use]
+pub fn plan_text(problem: &CellProblem, blocks: Blocks, memory: &Memory) -> String {
+    let stage = problem.program.stage();
+    let mut text = format!(
+        "{}: discount {}, {} goals\n",
+        plain_name(stage.mdp.name(), 60),
+        problem.discount,
+        plain_name(stage.reward.name(), 24)
+    );
+    for line in problem.plan.to_string().lines() {
+        text += &format!("  {line}\n");
+    }
+    let hash: String = problem
+        .plan
+        .hash()
+        .iter()
+        .take(4)
+        .map(|b| format!("{b:02x}"))
+        .collect();
+    let entries = [
+        (
+            "tolerance",
+            format!(
+                "{} on POWER, at most {} sweeps",
+                problem.tolerance,
+                grouped(problem.max_sweeps.into())
+            ),
+        ),
+        (
+            "goals",
+            format!(
+                "{} in blocks of {}: {}",
+                grouped(blocks.count()),
+                grouped(blocks.size()),
+                counted(blocks.len() as usize, "block")
+            ),
+        ),
+        ("memory", memory_line(memory)),
+        (
+            "plan",
+            format!("{hash} (runs are merged only if it is the same)"),
+        ),
+    ];
+    for (key, value) in entries {
+        text += &format!("  {key:<13}{value}\n");
+    }
+    text
+}
+
+/// `24 KiB per thread, 2 KiB for the structure, 2 KiB for sums`.
+#[must_use]
+pub fn memory_line(memory: &Memory) -> String {
+    format!(
+        "{} per thread for values, {} for the structure, {} for sums",
+        bytes(memory.values_bytes),
+        bytes(memory.structure_bytes),
+        bytes(memory.sums_bytes)
+    )
+}
+
+/// A number of bytes in the largest binary unit of which there is at least one.
+fn bytes(count: usize) -> String {
+    let units = ["KiB", "MiB", "GiB", "TiB"];
+    let mut value = count as f64;
+    let mut unit = "bytes";
+    for next in units {
+        if value < 1024.0 {
+            break;
+        }
+        value /= 1024.0;
+        unit = next;
+    }
+    if unit == "bytes" {
+        format!("{count} bytes")
+    } else {
+        format!("{value:.1} {unit}")
+    }
+}
+
+fn counted(count: usize, noun: &str) -> String {
+    let plural = if count == 1 { "" } else { "s" };
+    format!("{} {noun}{plural}", grouped(count as u64))
+}
+
+fn named(mdp: &Mdp, states: &[StateId]) -> String {
+    if states.is_empty() {
+        return "none".to_owned();
+    }
+    let names: Vec<String> = states
+        .iter()
+        .take(NAMES)
+        .map(|s| plain_name(mdp.state_name(*s), 24))
+        .collect();
+    let more = if states.len() > NAMES { ", ..." } else { "" };
+    format!(
+        "{} ({}{more})",
+        counted(states.len(), "state"),
+        names.join(", ")
+    )
+}
+
+/// The grid with one character per cell, and what they mean; empty without a layout.
+fn map(mdp: &Mdp) -> String {
+    let Some(layout) = mdp.layout().filter(|l| l.columns() <= WIDEST_MAP) else {
+        return String::new();
+    };
+    let marks = Marks::of(mdp);
+    let mut text = "\n".to_owned();
+    for row in 0..layout.rows() {
+        let cell = |column| match layout.state_at(row, column) {
+            Some(state) => marks.letter(state).unwrap_or('.'),
+            None => '#',
+        };
+        let line: String = (0..layout.columns()).map(cell).collect();
+        text += &format!("  {line}\n");
+    }
+    let legend: Vec<String> = marks
+        .legend
+        .iter()
+        .map(|(c, meaning)| format!("{c} {meaning}"))
+        .collect();
+    text + &format!("  {}   # wall\n", legend.join("   "))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::report::samples::{grid, ring};
+    use crate::units::Discount;
+
+    fn text(mdp: &Mdp) -> String {
+        let plan = Plan::draw(mdp, Discount::new(0.9).unwrap());
+        structure_text(mdp, &Structure::of(mdp), &plan, &Memory::of(mdp))
+    }
+
+    #[test]
+    fn a_grid_is_shown_with_its_map() {
+        insta::assert_snapshot!(text(&grid(&["S..#", ".#..", "..g.", "...#"])));
+    }
+
+    #[test]
+    fn a_graph_is_shown_without_one() {
+        insta::assert_snapshot!(text(&ring(5)));
+    }
+
+    #[test]
+    fn sizes_are_written_in_their_unit() {
+        assert_eq!(
+            [0, 1023, 1024, 5 << 20].map(bytes),
+            ["0 bytes", "1023 bytes", "1.0 KiB", "5.0 MiB"]
+        );
+    }
+}
