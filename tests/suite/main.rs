@@ -5,3 +5,4 @@ mod bench_datasets;
 mod cases;
 mod malformed;
 mod parity;
+mod properties;
