@@ -13,6 +13,7 @@ use super::cpu::{CpuSolver, Level, Outcome};
 use super::{CellProblem, SolveError};
 use crate::plan::{Method, Schedule, SweepModel};
 use crate::rng::Stream;
+use crate::statistics::TILE;
 
 /// Tiles per candidate.
 const TILES: u64 = 3;
@@ -105,7 +106,7 @@ fn try_method(
     let solver = CpuSolver::new(trial, Level::Baseline)?;
     let mut outcomes = Vec::new();
     for tile in 0..TILES {
-        let outcome = solver.tile_work(Stream::Pilot, tile * solver.lanes() as u64);
+        let outcome = solver.tile_work(Stream::Pilot, tile * TILE as u64);
         outcomes.push(outcome);
     }
     let sorted = |part: fn(&Outcome) -> u32| {

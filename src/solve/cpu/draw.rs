@@ -4,6 +4,7 @@ use super::simd::{Isa, Words};
 use crate::plan::SweepModel;
 use crate::reward::Lattice;
 use crate::rng::{self, MULTIPLIERS, ROUNDS, Stream, WEYL};
+use crate::statistics::TILE;
 use crate::units::Seed;
 
 /// Which rows the four words of one Philox block go to.
@@ -58,20 +59,13 @@ impl Drawing {
         }
     }
 
-    /// Draws goals `first..first + lanes` into `rewards`, `[n_states, lanes]` in sweep order. `first` is a multiple
-    /// of `lanes`, and `lanes` one of the vector widths' multiples up to 64.
+    /// Draws goals `first..first + TILE` into `rewards`, `[n_states, TILE]` in sweep order. `first` is a multiple of TILE.
     #[inline(always)]
-    pub(super) fn fill<I: Isa>(
-        &self,
-        stream: Stream,
-        first: u64,
-        lanes: usize,
-        rewards: &mut [f32],
-    ) {
-        let mut scratch = [[0f32; 64]; 4];
+    pub(super) fn fill<I: Isa>(&self, stream: Stream, first: u64, rewards: &mut [f32]) {
+        let mut scratch = [[0f32; TILE]; 4];
         let step = 2 * I::Words::WIDTH;
         for block in &self.blocks {
-            for lane in (0..lanes).step_by(step) {
+            for lane in (0..TILE).step_by(step) {
                 // The tile is aligned, so the lower half of the index does not wrap within it.
                 let low = (first as u32) + lane as u32;
                 let counter = [low, (first >> 32) as u32, block.number, stream as u32];
@@ -91,8 +85,8 @@ impl Drawing {
             }
             for (row, &(from, to)) in scratch.iter().zip(&block.targets) {
                 for &target in &self.rows[from as usize..to as usize] {
-                    let at = target as usize * lanes;
-                    rewards[at..at + lanes].copy_from_slice(&row[..lanes]);
+                    let at = target as usize * TILE;
+                    rewards[at..at + TILE].copy_from_slice(row);
                 }
             }
         }
@@ -133,13 +127,13 @@ mod tests {
     use crate::reward::Uniform;
     use crate::units::SampleIndex;
 
-    struct Fill<'a>(&'a Drawing, u64, usize, &'a mut [f32]);
+    struct Fill<'a>(&'a Drawing, u64, &'a mut [f32]);
 
     impl Job for Fill<'_> {
         type Output = ();
         #[inline(always)]
         fn run<I: Isa>(self) {
-            self.0.fill::<I>(Stream::Reward, self.1, self.2, self.3);
+            self.0.fill::<I>(Stream::Reward, self.1, self.2);
         }
     }
 
@@ -156,12 +150,12 @@ mod tests {
         let seed = Seed(0x0123_4567_89ab_cdef);
         for law in [Uniform::unit(), Uniform::new(-3.0, 0.7).unwrap()] {
             let drawing = Drawing::new(model.model(), law.lattice(), seed);
-            for (first, lanes) in [(0, 64), ((1 << 40) + 128, 64), (64, 32), (16, 16)] {
+            for first in [0, (1 << 40) + 128, 64] {
                 for level in Level::available() {
-                    let mut rewards = vec![f32::NAN; 7 * lanes];
-                    dispatch(level, Fill(&drawing, first, lanes, &mut rewards));
+                    let mut rewards = vec![f32::NAN; 7 * TILE];
+                    dispatch(level, Fill(&drawing, first, &mut rewards));
                     for (row, state) in model.model().states().iter().enumerate() {
-                        for lane in 0..lanes {
+                        for lane in 0..TILE {
                             let index = SampleIndex(first + lane as u64);
                             let word = rng::word(
                                 seed,
@@ -169,7 +163,7 @@ mod tests {
                                 index,
                                 coordinates[state.state.index()],
                             );
-                            assert_eq!(rewards[row * lanes + lane], law.lattice().value(word));
+                            assert_eq!(rewards[row * TILE + lane], law.lattice().value(word));
                         }
                     }
                 }

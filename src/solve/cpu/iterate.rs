@@ -5,6 +5,7 @@ use super::simd::{Scalar, Vector};
 use super::tile::{Constants, Tile};
 use crate::plan::{Method, Schedule};
 use crate::reward::Lattice;
+use crate::statistics::TILE;
 
 /// Recentrings allowed per tile and precision: the allowance in [`Tile::certify`] counts on it.
 const MAX_RECENTRINGS: u32 = 2;
@@ -34,7 +35,7 @@ pub(in crate::solve) struct Effort {
 /// Sweeps a tile until all its lanes are certified, the sweeps are used up, or the precision has nothing more to give.
 /// The certificate is in the tile.
 #[inline(always)]
-pub(super) fn iterate<F: Scalar, V: Vector<Scalar = F>, const N: usize>(
+pub(super) fn iterate<F: Scalar, V: Vector<Scalar = F>>(
     tile: &mut Tile<F>,
     kernel: &impl Kernel<F>,
     limits: &Limits,
@@ -48,14 +49,14 @@ pub(super) fn iterate<F: Scalar, V: Vector<Scalar = F>, const N: usize>(
     loop {
         while done < next {
             match limits.schedule.method {
-                Method::InPlace => tile.sweep::<V, N>(kernel, done % 2 == 1),
-                Method::Jacobi => tile.sweep_jacobi::<V, N>(kernel, discount),
+                Method::InPlace => tile.sweep::<V>(kernel, done % 2 == 1),
+                Method::Jacobi => tile.sweep_jacobi::<V>(kernel, discount),
             }
             done += 1;
         }
-        tile.certify::<V, N>(kernel, limits.constants);
+        tile.certify::<V>(kernel, limits.constants);
         checks += 1;
-        let ended = tile.worst() <= limits.tolerance || done >= limits.max_sweeps;
+        let ended = tile.certified(limits.tolerance) || done >= limits.max_sweeps;
         if ended || exhausted(tile, limits) {
             return Effort {
                 sweeps: done,
@@ -74,7 +75,7 @@ pub(super) fn iterate<F: Scalar, V: Vector<Scalar = F>, const N: usize>(
 /// either side is what a stalled iteration shows.
 fn exhausted<F: Scalar>(tile: &Tile<F>, limits: &Limits) -> bool {
     let per_value = 4.0 * (limits.longest_row as f64 + 2.0) * F::UNIT;
-    (0..tile.lanes).any(|lane| {
+    (0..TILE).any(|lane| {
         let half_width = tile.half_width[lane].to_f64();
         let size = tile.lowest[lane]
             .to_f64()

@@ -1,39 +1,58 @@
 //! The inner loops over one state: how a value is backed up from its successors, for many goals at once.
 //!
-//! Values of a tile are rows `[state in sweep order][lane]`. A kernel works on `N` vectors of one row at a time: four vectors
+//! Values of a tile are rows `[state in sweep order][lane]`. A kernel works on four vectors of one row at a time: four
 //! in flight hide the latency of the load, maximum and multiply-add that every state's update waits for.
 
 use super::simd::{Scalar, Vector};
 use crate::plan::{KernelClass, SweepModel};
+use crate::statistics::TILE;
 use crate::units::Discount;
 
+/// Vectors of one row that are worked on together.
+pub(super) const VECTORS: usize = 4;
+
+/// Builds `[V; VECTORS]` element by element, with the `V` of the function around it.
+///
+/// A macro, because a closure is not sure to be inlined, and code that is not inlined is compiled for the baseline (see the
+/// head of `simd.rs`).
+macro_rules! each {
+    (|$i:ident| $element:expr) => {{
+        let mut out = [V::splat(<V::Scalar>::default()); VECTORS];
+        for $i in 0..VECTORS {
+            out[$i] = $element;
+        }
+        out
+    }};
+}
+pub(super) use each;
+
 /// What the difference form of the Bellman operator gives for one state: `gamma max_a sum T(s,a,s')(V(s') - V(s))`.
-pub(super) struct Differences<V, const N: usize> {
+pub(super) struct Differences<V> {
     /// Proven lower bound.
-    pub(super) low: [V; N],
+    pub(super) low: [V; VECTORS],
     /// Proven upper bound.
-    pub(super) high: [V; N],
+    pub(super) high: [V; VECTORS],
     /// `max_a P_a V`, within `(high - low)/gamma` and a rounding or two of the truth.
-    pub(super) best: [V; N],
+    pub(super) best: [V; VECTORS],
 }
 
 /// One way to store rows of the transition tensor.
 pub(super) trait Kernel<F: Scalar> {
     /// The self-loop-eliminated backup of state `s`: `max_a (R + gamma sum_{s' != s} T V) / (1 - gamma T(s,a,s))`.
-    fn backup<V: Vector<Scalar = F>, const N: usize>(
+    fn backup<V: Vector<Scalar = F>>(
         &self,
         s: usize,
-        reward: [V; N],
+        reward: [V; VECTORS],
         rows: Rows<'_, F>,
-    ) -> [V; N];
+    ) -> [V; VECTORS];
 
     /// Bounds on the difference form, self-loops included.
-    fn differences<V: Vector<Scalar = F>, const N: usize>(
+    fn differences<V: Vector<Scalar = F>>(
         &self,
         s: usize,
-        own: [V; N],
+        own: [V; VECTORS],
         rows: Rows<'_, F>,
-    ) -> Differences<V, N>;
+    ) -> Differences<V>;
 
     /// Number of states.
     fn n_states(&self) -> usize;
@@ -42,57 +61,56 @@ pub(super) trait Kernel<F: Scalar> {
 /// Value rows, seen from one group of lanes.
 #[derive(Clone, Copy)]
 pub(super) struct Rows<'a, F> {
-    /// `[n_states, lanes]`.
+    /// `[n_states, TILE]`.
     pub(super) values: &'a [F],
-    /// Lanes per row.
-    pub(super) lanes: usize,
     /// First lane of the group.
     pub(super) lane: usize,
 }
 
 impl<F: Scalar> Rows<'_, F> {
+    /// Loads the row that starts at `offset`.
     #[inline(always)]
-    pub(super) fn load<V: Vector<Scalar = F>, const N: usize>(&self, row: usize) -> [V; N] {
-        load_row(self.values, row * self.lanes + self.lane)
+    fn load<V: Vector<Scalar = F>>(&self, offset: u32) -> [V; VECTORS] {
+        load_row(self.values, offset as usize + self.lane)
     }
 }
 
 #[inline(always)]
-pub(super) fn load_row<V: Vector, const N: usize>(values: &[V::Scalar], at: usize) -> [V; N] {
-    let row = &values[at..at + N * V::WIDTH];
-    each(|i| V::load(&row[i * V::WIDTH..]))
+pub(super) fn load_row<V: Vector>(values: &[V::Scalar], at: usize) -> [V; VECTORS] {
+    let row = &values[at..at + VECTORS * V::WIDTH];
+    each!(|i| V::load(&row[i * V::WIDTH..]))
 }
 
 #[inline(always)]
-pub(super) fn store_row<V: Vector, const N: usize>(x: [V; N], values: &mut [V::Scalar], at: usize) {
-    let row = &mut values[at..at + N * V::WIDTH];
+pub(super) fn store_row<V: Vector>(x: [V; VECTORS], values: &mut [V::Scalar], at: usize) {
+    let row = &mut values[at..at + VECTORS * V::WIDTH];
     for (i, v) in x.into_iter().enumerate() {
         v.store(&mut row[i * V::WIDTH..]);
     }
 }
 
 #[inline(always)]
-pub(super) fn each<V: Vector, const N: usize>(mut f: impl FnMut(usize) -> V) -> [V; N] {
-    let mut out = [V::splat(V::Scalar::default()); N];
-    for (i, v) in out.iter_mut().enumerate() {
-        *v = f(i);
-    }
-    out
+pub(super) fn splat<V: Vector>(x: f64) -> [V; VECTORS] {
+    [V::splat(V::Scalar::from_f64(x)); VECTORS]
 }
 
 #[inline(always)]
-pub(super) fn splat<V: Vector, const N: usize>(x: f64) -> [V; N] {
-    [V::splat(V::Scalar::from_f64(x)); N]
+pub(super) fn max<V: Vector>(a: [V; VECTORS], b: [V; VECTORS]) -> [V; VECTORS] {
+    each!(|i| a[i].max(b[i]))
 }
 
 #[inline(always)]
-pub(super) fn max<V: Vector, const N: usize>(a: [V; N], b: [V; N]) -> [V; N] {
-    each(|i| a[i].max(b[i]))
+pub(super) fn min<V: Vector>(a: [V; VECTORS], b: [V; VECTORS]) -> [V; VECTORS] {
+    each!(|i| a[i].min(b[i]))
 }
 
-#[inline(always)]
-pub(super) fn min<V: Vector, const N: usize>(a: [V; N], b: [V; N]) -> [V; N] {
-    each(|i| a[i].min(b[i]))
+/// Where a row starts.
+///
+/// # Panics
+///
+/// Beyond 67 million states, whose tile would have 2^32 scalars.
+fn offset(row: u32) -> u32 {
+    u32::try_from(row as usize * TILE).expect("a tile has fewer than 2^32 scalars")
 }
 
 /// Every choice leads to one state: gather and maximum, one multiply-add per state.
@@ -100,7 +118,7 @@ pub(super) fn min<V: Vector, const N: usize>(a: [V; N], b: [V; N]) -> [V; N] {
 pub(super) struct Deterministic<F> {
     /// Per state: first and one past the last entry of `successors`, and whether it has a self-loop.
     states: Vec<(u32, u32, bool)>,
-    /// Rows of the successors other than the state itself.
+    /// Where the rows of the successors other than the state itself start.
     successors: Vec<u32>,
     discount: F,
     /// `1 / (1 - gamma)`.
@@ -117,7 +135,7 @@ impl<F: Scalar> Deterministic<F> {
             for choice in &model.choices()[state.choice_first as usize..state.choice_end as usize] {
                 stay |= choice.stay > 0.0;
                 let own = &model.parts()[choice.first as usize..choice.end as usize];
-                successors.extend(own.iter().map(|part| part.position));
+                successors.extend(own.iter().map(|part| offset(part.position)));
             }
             (first, successors.len() as u32, stay)
         });
@@ -131,19 +149,19 @@ impl<F: Scalar> Deterministic<F> {
 
     /// Maximum over the successors other than the state itself; `None` for an absorbing state.
     #[inline(always)]
-    fn gather<V: Vector<Scalar = F>, const N: usize>(
+    fn gather<V: Vector<Scalar = F>>(
         &self,
         s: usize,
         rows: Rows<'_, F>,
-    ) -> (Option<[V; N]>, bool) {
+    ) -> (Option<[V; VECTORS]>, bool) {
         let (first, end, stay) = self.states[s];
         let Some((&head, tail)) = self.successors[first as usize..end as usize].split_first()
         else {
             return (None, stay);
         };
-        let mut best = rows.load(head as usize);
+        let mut best = rows.load(head);
         for &successor in tail {
-            best = max(best, rows.load(successor as usize));
+            best = max(best, rows.load(successor));
         }
         (Some(best), stay)
     }
@@ -151,18 +169,18 @@ impl<F: Scalar> Deterministic<F> {
 
 impl<F: Scalar> Kernel<F> for Deterministic<F> {
     #[inline(always)]
-    fn backup<V: Vector<Scalar = F>, const N: usize>(
+    fn backup<V: Vector<Scalar = F>>(
         &self,
         s: usize,
-        reward: [V; N],
+        reward: [V; VECTORS],
         rows: Rows<'_, F>,
-    ) -> [V; N] {
+    ) -> [V; VECTORS] {
         let discount = V::splat(self.discount);
         let horizon = V::splat(self.horizon);
-        match self.gather::<V, N>(s, rows) {
-            (None, _) => each(|i| reward[i].mul(horizon)),
-            (Some(best), false) => each(|i| best[i].mul_add(discount, reward[i])),
-            (Some(best), true) => each(|i| {
+        match self.gather::<V>(s, rows) {
+            (None, _) => each!(|i| reward[i].mul(horizon)),
+            (Some(best), false) => each!(|i| best[i].mul_add(discount, reward[i])),
+            (Some(best), true) => each!(|i| {
                 best[i]
                     .mul_add(discount, reward[i])
                     .max(reward[i].mul(horizon))
@@ -176,19 +194,19 @@ impl<F: Scalar> Kernel<F> for Deterministic<F> {
     /// left to the caller (`low` and `high` are equal here). Taking the maximum first changes nothing: subtraction of one
     /// number and multiplication by gamma are monotone in floating point too.
     #[inline(always)]
-    fn differences<V: Vector<Scalar = F>, const N: usize>(
+    fn differences<V: Vector<Scalar = F>>(
         &self,
         s: usize,
-        own: [V; N],
+        own: [V; VECTORS],
         rows: Rows<'_, F>,
-    ) -> Differences<V, N> {
+    ) -> Differences<V> {
         let discount = V::splat(self.discount);
-        let best = match self.gather::<V, N>(s, rows) {
+        let best = match self.gather::<V>(s, rows) {
             (None, _) => own,
             (Some(best), false) => best,
             (Some(best), true) => max(best, own),
         };
-        let q = each(|i| best[i].sub(own[i]).mul(discount));
+        let q = each!(|i| best[i].sub(own[i]).mul(discount));
         Differences {
             low: q,
             high: q,
@@ -209,7 +227,7 @@ pub(super) struct Sparse<F> {
     states: Vec<[u32; 4]>,
     /// Per choice: range of its own terms, and `1 / (1 - gamma T(s,a,s))`.
     choices: Vec<(u32, u32, F)>,
-    /// Row of the successor, and `gamma T`.
+    /// Where the row of the successor starts, and `gamma T`.
     terms: Vec<(u32, F)>,
     /// `1 / gamma`.
     inverse_discount: F,
@@ -240,7 +258,7 @@ impl<F: Scalar> Sparse<F> {
                 .map(|c| (c.first, c.end, F::from_f64(1.0 / (1.0 - gamma * c.stay))))
                 .collect(),
             terms: terms
-                .map(|p| (p.position, F::from_f64(gamma * p.probability)))
+                .map(|p| (offset(p.position), F::from_f64(gamma * p.probability)))
                 .collect(),
             inverse_discount: F::from_f64(1.0 / gamma),
             sum_error: F::from_f64(Self::sum_error_factor(longest)),
@@ -258,37 +276,37 @@ impl<F: Scalar> Sparse<F> {
     }
 
     #[inline(always)]
-    fn weighted<V: Vector<Scalar = F>, const N: usize>(
+    fn weighted<V: Vector<Scalar = F>>(
         &self,
         first: u32,
         end: u32,
-        mut sum: [V; N],
+        mut sum: [V; VECTORS],
         rows: Rows<'_, F>,
-    ) -> [V; N] {
+    ) -> [V; VECTORS] {
         for &(row, weight) in &self.terms[first as usize..end as usize] {
             let weight = V::splat(weight);
-            let value: [V; N] = rows.load(row as usize);
-            sum = each(|i| value[i].mul_add(weight, sum[i]));
+            let value: [V; VECTORS] = rows.load(row);
+            sum = each!(|i| value[i].mul_add(weight, sum[i]));
         }
         sum
     }
 
     /// Sums of weighted differences to `own`, and of their absolute values.
     #[inline(always)]
-    fn weighted_differences<V: Vector<Scalar = F>, const N: usize>(
+    fn weighted_differences<V: Vector<Scalar = F>>(
         &self,
         first: u32,
         end: u32,
-        own: [V; N],
-        (mut sum, mut size): ([V; N], [V; N]),
+        own: [V; VECTORS],
+        (mut sum, mut size): ([V; VECTORS], [V; VECTORS]),
         rows: Rows<'_, F>,
-    ) -> ([V; N], [V; N]) {
+    ) -> ([V; VECTORS], [V; VECTORS]) {
         for &(row, weight) in &self.terms[first as usize..end as usize] {
             let weight = V::splat(weight);
-            let value: [V; N] = rows.load(row as usize);
-            let difference: [V; N] = each(|i| value[i].sub(own[i]));
-            sum = each(|i| difference[i].mul_add(weight, sum[i]));
-            size = each(|i| difference[i].abs().mul_add(weight, size[i]));
+            let value: [V; VECTORS] = rows.load(row);
+            let difference: [V; VECTORS] = each!(|i| value[i].sub(own[i]));
+            sum = each!(|i| difference[i].mul_add(weight, sum[i]));
+            size = each!(|i| difference[i].abs().mul_add(weight, size[i]));
         }
         (sum, size)
     }
@@ -296,30 +314,30 @@ impl<F: Scalar> Sparse<F> {
 
 impl<F: Scalar> Kernel<F> for Sparse<F> {
     #[inline(always)]
-    fn backup<V: Vector<Scalar = F>, const N: usize>(
+    fn backup<V: Vector<Scalar = F>>(
         &self,
         s: usize,
-        reward: [V; N],
+        reward: [V; VECTORS],
         rows: Rows<'_, F>,
-    ) -> [V; N] {
+    ) -> [V; VECTORS] {
         let [common_first, common_end, choice_first, choice_end] = self.states[s];
         let base = self.weighted(common_first, common_end, reward, rows);
         let mut best = splat(f64::NEG_INFINITY);
         for &(first, end, inverse) in &self.choices[choice_first as usize..choice_end as usize] {
             let inverse = V::splat(inverse);
-            let q: [V; N] = self.weighted(first, end, base, rows);
-            best = each(|i| q[i].mul(inverse).max(best[i]));
+            let q: [V; VECTORS] = self.weighted(first, end, base, rows);
+            best = each!(|i| q[i].mul(inverse).max(best[i]));
         }
         best
     }
 
     #[inline(always)]
-    fn differences<V: Vector<Scalar = F>, const N: usize>(
+    fn differences<V: Vector<Scalar = F>>(
         &self,
         s: usize,
-        own: [V; N],
+        own: [V; VECTORS],
         rows: Rows<'_, F>,
-    ) -> Differences<V, N> {
+    ) -> Differences<V> {
         let [common_first, common_end, choice_first, choice_end] = self.states[s];
         let zero = splat(0.0);
         let base = self.weighted_differences(common_first, common_end, own, (zero, zero), rows);
@@ -328,17 +346,17 @@ impl<F: Scalar> Kernel<F> for Sparse<F> {
         let error = V::splat(self.sum_error);
         let minus_error = V::splat(F::from_f64(-self.sum_error.to_f64()));
         for &(first, end, _) in &self.choices[choice_first as usize..choice_end as usize] {
-            let (q, size): ([V; N], [V; N]) =
+            let (q, size): ([V; VECTORS], [V; VECTORS]) =
                 self.weighted_differences(first, end, own, base, rows);
-            low = each(|i| size[i].mul_add(minus_error, q[i]).max(low[i]));
-            high = each(|i| size[i].mul_add(error, q[i]).max(high[i]));
+            low = each!(|i| size[i].mul_add(minus_error, q[i]).max(low[i]));
+            high = each!(|i| size[i].mul_add(error, q[i]).max(high[i]));
             best = max(best, q);
         }
         let inverse = V::splat(self.inverse_discount);
         Differences {
             low,
             high,
-            best: each(|i| best[i].mul_add(inverse, own[i])),
+            best: each!(|i| best[i].mul_add(inverse, own[i])),
         }
     }
 

@@ -8,7 +8,7 @@ use super::NAME;
 use super::draw::Drawing;
 use super::iterate::{Effort, Limits, iterate};
 use super::kernel::{Deterministic, Kernel, Sparse};
-use super::simd::{Isa, Job, Level, Vector, dispatch};
+use super::simd::{Isa, Job, Level, dispatch};
 use super::sums::{ChunkSums, Goals as TileGoals, integrand};
 use super::tile::{Constants, Tile};
 use crate::plan::KernelClass;
@@ -22,16 +22,6 @@ const TILES_PER_CHUNK: u64 = 8;
 
 /// Sweeps in double precision before the first residual: single precision came within its rounding of the solution.
 const DOUBLE_FIRST_CHECK: u32 = 4;
-
-/// Lanes of a tile: enough vectors in flight to hide latency, few enough that rewards, values and backups of a tile stay
-/// in the second-level cache. A function of the MDP alone.
-fn lanes(n_states: usize) -> usize {
-    match n_states {
-        0..=1_024 => TILE,
-        1_025..=4_096 => TILE / 2,
-        _ => TILE / 4,
-    }
-}
 
 #[derive(Debug)]
 enum Kernels {
@@ -52,7 +42,6 @@ struct Workspace {
 pub(in crate::solve) struct CpuSolver {
     problem: CellProblem,
     level: Level,
-    lanes: usize,
     drawing: Drawing,
     kernels: Kernels,
     /// Per row: whether some choice surely stays.
@@ -82,7 +71,6 @@ impl CpuSolver {
         let self_loops = model.states().iter();
         Ok(Self {
             level,
-            lanes: lanes(model.states().len()),
             drawing: Drawing::new(model, lattice, problem.seed),
             kernels: match model.class() {
                 KernelClass::Deterministic => Kernels::Deterministic(
@@ -126,7 +114,7 @@ impl CpuSolver {
                 .expect("no worker panics while it holds the lock")
         };
         let mut workspace = lock().pop().unwrap_or_else(|| Workspace {
-            single: Tile::new(self.n_states(), self.lanes),
+            single: Tile::new(self.n_states()),
             double: None,
         });
         let result = work(&mut workspace);
@@ -137,22 +125,49 @@ impl CpuSolver {
     fn solve_chunk(&self, first: u64, end: u64) -> BlockSums {
         let mut sums = ChunkSums::new(self.n_states());
         self.with_workspace(|workspace| {
-            let job = ChunkJob {
-                solver: self,
-                workspace,
-                first,
-                end,
-                sums: &mut sums,
-            };
-            dispatch(self.level, job);
+            for tile in (first..end).step_by(TILE) {
+                self.add_tile(workspace, tile, end, &mut sums);
+            }
         });
         let states = self.problem.plan.model().states().iter();
         sums.finish(states.map(|s| s.state.index()))
     }
 
+    /// Solves the tile that starts at goal `first` and sums its goals below `end`.
+    fn add_tile(&self, workspace: &mut Workspace, first: u64, end: u64, sums: &mut ChunkSums) {
+        let source = Source::Sampled {
+            stream: self.problem.program.stage().stream,
+            first,
+        };
+        let outcome = self.solve_tile_at_level(workspace, source);
+        let goals = TileGoals {
+            first,
+            count: (end - first).min(TILE as u64) as usize,
+            tolerance: self.problem.tolerance,
+            sweeps: outcome.sweeps(),
+        };
+        let job = SumJob {
+            solver: self,
+            workspace,
+            outcome,
+            goals,
+            sums,
+        };
+        dispatch(self.level, job);
+    }
+
+    fn solve_tile_at_level(&self, workspace: &mut Workspace, source: Source<'_>) -> Outcome {
+        let job = SolveJob {
+            solver: self,
+            workspace,
+            source,
+        };
+        dispatch(self.level, job)
+    }
+
     /// Solves the aligned tile that holds a goal, and returns that goal.
     fn solve_sampled(&self, stream: Stream, index: SampleIndex) -> SolvedGoal {
-        let first = index.0 - index.0 % self.lanes as u64;
+        let first = index.0 - index.0 % TILE as u64;
         let lane = (index.0 - first) as usize;
         let source = Source::Sampled { stream, first };
         let rewards = self.problem.plan.model().states().iter().map(|s| {
@@ -185,14 +200,24 @@ impl CpuSolver {
     }
 
     fn solve_lane(&self, source: Source<'_>, lane: usize) -> LaneResult {
+        let complement = self.problem.discount.complement();
         self.with_workspace(|workspace| {
-            let job = OneGoal {
-                solver: self,
-                workspace,
-                source,
-                lane,
+            let outcome = self.solve_tile_at_level(workspace, source);
+            let (integrand, half_width) = match &workspace.double {
+                Some(tile) if outcome.is_double() => {
+                    (integrand(tile, lane, complement), tile.half_width[lane])
+                }
+                _ => {
+                    let tile = &workspace.single;
+                    let width = f64::from(tile.half_width[lane]);
+                    (integrand(tile, lane, complement), width)
+                }
             };
-            dispatch(self.level, job)
+            LaneResult {
+                integrand,
+                half_width,
+                outcome,
+            }
         })
     }
 
@@ -202,14 +227,9 @@ impl CpuSolver {
             .outcome
     }
 
-    /// Goals per tile.
-    pub(in crate::solve) fn lanes(&self) -> usize {
-        self.lanes
-    }
-
     /// Solves one tile. The certified tile is in the workspace, in the precision that is returned.
     #[inline(always)]
-    fn solve_tile<I: Isa, const N: usize, const M: usize>(
+    fn solve_tile<I: Isa>(
         &self,
         single: &impl Kernel<f32>,
         double: &impl Kernel<f64>,
@@ -220,26 +240,24 @@ impl CpuSolver {
         let tile = &mut workspace.single;
         let mut outcome = Outcome::default();
         if let Source::Sampled { stream, first } = source {
-            self.drawing
-                .fill::<I>(stream, first, self.lanes, &mut tile.rewards);
-            tile.start::<I::Single, N>(&self.self_loops, self.mean, discount);
+            self.drawing.fill::<I>(stream, first, &mut tile.rewards);
+            tile.start::<I::Single>(&self.self_loops, self.mean, discount);
             let first_check = self.limits.schedule.first_check;
-            outcome.single = iterate::<f32, I::Single, N>(tile, single, &self.limits, first_check);
+            outcome.single = iterate::<f32, I::Single>(tile, single, &self.limits, first_check);
             let used_up = outcome.single.sweeps >= self.limits.max_sweeps;
-            if tile.worst() <= self.limits.tolerance || used_up {
+            if tile.certified(self.limits.tolerance) || used_up {
                 return outcome;
             }
         }
         let wide = workspace
             .double
-            .get_or_insert_with(|| Tile::new(self.n_states(), self.lanes));
+            .get_or_insert_with(|| Tile::new(self.n_states()));
         match source {
             Source::Sampled { stream, first } => {
                 // Drawn again: centred single precision rewards may have been rounded, these are exact.
-                self.drawing
-                    .fill::<I>(stream, first, self.lanes, &mut tile.rewards);
+                self.drawing.fill::<I>(stream, first, &mut tile.rewards);
                 for (i, to) in wide.rewards.iter_mut().enumerate() {
-                    let centre = tile.centre[i % self.lanes];
+                    let centre = tile.centre[i % TILE];
                     *to = f64::from(tile.rewards[i]) - f64::from(centre);
                     wide.values[i] = f64::from(tile.values[i]);
                 }
@@ -248,10 +266,10 @@ impl CpuSolver {
                 }
             }
             Source::Given { rewards } => {
-                for (to, from) in wide.rewards.chunks_exact_mut(self.lanes).zip(rewards) {
+                for (to, from) in wide.rewards.chunks_exact_mut(TILE).zip(rewards) {
                     to.fill(*from);
                 }
-                wide.start::<I::Double, M>(&self.self_loops, rewards[0], discount);
+                wide.start::<I::Double>(&self.self_loops, rewards[0], discount);
             }
         }
         let mut limits = self.limits;
@@ -261,7 +279,7 @@ impl CpuSolver {
             limits.constants.reward_bound = 2.0 * largest;
             limits.constants.magnitude = largest;
         }
-        outcome.double = iterate::<f64, I::Double, M>(wide, double, &limits, DOUBLE_FIRST_CHECK);
+        outcome.double = iterate::<f64, I::Double>(wide, double, &limits, DOUBLE_FIRST_CHECK);
         outcome
     }
 }
@@ -272,7 +290,7 @@ impl CellSolver for CpuSolver {
     }
 
     fn solve_block(&self, block: Block, parallel: bool) -> Result<BlockSums, SolveError> {
-        let goals = TILES_PER_CHUNK * self.lanes as u64;
+        let goals = TILES_PER_CHUNK * TILE as u64;
         let end = block.first + block.len;
         let chunk = |i: u64| {
             let first = block.first + i * goals;
@@ -334,81 +352,6 @@ impl Outcome {
     }
 }
 
-/// Calls a method with the kernels and the vector counts that fit, as constants.
-macro_rules! specialised {
-    ($self:ident, $isa:ident, $method:ident) => {{
-        let lanes = $self.solver.lanes;
-        let single = (lanes / <$isa::Single as Vector>::WIDTH).min(4);
-        let double = (lanes / <$isa::Double as Vector>::WIDTH).min(4);
-        match (&$self.solver.kernels, single, double) {
-            (Kernels::Deterministic(a, b), 4, 4) => $self.$method::<$isa, _, _, 4, 4>(a, b),
-            (Kernels::Deterministic(a, b), 2, 4) => $self.$method::<$isa, _, _, 2, 4>(a, b),
-            (Kernels::Deterministic(a, b), _, _) => $self.$method::<$isa, _, _, 1, 2>(a, b),
-            (Kernels::Sparse(a, b), 4, 4) => $self.$method::<$isa, _, _, 4, 4>(a, b),
-            (Kernels::Sparse(a, b), 2, 4) => $self.$method::<$isa, _, _, 2, 4>(a, b),
-            (Kernels::Sparse(a, b), _, _) => $self.$method::<$isa, _, _, 1, 2>(a, b),
-        }
-    }};
-}
-
-/// Solves and sums goals `first..end`.
-struct ChunkJob<'a> {
-    solver: &'a CpuSolver,
-    workspace: &'a mut Workspace,
-    first: u64,
-    end: u64,
-    sums: &'a mut ChunkSums,
-}
-
-impl Job for ChunkJob<'_> {
-    type Output = ();
-    #[inline(always)]
-    fn run<I: Isa>(self) {
-        specialised!(self, I, solve)
-    }
-}
-
-impl ChunkJob<'_> {
-    #[inline(always)]
-    fn solve<I: Isa, A: Kernel<f32>, B: Kernel<f64>, const N: usize, const M: usize>(
-        self,
-        single: &A,
-        double: &B,
-    ) {
-        let complement = self.solver.problem.discount.complement();
-        let lanes = self.solver.lanes as u64;
-        let mut first = self.first;
-        while first < self.end {
-            let source = Source::Sampled {
-                stream: self.solver.problem.program.stage().stream,
-                first,
-            };
-            let outcome = self
-                .solver
-                .solve_tile::<I, N, M>(single, double, self.workspace, source);
-            let goals = TileGoals {
-                first,
-                count: (self.end - first).min(lanes) as usize,
-                tolerance: self.solver.problem.tolerance,
-                sweeps: outcome.sweeps(),
-            };
-            let shift = self.solver.shift;
-            match &self.workspace.double {
-                Some(tile) if outcome.is_double() => {
-                    self.sums
-                        .add::<f64, I::Double>(tile, complement, shift, goals);
-                }
-                _ => {
-                    let tile = &self.workspace.single;
-                    self.sums
-                        .add::<f32, I::Single>(tile, complement, shift, goals);
-                }
-            }
-            first += lanes;
-        }
-    }
-}
-
 /// One lane of a solved tile.
 struct LaneResult {
     /// In sweep order, `[n_states]`.
@@ -417,48 +360,58 @@ struct LaneResult {
     outcome: Outcome,
 }
 
-/// Solves one tile and returns one lane.
-struct OneGoal<'a> {
+/// Solves one tile; the certificate is left in the workspace.
+struct SolveJob<'a> {
     solver: &'a CpuSolver,
     workspace: &'a mut Workspace,
     source: Source<'a>,
-    lane: usize,
 }
 
-impl Job for OneGoal<'_> {
-    type Output = LaneResult;
+impl Job for SolveJob<'_> {
+    type Output = Outcome;
     #[inline(always)]
-    fn run<I: Isa>(self) -> Self::Output {
-        specialised!(self, I, solve)
+    fn run<I: Isa>(self) -> Outcome {
+        let Self {
+            solver,
+            workspace,
+            source,
+        } = self;
+        match &solver.kernels {
+            Kernels::Deterministic(single, double) => {
+                solver.solve_tile::<I>(single, double, workspace, source)
+            }
+            Kernels::Sparse(single, double) => {
+                solver.solve_tile::<I>(single, double, workspace, source)
+            }
+        }
     }
 }
 
-impl OneGoal<'_> {
+/// Adds a solved tile to the sums of its chunk.
+struct SumJob<'a> {
+    solver: &'a CpuSolver,
+    workspace: &'a Workspace,
+    outcome: Outcome,
+    goals: TileGoals,
+    sums: &'a mut ChunkSums,
+}
+
+impl Job for SumJob<'_> {
+    type Output = ();
     #[inline(always)]
-    fn solve<I: Isa, A: Kernel<f32>, B: Kernel<f64>, const N: usize, const M: usize>(
-        self,
-        single: &A,
-        double: &B,
-    ) -> LaneResult {
+    fn run<I: Isa>(self) {
         let complement = self.solver.problem.discount.complement();
-        let outcome =
-            self.solver
-                .solve_tile::<I, N, M>(single, double, self.workspace, self.source);
-        let (integrand, half_width) = match &self.workspace.double {
-            Some(tile) if outcome.is_double() => (
-                integrand(tile, self.lane, complement),
-                tile.half_width[self.lane],
-            ),
+        let (shift, goals) = (self.solver.shift, self.goals);
+        match &self.workspace.double {
+            Some(tile) if self.outcome.is_double() => {
+                self.sums
+                    .add::<f64, I::Double>(tile, complement, shift, goals);
+            }
             _ => {
                 let tile = &self.workspace.single;
-                let width = f64::from(tile.half_width[self.lane]);
-                (integrand(tile, self.lane, complement), width)
+                self.sums
+                    .add::<f32, I::Single>(tile, complement, shift, goals);
             }
-        };
-        LaneResult {
-            integrand,
-            half_width,
-            outcome,
         }
     }
 }

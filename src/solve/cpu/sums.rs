@@ -1,9 +1,8 @@
 //! Adding up the goals of a tile.
 
-use super::kernel::{load_row, splat};
 use super::simd::{Scalar, Vector};
-use super::tile::{MAX_LANES, Tile};
-use crate::statistics::BlockSums;
+use super::tile::Tile;
+use crate::statistics::{BlockSums, TILE};
 
 /// Partial sums per state: few enough to stay in cache, enough to hide the latency of an addition.
 const PARTIAL: usize = 8;
@@ -36,27 +35,27 @@ impl ChunkSums {
         shift: f64,
         goals: Goals,
     ) {
-        let lanes = tile.lanes;
-        let mut constant = [F::default(); MAX_LANES];
-        let mut mask = [F::default(); MAX_LANES];
-        for lane in 0..lanes {
+        let mut constant = [F::default(); TILE];
+        let mut mask = [F::default(); TILE];
+        for lane in 0..TILE {
             let x = tile.middle[lane].to_f64() + (tile.centre[lane].to_f64() - shift);
             constant[lane] = F::from_f64(x);
             mask[lane] = F::from_f64(if lane < goals.count { 1.0 } else { 0.0 });
         }
         let factor = V::splat(F::from_f64(complement));
-        let whole = goals.count == lanes;
+        let whole = goals.count == TILE;
         for (s, (power, squared)) in self.power.iter_mut().zip(&mut self.squared).enumerate() {
             let mut sum = [F::default(); 16];
             let mut square = [F::default(); 16];
             for part in (0..16).step_by(V::WIDTH) {
-                let [mut a, mut b] = splat::<V, 2>(0.0);
-                for lane in (part..lanes).step_by(16) {
-                    let [value] = load_row::<V, 1>(&tile.backup, s * lanes + lane);
-                    let [offset] = load_row::<V, 1>(&constant, lane);
+                let zero = V::splat(F::default());
+                let (mut a, mut b) = (zero, zero);
+                for lane in (part..TILE).step_by(16) {
+                    let value = V::load(&tile.backup[s * TILE + lane..]);
+                    let offset = V::load(&constant[lane..]);
                     let mut x = value.mul_add(factor, offset);
                     if !whole {
-                        x = x.mul(load_row::<V, 1>(&mask, lane)[0]);
+                        x = x.mul(V::load(&mask[lane..]));
                     }
                     a = a.add(x);
                     b = x.mul_add(x, b);
@@ -106,7 +105,7 @@ pub(super) struct Goals {
 /// The integrand of one lane, `[n_states]` in sweep order.
 pub(super) fn integrand<F: Scalar>(tile: &Tile<F>, lane: usize, complement: f64) -> Vec<f64> {
     let constant = tile.middle[lane].to_f64() + tile.centre[lane].to_f64();
-    let rows = tile.backup.chunks_exact(tile.lanes);
+    let rows = tile.backup.chunks_exact(TILE);
     rows.map(|row| complement * row[lane].to_f64() + constant)
         .collect()
 }

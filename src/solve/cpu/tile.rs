@@ -1,17 +1,14 @@
 //! One tile of goals: its rows, and the passes over them.
 
-use super::kernel::{Kernel, Rows, each, load_row, max, min, splat, store_row};
+use super::kernel::{Kernel, Rows, VECTORS, each, load_row, max, min, splat, store_row};
 use super::simd::{Scalar, Vector};
 use crate::reward::Lattice;
+use crate::statistics::TILE;
 use crate::units::Discount;
 
-/// Most lanes a tile can have.
-pub(super) const MAX_LANES: usize = crate::statistics::TILE;
-
-/// Memory of one tile in one precision. Rows are states in sweep order, `[n_states, lanes]`.
+/// Memory of one tile in one precision. Rows are states in sweep order, `[n_states, TILE]`.
 #[derive(Clone, Debug)]
 pub(super) struct Tile<F> {
-    pub(super) lanes: usize,
     /// Rewards less the lane's centre.
     pub(super) rewards: Vec<F>,
     /// Values of the centred goal.
@@ -19,16 +16,16 @@ pub(super) struct Tile<F> {
     /// The other buffer of Jacobi sweeps; after [`certify`](Self::certify), `max_a P_a V`.
     pub(super) backup: Vec<F>,
     /// Per lane: the constant that was taken off the rewards.
-    pub(super) centre: [F; MAX_LANES],
+    pub(super) centre: [F; TILE],
     /// Per lane: middle of the residual's range.
-    pub(super) middle: [F; MAX_LANES],
+    pub(super) middle: [F; TILE],
     /// Per lane: certified half-width of the POWER integrand.
-    pub(super) half_width: [F; MAX_LANES],
+    pub(super) half_width: [F; TILE],
     /// Per lane: the part of the half-width that is rounding allowance.
-    pub(super) allowance: [F; MAX_LANES],
+    pub(super) allowance: [F; TILE],
     /// Per lane: smallest and largest value.
-    pub(super) lowest: [F; MAX_LANES],
-    pub(super) highest: [F; MAX_LANES],
+    pub(super) lowest: [F; TILE],
+    pub(super) highest: [F; TILE],
 }
 
 /// What every pass over a tile needs to know about the cell.
@@ -42,19 +39,18 @@ pub(super) struct Constants {
 }
 
 impl<F: Scalar> Tile<F> {
-    pub(super) fn new(n_states: usize, lanes: usize) -> Self {
+    pub(super) fn new(n_states: usize) -> Self {
         let zero = F::default();
         Self {
-            lanes,
-            rewards: vec![zero; n_states * lanes],
-            values: vec![zero; n_states * lanes],
-            backup: vec![zero; n_states * lanes],
-            centre: [zero; MAX_LANES],
-            middle: [zero; MAX_LANES],
-            half_width: [zero; MAX_LANES],
-            allowance: [zero; MAX_LANES],
-            lowest: [zero; MAX_LANES],
-            highest: [zero; MAX_LANES],
+            rewards: vec![zero; n_states * TILE],
+            values: vec![zero; n_states * TILE],
+            backup: vec![zero; n_states * TILE],
+            centre: [zero; TILE],
+            middle: [zero; TILE],
+            half_width: [zero; TILE],
+            allowance: [zero; TILE],
+            lowest: [zero; TILE],
+            highest: [zero; TILE],
         }
     }
 
@@ -62,61 +58,59 @@ impl<F: Scalar> Tile<F> {
     /// that), else `otherwise`. Values then stay near zero where one class of states is recurrent, and lose no digits to
     /// a constant. Starts the values: what staying is worth, or the least that any state is worth.
     #[inline(always)]
-    pub(super) fn start<V: Vector<Scalar = F>, const N: usize>(
+    pub(super) fn start<V: Vector<Scalar = F>>(
         &mut self,
         self_loops: &[bool],
         otherwise: f64,
         discount: Discount,
     ) {
         let horizon = V::splat(F::from_f64(1.0 / discount.complement()));
-        let lanes = self.lanes;
         let any = self_loops.contains(&true);
-        for lane in (0..lanes).step_by(N * V::WIDTH) {
-            let mut centre: [V; N] = splat(if any { f64::NEG_INFINITY } else { otherwise });
+        for lane in (0..TILE).step_by(VECTORS * V::WIDTH) {
+            let mut centre: [V; VECTORS] = splat(if any { f64::NEG_INFINITY } else { otherwise });
             if any {
                 for (s, _) in self_loops.iter().enumerate().filter(|&(_, &l)| l) {
-                    centre = max(centre, load_row(&self.rewards, s * lanes + lane));
+                    centre = max(centre, load_row(&self.rewards, s * TILE + lane));
                 }
             }
             store_row(centre, &mut self.centre, lane);
-            let mut least: [V; N] = splat(f64::INFINITY);
+            let mut least: [V; VECTORS] = splat(f64::INFINITY);
             for s in 0..self_loops.len() {
-                let reward: [V; N] = load_row(&self.rewards, s * lanes + lane);
-                let centred = each(|i| reward[i].sub(centre[i]));
+                let reward: [V; VECTORS] = load_row(&self.rewards, s * TILE + lane);
+                let centred = each!(|i| reward[i].sub(centre[i]));
                 least = min(least, centred);
-                store_row(centred, &mut self.rewards, s * lanes + lane);
+                store_row(centred, &mut self.rewards, s * TILE + lane);
                 store_row(
-                    each::<V, N>(|i| centred[i].mul(horizon)),
+                    each!(|i| centred[i].mul(horizon)),
                     &mut self.values,
-                    s * lanes + lane,
+                    s * TILE + lane,
                 );
             }
             if !any {
                 least = splat(0.0);
             }
-            let least = each::<V, N>(|i| least[i].mul(horizon));
+            let least = each!(|i| least[i].mul(horizon));
             for (s, _) in self_loops.iter().enumerate().filter(|&(_, &l)| !l) {
-                store_row(least, &mut self.values, s * lanes + lane);
+                store_row(least, &mut self.values, s * TILE + lane);
             }
         }
     }
 
     /// One in-place sweep, forwards or backwards.
     #[inline(always)]
-    pub(super) fn sweep<V: Vector<Scalar = F>, const N: usize>(
+    pub(super) fn sweep<V: Vector<Scalar = F>>(
         &mut self,
         kernel: &impl Kernel<F>,
         backwards: bool,
     ) {
         let n = kernel.n_states();
-        for lane in (0..self.lanes).step_by(N * V::WIDTH) {
+        for lane in (0..TILE).step_by(VECTORS * V::WIDTH) {
             for i in 0..n {
                 let s = if backwards { n - 1 - i } else { i };
-                let at = s * self.lanes + lane;
-                let reward: [V; N] = load_row(&self.rewards, at);
+                let at = s * TILE + lane;
+                let reward: [V; VECTORS] = load_row(&self.rewards, at);
                 let rows = Rows {
                     values: &self.values,
-                    lanes: self.lanes,
                     lane,
                 };
                 let value = kernel.backup(s, reward, rows);
@@ -127,25 +121,24 @@ impl<F: Scalar> Tile<F> {
 
     /// One Jacobi sweep, `V <- V + r`: every state is backed up from the old values.
     #[inline(always)]
-    pub(super) fn sweep_jacobi<V: Vector<Scalar = F>, const N: usize>(
+    pub(super) fn sweep_jacobi<V: Vector<Scalar = F>>(
         &mut self,
         kernel: &impl Kernel<F>,
         discount: Discount,
     ) {
         let used = V::splat(F::from_f64(discount.used()));
-        for lane in (0..self.lanes).step_by(N * V::WIDTH) {
+        for lane in (0..TILE).step_by(VECTORS * V::WIDTH) {
             for s in 0..kernel.n_states() {
-                let at = s * self.lanes + lane;
-                let reward: [V; N] = load_row(&self.rewards, at);
+                let at = s * TILE + lane;
+                let reward: [V; VECTORS] = load_row(&self.rewards, at);
                 let rows = Rows {
                     values: &self.values,
-                    lanes: self.lanes,
                     lane,
                 };
-                let own: [V; N] = rows.load(s);
+                let own: [V; VECTORS] = load_row(&self.values, at);
                 let best = kernel.differences(s, own, rows).best;
                 store_row(
-                    each::<V, N>(|i| best[i].mul_add(used, reward[i])),
+                    each!(|i| best[i].mul_add(used, reward[i])),
                     &mut self.backup,
                     at,
                 );
@@ -169,32 +162,32 @@ impl<F: Scalar> Tile<F> {
     ///
     /// In all u(14|(1-g)V| + 8|R| + 7|r| + 4 magnitude) + (1-g)/g max(high - low).
     #[inline(always)]
-    pub(super) fn certify<V: Vector<Scalar = F>, const N: usize>(
+    pub(super) fn certify<V: Vector<Scalar = F>>(
         &mut self,
         kernel: &impl Kernel<F>,
         constants: Constants,
     ) {
         let complement = constants.discount.complement();
         let minus_complement = V::splat(F::from_f64(-complement));
-        for lane in (0..self.lanes).step_by(N * V::WIDTH) {
-            let (top, bottom): ([V; N], [V; N]) = (splat(f64::INFINITY), splat(f64::NEG_INFINITY));
+        for lane in (0..TILE).step_by(VECTORS * V::WIDTH) {
+            let (top, bottom): ([V; VECTORS], [V; VECTORS]) =
+                (splat(f64::INFINITY), splat(f64::NEG_INFINITY));
             let (mut r_low, mut v_low) = (top, top);
             let (mut r_high, mut v_high) = (bottom, bottom);
-            let mut spread: [V; N] = splat(0.0);
+            let mut spread: [V; VECTORS] = splat(0.0);
             for s in 0..kernel.n_states() {
-                let at = s * self.lanes + lane;
-                let reward: [V; N] = load_row(&self.rewards, at);
+                let at = s * TILE + lane;
+                let reward: [V; VECTORS] = load_row(&self.rewards, at);
                 let rows = Rows {
                     values: &self.values,
-                    lanes: self.lanes,
                     lane,
                 };
-                let own: [V; N] = rows.load(s);
+                let own: [V; VECTORS] = load_row(&self.values, at);
                 let d = kernel.differences(s, own, rows);
-                let rest: [V; N] = each(|i| own[i].mul_add(minus_complement, reward[i]));
-                r_low = each(|i| rest[i].add(d.low[i]).min(r_low[i]));
-                r_high = each(|i| rest[i].add(d.high[i]).max(r_high[i]));
-                spread = each(|i| d.high[i].sub(d.low[i]).max(spread[i]));
+                let rest: [V; VECTORS] = each!(|i| own[i].mul_add(minus_complement, reward[i]));
+                r_low = each!(|i| rest[i].add(d.low[i]).min(r_low[i]));
+                r_high = each!(|i| rest[i].add(d.high[i]).max(r_high[i]));
+                spread = each!(|i| d.high[i].sub(d.low[i]).max(spread[i]));
                 v_low = min(v_low, own);
                 v_high = max(v_high, own);
                 store_row(d.best, &mut self.backup, at);
@@ -205,19 +198,19 @@ impl<F: Scalar> Tile<F> {
             let per_value = unit(14.0 * complement);
             let per_residual = unit(7.0);
             let per_spread = V::splat(F::from_f64(1.01 * complement / constants.discount.used()));
-            let size: [V; N] = each(|i| v_low[i].abs().max(v_high[i].abs()));
-            let residual: [V; N] = each(|i| r_low[i].abs().max(r_high[i].abs()));
-            let allowance: [V; N] = each(|i| {
+            let size: [V; VECTORS] = each!(|i| v_low[i].abs().max(v_high[i].abs()));
+            let residual: [V; VECTORS] = each!(|i| r_low[i].abs().max(r_high[i].abs()));
+            let allowance: [V; VECTORS] = each!(|i| {
                 let rounding = residual[i].mul_add(per_residual, fixed);
                 spread[i].mul_add(per_spread, size[i].mul_add(per_value, rounding))
             });
             // 1 + 8u: the subtraction and the sum that follow are rounded up.
             let up = V::splat(F::from_f64(0.5 + 4.0 * F::UNIT));
-            let width: [V; N] = each(|i| r_high[i].sub(r_low[i]).mul_add(up, allowance[i]));
+            let width: [V; VECTORS] = each!(|i| r_high[i].sub(r_low[i]).mul_add(up, allowance[i]));
             store_row(width, &mut self.half_width, lane);
             store_row(allowance, &mut self.allowance, lane);
             store_row(
-                each::<V, N>(|i| r_high[i].add(r_low[i]).mul(half)),
+                each!(|i| r_high[i].add(r_low[i]).mul(half)),
                 &mut self.middle,
                 lane,
             );
@@ -233,7 +226,7 @@ impl<F: Scalar> Tile<F> {
         let mut moved = false;
         let spacing = f64::from(lattice.spacing());
         let (lowest, highest) = lattice.range();
-        for lane in 0..self.lanes {
+        for lane in 0..TILE {
             let (low, high) = (self.lowest[lane].to_f64(), self.highest[lane].to_f64());
             let middle = (low + high) / 2.0;
             if middle.abs() <= high - low {
@@ -245,8 +238,8 @@ impl<F: Scalar> Tile<F> {
             let shift = new - old;
             let offset = shift / discount.complement();
             self.centre[lane] = F::from_f64(new);
-            let rows = self.rewards.len() / self.lanes;
-            for at in (0..rows).map(|s| s * self.lanes + lane) {
+            let rows = self.rewards.len() / TILE;
+            for at in (0..rows).map(|s| s * TILE + lane) {
                 self.rewards[at] = F::from_f64(self.rewards[at].to_f64() - shift);
                 self.values[at] = F::from_f64(self.values[at].to_f64() - offset);
             }
@@ -255,16 +248,12 @@ impl<F: Scalar> Tile<F> {
         moved
     }
 
-    /// The worst lane's half-width; NaN counts as infinite.
-    pub(super) fn worst(&self) -> f64 {
-        let widths = self.half_width[..self.lanes].iter();
-        widths.fold(0.0, |worst, w| {
-            let w = w.to_f64();
-            if w.is_nan() {
-                f64::INFINITY
-            } else {
-                w.max(worst)
-            }
-        })
+    /// Whether every lane's half-width is within the tolerance. NaN is not.
+    #[inline(always)]
+    pub(super) fn certified(&self, tolerance: f64) -> bool {
+        let widths = &self.half_width;
+        // Counted rather than searched: no branch per lane, and the compiler makes vectors of it.
+        let within = widths.iter().map(|w| u32::from(w.to_f64() <= tolerance));
+        within.sum::<u32>() as usize == TILE
     }
 }
