@@ -3,6 +3,23 @@
 mod architecture;
 mod bench_datasets;
 mod cases;
+mod datasets;
+mod examples;
+mod formats;
 mod malformed;
 mod parity;
 mod properties;
+
+/// A topic that is not declared above is never compiled, and says nothing.
+#[test]
+fn every_topic_is_compiled() {
+    let declared = include_str!("main.rs");
+    let directory = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/suite");
+    for entry in std::fs::read_dir(directory).unwrap() {
+        let path = entry.unwrap().path();
+        let topic = path.file_stem().unwrap().to_str().unwrap();
+        let is_topic = path.extension().is_some_and(|e| e == "rs") && topic != "main";
+        let line = format!("\nmod {topic};\n");
+        assert!(!is_topic || declared.contains(&line), "{topic} is left out");
+    }
+}
