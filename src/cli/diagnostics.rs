@@ -24,14 +24,21 @@ pub(crate) fn show_failure(failure: &Failure) {
             let word = if errors == 1 { "error" } else { "errors" };
             show(&format!("{errors} {word}\n"));
         }
-        Failure::Error { error, help, .. } => show(&render(&Shown {
-            severity: Severity::Error,
-            message: error.to_string(),
-            help: help.clone(),
-            span: None,
-            source: None,
-            cause: error.source(),
-        })),
+        Failure::Error { error, help, .. } => {
+            let message = error.to_string();
+            // Many errors say their cause in their own message already.
+            let cause = error
+                .source()
+                .filter(|c| !message.ends_with(&c.to_string()));
+            show(&render(&Shown {
+                severity: Severity::Error,
+                message,
+                help: help.clone(),
+                span: None,
+                source: None,
+                cause,
+            }));
+        }
     }
 }
 

@@ -3,6 +3,7 @@
 use std::path::{Path, PathBuf};
 use std::time::{Instant, SystemTime};
 
+use indicatif::HumanCount;
 use powersweep::Discount;
 use powersweep::experiment::run_dir::{MANIFEST, RunDirectory, RunDirectoryError};
 use powersweep::experiment::{
@@ -255,12 +256,16 @@ fn warn_of_failures(statistics: &Statistics) {
 }
 
 fn summarise(statistics: &Statistics, record: &RunRecord, path: &Path) {
-    let goals: u64 = statistics.cells.iter().map(|cell| cell.samples).sum();
+    let solved: u64 = statistics.cells.iter().map(|cell| cell.samples).sum();
     let seconds = record.wall.as_secs_f64();
+    let cells = match statistics.cells.len() {
+        1 => String::new(),
+        n => format!(" in each of {} cells", HumanCount(n as u64)),
+    };
     diagnostics::show_note(&format!(
-        "{} goals in {seconds:.2} s ({} a second); results in {}",
-        indicatif::HumanCount(goals),
-        indicatif::HumanCount((goals as f64 / seconds) as u64),
+        "{} goals{cells} in {seconds:.2} s ({} a second); results in {}",
+        HumanCount(statistics.samples),
+        HumanCount((solved as f64 / seconds) as u64),
         path.display()
     ));
 }
