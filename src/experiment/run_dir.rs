@@ -201,11 +201,9 @@ pub fn read_manifest(path: &Path) -> Result<Value, RunDirectoryError> {
 
 /// Refuses a path that holds anything but results of the same experiment.
 fn check_replaceable(path: &Path, identity: &Map<String, Value>) -> Result<(), RunDirectoryError> {
-    let empty = fs::read_dir(path).map(|mut entries| entries.next().is_none());
-    match empty {
-        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(()),
-        Ok(true) => return Ok(()),
-        _ => {}
+    let mut entries = fs::read_dir(path);
+    if !path.exists() || entries.as_mut().is_ok_and(|e| e.next().is_none()) {
+        return Ok(());
     }
     let manifest = read_manifest(path)?;
     let differences = differences(&manifest["identity"], identity);

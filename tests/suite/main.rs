@@ -3,8 +3,10 @@
 mod architecture;
 mod bench_datasets;
 mod cases;
+mod command_line;
 mod datasets;
 mod examples;
+mod experiment_file;
 mod formats;
 mod malformed;
 mod parity;

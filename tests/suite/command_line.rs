@@ -1,0 +1,302 @@
+//! The binary as a user and a script meet it: what it prints, what it leaves behind, how it ends.
+
+use std::fs::{self, File};
+use std::path::Path;
+use std::process::{Command, Output, Stdio};
+
+use tempfile::TempDir;
+
+/// Enough goals for several blocks of a small MDP, the last one short.
+const SEVERAL_BLOCKS: &str = "40000";
+
+#[test]
+fn what_it_prints() {
+    trycmd::TestCases::new().case("tests/cmd/*.trycmd");
+}
+
+/// A directory with an experiment on a ring of five states.
+fn home() -> TempDir {
+    let home = tempfile::tempdir().unwrap();
+    let text = "schema = 1\n[mdp]\nfamily = \"ring\"\nstates = 5\n[solve]\ndiscount = [0.5, 0.9]\nbackend = \"reference\"\n";
+    fs::write(home.path().join("ring.toml"), text).unwrap();
+    home
+}
+
+fn command(home: &Path, arguments: &[&str]) -> Command {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_powersweep"));
+    command
+        .current_dir(home)
+        .args(arguments)
+        .env("NO_COLOR", "1");
+    command
+}
+
+fn run(home: &Path, arguments: &[&str]) -> Output {
+    command(home, &[&["run"], arguments].concat())
+        .output()
+        .unwrap()
+}
+
+fn code(output: &Output) -> i32 {
+    let code = output.status.code();
+    code.unwrap_or_else(|| panic!("{output:?}"))
+}
+
+fn stderr(output: &Output) -> String {
+    String::from_utf8(output.stderr.clone()).unwrap()
+}
+
+/// Names in a directory, hidden ones too.
+fn names(path: &Path) -> Vec<String> {
+    let entries = fs::read_dir(path).unwrap();
+    let mut names: Vec<_> = entries
+        .map(|e| e.unwrap().file_name().into_string().unwrap())
+        .collect();
+    names.sort();
+    names
+}
+
+#[test]
+fn a_run_leaves_everything_behind_and_its_document_is_on_stdout() {
+    let home = home();
+    let output = run(
+        home.path(),
+        &[
+            "ring.toml",
+            "--samples",
+            "500",
+            "--format",
+            "json",
+            "--out",
+            "out",
+        ],
+    );
+    assert_eq!(code(&output), 0, "{output:?}");
+    let out = home.path().join("out");
+    assert_eq!(
+        names(&out),
+        [
+            "inputs",
+            "manifest.json",
+            "power.parquet",
+            "power.svg",
+            "results.json"
+        ]
+    );
+    assert_eq!(fs::read(out.join("results.json")).unwrap(), output.stdout);
+    let document: serde_json::Value = serde_json::from_slice(&output.stdout).unwrap();
+    assert_eq!(document["samples"], 500);
+    assert_eq!(document["cells"].as_array().unwrap().len(), 2);
+    let manifest = fs::read(out.join("manifest.json")).unwrap();
+    let manifest: serde_json::Value = serde_json::from_slice(&manifest).unwrap();
+    assert_eq!(manifest["experiment"]["count"]["origin"], "flag");
+    assert_eq!(
+        manifest["cells"][0]["plan_hash"].as_str().unwrap().len(),
+        64
+    );
+}
+
+#[test]
+fn any_number_of_threads_and_any_repetition_give_the_same_files() {
+    let home = home();
+    let files = |arguments: &[&str]| {
+        let fixed = [
+            "ring.toml",
+            "--samples",
+            SEVERAL_BLOCKS,
+            "--quiet",
+            "--out",
+            "out",
+        ];
+        let output = run(home.path(), &[&fixed, arguments].concat());
+        assert_eq!(code(&output), 0, "{output:?}");
+        assert!(output.stderr.is_empty(), "--quiet");
+        ["results.json", "power.parquet", "power.svg"]
+            .map(|f| fs::read(home.path().join("out").join(f)).unwrap())
+    };
+    let one = files(&["--threads", "1"]);
+    assert!(one == files(&["--threads", "7"]));
+    assert!(one == files(&["--threads", "7"]));
+    fs::remove_dir_all(home.path().join("out")).unwrap();
+    let other = files(&["--seed", "1"]);
+    assert!(
+        (0..3).all(|i| one[i] != other[i]),
+        "another seed is seen in every file"
+    );
+}
+
+#[test]
+fn a_run_can_be_run_again_from_its_own_copies() {
+    let home = home();
+    let first = run(
+        home.path(),
+        &[
+            "ring.toml",
+            "--samples",
+            "500",
+            "--seed",
+            "3",
+            "--format",
+            "json",
+        ],
+    );
+    assert_eq!(code(&first), 0, "{first:?}");
+    let runs = home.path().join("powersweep-runs");
+    let name = names(&runs).pop().unwrap();
+    let elsewhere = tempfile::tempdir().unwrap();
+    fs::rename(runs.join(&name), elsewhere.path().join("moved")).unwrap();
+    let again = run(
+        elsewhere.path(),
+        &["moved/inputs/experiment.toml", "--format", "json"],
+    );
+    assert_eq!(first.stdout, again.stdout);
+    assert_eq!(names(&elsewhere.path().join("powersweep-runs")), [name]);
+}
+
+#[test]
+fn bad_input_is_exit_code_2_and_nothing_is_written() {
+    let home = home();
+    fs::write(home.path().join("bad.toml"), "schema = 1\nnonsense = 1\n").unwrap();
+    let before = names(home.path());
+    let cases: &[&[&str]] = &[
+        &["bad.toml"],
+        &["missing.toml"],
+        &["ring.toml", "--discount", "1"],
+        &["ring.toml", "--samples", "0"],
+        &["ring.toml", "--tolerance", "-1"],
+        &["ring.toml", "--backend", "cuda"],
+        &["ring.toml", "--no-such-flag"],
+        &[],
+    ];
+    for case in cases {
+        let output = run(home.path(), case);
+        assert_eq!(code(&output), 2, "{case:?}: {output:?}");
+        assert!(
+            output.stdout.is_empty() && !output.stderr.is_empty(),
+            "{case:?}"
+        );
+        assert_eq!(names(home.path()), before, "{case:?}");
+    }
+}
+
+#[test]
+fn another_experiment_does_not_overwrite_results() {
+    let home = home();
+    assert_eq!(
+        code(&run(
+            home.path(),
+            &["ring.toml", "--samples", "500", "--out", "out"]
+        )),
+        0
+    );
+    let kept = fs::read(home.path().join("out/results.json")).unwrap();
+    let output = run(
+        home.path(),
+        &[
+            "ring.toml",
+            "--samples",
+            "500",
+            "--out",
+            "out",
+            "--seed",
+            "1",
+        ],
+    );
+    assert_eq!(code(&output), 2);
+    assert!(
+        stderr(&output).contains("`seed` is 0 there and 1 here"),
+        "{}",
+        stderr(&output)
+    );
+    assert_eq!(
+        fs::read(home.path().join("out/results.json")).unwrap(),
+        kept
+    );
+    let longer = run(
+        home.path(),
+        &["ring.toml", "--samples", "600", "--out", "out"],
+    );
+    assert_eq!(
+        code(&longer),
+        0,
+        "more goals of the same experiment are welcome"
+    );
+}
+
+#[test]
+fn a_device_that_is_not_there_is_exit_code_3() {
+    let home = home();
+    let output = run(home.path(), &["ring.toml", "--backend", "gpu"]);
+    assert_eq!(code(&output), 3, "{output:?}");
+    assert_eq!(names(home.path()), ["ring.toml"]);
+}
+
+#[test]
+fn a_place_that_cannot_be_written_is_exit_code_4() {
+    let home = home();
+    let output = run(
+        home.path(),
+        &["ring.toml", "--samples", "500", "--out", "ring.toml/out"],
+    );
+    assert_eq!(code(&output), 4, "{output:?}");
+    assert_eq!(names(home.path()), ["ring.toml"]);
+}
+
+#[test]
+fn a_directory_in_use_is_exit_code_4() {
+    let home = home();
+    let lock = File::create(home.path().join(".out.lock")).unwrap();
+    lock.lock().unwrap();
+    let arguments = ["ring.toml", "--samples", "500", "--out", "out"];
+    let output = run(home.path(), &arguments);
+    assert_eq!(code(&output), 4, "{output:?}");
+    assert!(
+        stderr(&output).contains("in use by another run"),
+        "{}",
+        stderr(&output)
+    );
+    drop(lock);
+    assert_eq!(code(&run(home.path(), &arguments)), 0);
+}
+
+#[cfg(target_os = "linux")]
+#[test]
+fn a_full_disk_behind_stdout_is_exit_code_4() {
+    let home = home();
+    let full = File::options().write(true).open("/dev/full").unwrap();
+    let mut command = command(home.path(), &["run", "ring.toml", "--samples", "500"]);
+    let status = command.stdout(full).stderr(Stdio::null()).status().unwrap();
+    assert_eq!(status.code(), Some(4));
+}
+
+#[cfg(unix)]
+#[test]
+fn an_interrupted_run_leaves_nothing_behind() {
+    for (signal, expected) in [("-INT", 130), ("-TERM", 143)] {
+        let home = home();
+        // Hours of work, so that the signal comes first.
+        let mut command = command(home.path(), &["run", "ring.toml", "--samples", "1e12"]);
+        let child = command
+            .stdout(Stdio::null())
+            .stderr(Stdio::piped())
+            .spawn()
+            .unwrap();
+        let partial = |name: &String| name.starts_with(".ring-") && name.contains("partial");
+        let runs = home.path().join("powersweep-runs");
+        while !runs.exists() || !names(&runs).iter().any(partial) {
+            std::thread::sleep(std::time::Duration::from_millis(20));
+        }
+        let pid = child.id().to_string();
+        assert!(
+            Command::new("kill")
+                .args([signal, &pid])
+                .status()
+                .unwrap()
+                .success()
+        );
+        let output = child.wait_with_output().unwrap();
+        assert_eq!(code(&output), expected, "{output:?}");
+        assert!(stderr(&output).contains("interrupted"), "{output:?}");
+        assert!(names(&runs).is_empty(), "{:?}", names(&runs));
+    }
+}

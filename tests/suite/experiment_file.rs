@@ -1,0 +1,301 @@
+//! Experiment files: full diagnosis of bad ones, and copies that stand on their own.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use powersweep::Discount;
+use powersweep::experiment::{BackendChoice, Experiment, ExperimentError, Origin, Overrides};
+use tempfile::TempDir;
+
+const COIN: &str = r#"{"states": ["s", "t"], "start": "s", "transitions": {
+    "s": [{"action": "toss", "to": {"s": 0.5, "t": 0.5}}], "t": [{"action": "stay", "to": {"t": 1.0}}]}}"#;
+
+/// A directory with the MDP `coin.json` and the experiment `x.toml`.
+fn home(experiment: &str) -> (TempDir, PathBuf) {
+    let home = tempfile::tempdir().unwrap();
+    fs::write(home.path().join("coin.json"), COIN).unwrap();
+    let path = home.path().join("x.toml");
+    fs::write(&path, experiment).unwrap();
+    (home, path)
+}
+
+fn load(experiment: &str) -> Result<Experiment, String> {
+    load_with(experiment, &Overrides::default())
+}
+
+fn load_with(experiment: &str, overrides: &Overrides) -> Result<Experiment, String> {
+    let (home, path) = home(experiment);
+    match Experiment::load(&path, overrides) {
+        Ok((experiment, _)) => Ok(experiment),
+        Err(error @ ExperimentError::Faults(_)) => {
+            let directory = format!("{}/", home.path().display());
+            Err(error.to_string().replace(&directory, ""))
+        }
+        Err(error) => panic!("{error}"),
+    }
+}
+
+const GOOD: &str = "schema = 1\n[mdp]\npath = \"coin.json\"\n[solve]\ndiscount = 0.9\n";
+
+#[test]
+fn what_is_left_out_has_a_default() {
+    let experiment = load(GOOD).unwrap();
+    let defaults = (
+        experiment.samples.value,
+        experiment.seed.value,
+        experiment.level.value,
+    );
+    assert_eq!(defaults, (1_000_000, 0, 0.95));
+    assert_eq!(
+        (experiment.tolerance.value, experiment.tolerance.origin),
+        (1e-5, Origin::Default)
+    );
+    assert_eq!(experiment.discounts.origin, Origin::File);
+    assert_eq!(
+        (
+            experiment.name.value.as_str(),
+            experiment.environments[0].name()
+        ),
+        ("x", "coin")
+    );
+}
+
+#[test]
+fn flags_win_over_the_file() {
+    let overrides = Overrides {
+        samples: Some(7),
+        discounts: vec![Discount::new(0.5).unwrap()],
+        backend: Some(BackendChoice::Reference),
+        ..Overrides::default()
+    };
+    let file = format!("{GOOD}[sample]\ncount = 1e6\nseed = 3\n");
+    let experiment = load_with(&file, &overrides).unwrap();
+    assert_eq!(
+        (experiment.samples.value, experiment.samples.origin),
+        (7, Origin::Flag)
+    );
+    assert_eq!(
+        (experiment.seed.value, experiment.seed.origin),
+        (3, Origin::File)
+    );
+    assert_eq!(experiment.discounts.value, overrides.discounts);
+    assert_eq!(experiment.backend.value, BackendChoice::Reference);
+    let without_discount = load_with("schema = 1\n[mdp]\npath = \"coin.json\"\n", &overrides);
+    assert!(
+        without_discount.is_ok(),
+        "a flag can stand in for the file's"
+    );
+}
+
+#[test]
+fn counts_are_read_as_people_write_them() {
+    for count in ["1000000", "1_000_000", "1e6"] {
+        let experiment = load(&format!("{GOOD}[sample]\ncount = {count}\n")).unwrap();
+        assert_eq!(experiment.samples.value, 1_000_000, "{count}");
+    }
+    for count in ["0", "-1", "1.5", "\"many\"", "1e40"] {
+        assert!(
+            load(&format!("{GOOD}[sample]\ncount = {count}\n")).is_err(),
+            "{count}"
+        );
+    }
+}
+
+#[test]
+fn all_faults_are_reported_at_once() {
+    let bad = r#"schema = 2
+name = 3
+[mdp]
+path = "coin.json"
+paths = ["coin.json"]
+[[reward]]
+distribution = "unifrom"
+low = 3
+[[reward]]
+name = "narrow"
+low = 1.0
+high = 1.0
+[[reward]]
+[[reward]]
+[solve]
+discuont = 0.9
+discount = [1.0, "->1", 0.5, 0.5, "x", true]
+tolerance = 0
+method = "in-plac"
+max_sweeps = 0
+backend = "cuda"
+[sample]
+count = 0
+seed = -1
+until.half_width = 3
+level = 2
+[statistics]
+power = false
+optimality = ["start"]
+[[variant]]
+name = "x"
+[outputs]
+"#;
+    insta::assert_snapshot!(load(bad).unwrap_err());
+}
+
+#[test]
+fn faults_of_the_mdps_are_reported_with_those_of_the_experiment() {
+    let (home, path) = home(
+        "schema = 1\n[mdp]\npaths = [\"bad.json\", \"missing.json\", \"coin.json\", \"notes.txt\"]\n[solve]\ndiscount = 2\n",
+    );
+    let bad = COIN
+        .replace("0.5, \"t\"", "0.6, \"t\"")
+        .replace("\"start\": \"s\"", "\"start\": \"z\"");
+    fs::write(home.path().join("bad.json"), bad).unwrap();
+    let error = Experiment::load(&path, &Overrides::default())
+        .unwrap_err()
+        .to_string();
+    let error = error.replace(&format!("{}/", home.path().display()), "");
+    insta::assert_snapshot!(error);
+}
+
+#[test]
+fn two_environments_of_one_name_are_a_fault() {
+    let (home, path) = home(
+        "schema = 1\n[mdp]\npaths = [\"coin.json\", \"a/coin.json\"]\n[solve]\ndiscount = 0.9\n",
+    );
+    fs::create_dir(home.path().join("a")).unwrap();
+    fs::write(home.path().join("a/coin.json"), COIN).unwrap();
+    let error = Experiment::load(&path, &Overrides::default())
+        .unwrap_err()
+        .to_string();
+    assert!(
+        error.contains("\"coin\" stands twice: coin.json has the same name"),
+        "{error}"
+    );
+}
+
+#[test]
+fn keys_of_later_features_are_told_apart_from_mistakes() {
+    let later = [
+        "[[variant]]\nname = \"x\"",
+        "[agent]\nkind = \"x\"",
+        "[condition]\nstart = \"s\"",
+        "[statistics]\nevents = [\"off\"]",
+        "[statistics]\noptimality = [\"s\"]",
+        "[sample]\nuntil.half_width = 1e-4",
+        "[[reward]]\ndistribution = \"normal\"",
+        "[[reward]]\nover = \"all\"",
+    ];
+    for table in later {
+        let error = load(&format!("{GOOD}{table}\n")).unwrap_err();
+        assert!(error.contains("not yet supported"), "{table}: {error}");
+        assert_eq!(error.lines().count(), 1, "{table}: {error}");
+    }
+    for key in [
+        "precision = \"f64\"",
+        "horizon = 10",
+        "rule = \"minimise\"",
+        "discount = \"->1\"",
+    ] {
+        let file = format!("schema = 1\n[mdp]\npath = \"coin.json\"\n[solve]\n{key}\n");
+        let error = load(&file).unwrap_err();
+        assert!(error.contains("not yet supported"), "{key}: {error}");
+    }
+    let mistake = load(&format!("{GOOD}[statistic]\n")).unwrap_err();
+    assert!(mistake.contains("did you mean `statistics`?"), "{mistake}");
+}
+
+#[test]
+fn a_family_makes_an_ensemble() {
+    let family = |seeds: &str| {
+        format!(
+            "schema = 1\n[mdp]\nfamily = \"garnet\"\nstates = 5\nchoices = 2\nbranching = 2\nseeds = {seeds}\n[solve]\ndiscount = 0.9\n"
+        )
+    };
+    let ensemble = load(&family("\"2..5\"")).unwrap();
+    let names: Vec<_> = ensemble.environments.iter().map(|mdp| mdp.name()).collect();
+    assert_eq!(names, ["garnet-2", "garnet-3", "garnet-4"]);
+    assert_eq!(
+        load(&family("7")).unwrap().environments[0].name(),
+        "garnet-7"
+    );
+    for seeds in ["\"5..5\"", "\"0..1000000000\"", "\"a..b\"", "-1", "[1, 2]"] {
+        assert!(load(&family(seeds)).is_err(), "{seeds}");
+    }
+    let same = "schema = 1\n[mdp]\nfamily = \"ring\"\nstates = 5\nseeds = \"0..2\"\n[solve]\ndiscount = 0.9\n";
+    assert!(
+        load(same)
+            .unwrap_err()
+            .contains("every seed of the family \"ring\" gives the same MDP")
+    );
+}
+
+/// Writes the copies of everything read and loads the resolved experiment among them.
+fn reload(experiment: &Experiment, at: &Path) -> Experiment {
+    for (path, bytes) in experiment.inputs() {
+        let path = at.join(path);
+        fs::create_dir_all(path.parent().unwrap()).unwrap();
+        fs::write(path, bytes).unwrap();
+    }
+    Experiment::load(&at.join("experiment.toml"), &Overrides::default())
+        .unwrap()
+        .0
+}
+
+#[test]
+fn the_copies_of_the_inputs_are_the_same_experiment() {
+    let overrides = Overrides {
+        seed: Some(11),
+        tolerance: Some(1.0 / 3.0e5),
+        backend: Some(BackendChoice::Reference),
+        method: Some(Some(powersweep::plan::Method::Jacobi)),
+        ..Overrides::default()
+    };
+    let sources = [
+        "path = \"coin.json\"",
+        "paths = [\"coin.json\", \"a/coin.json\"]",
+        "family = \"garnet\"\nstates = 5\nchoices = 2\nbranching = 2\nseeds = \"3..6\"",
+    ];
+    for source in sources {
+        let file = format!(
+            "schema = 1\n[mdp]\n{source}\n[[reward]]\nname = \"wide \\\"law\\\"\"\nlow = -1\nhigh = 2.5\n[[reward]]\n\
+             [solve]\ndiscount = [0.9, 0.1]\nmax_sweeps = 50\n"
+        );
+        let (home, path) = home(&file);
+        fs::create_dir(home.path().join("a")).unwrap();
+        let named = COIN.replacen('{', "{\"name\": \"other\", ", 1);
+        fs::write(home.path().join("a/coin.json"), named).unwrap();
+        let (experiment, _) = Experiment::load(&path, &overrides).unwrap();
+        let elsewhere = tempfile::tempdir().unwrap();
+        let copy = reload(&experiment, elsewhere.path());
+        assert_eq!(copy.identity("cpu"), experiment.identity("cpu"));
+        assert_eq!(copy.samples.value, experiment.samples.value);
+        assert_eq!(copy.backend.value, experiment.backend.value);
+        assert_eq!(
+            copy.default_directory("cpu"),
+            experiment.default_directory("cpu")
+        );
+        let (unlike, _) = Experiment::load(&path, &Overrides::default()).unwrap();
+        assert_ne!(
+            unlike.identity("cpu"),
+            experiment.identity("cpu"),
+            "the comparison can fail"
+        );
+    }
+}
+
+#[test]
+fn the_hash_covers_what_changes_numbers_and_not_their_number() {
+    let hash = |file: &str| load(file).unwrap().hash("cpu");
+    let base = hash(GOOD);
+    assert_eq!(base, hash(&format!("{GOOD}[sample]\ncount = 5\n")));
+    assert_ne!(base, hash(&format!("{GOOD}[sample]\nseed = 5\n")));
+    assert_ne!(base, hash(&GOOD.replace("0.9", "0.8")));
+    assert_ne!(base, hash(&format!("{GOOD}tolerance = 1e-4\n")));
+    assert_ne!(base, load(GOOD).unwrap().hash("reference"));
+    let (home, path) = home(GOOD);
+    fs::write(
+        home.path().join("coin.json"),
+        COIN.replace("0.5", "0.50000"),
+    )
+    .unwrap();
+    let respelled = Experiment::load(&path, &Overrides::default()).unwrap().0;
+    assert_eq!(base, respelled.hash("cpu"), "an MDP enters by its content");
+}
