@@ -24,9 +24,9 @@
 //! builder.start(work);
 //! let mdp = builder.build()?;
 //!
-//! let engine = Engine::new(BackendChoice::Reference)?;
+//! let engine = Engine::new(BackendChoice::Auto)?;
 //! let robot = engine.upload(mdp);
-//! let spec = RunSpec { samples: 2_000, ..RunSpec::default() };
+//! let spec = RunSpec { samples: 20_000, ..RunSpec::default() };
 //! let statistics = engine.run(&spec.environment(&robot).discount(0.9)?)?;
 //!
 //! assert!(statistics.is_complete(), "a goal missed its tolerance, or a cell failed");

@@ -228,9 +228,9 @@ fn warn_of_unconverged(cell: &CellStatistics, spec: &RunSpec) {
         cell.environment,
         cell.reward,
         cell.discount,
-        cell.unconverged,
-        cell.samples,
-        cell.sweeps_max,
+        HumanCount(cell.unconverged),
+        HumanCount(cell.samples),
+        HumanCount(u64::from(cell.sweeps_max)),
         listed.join(", ")
     );
     let help = match spec.max_sweeps {

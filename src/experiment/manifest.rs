@@ -80,6 +80,7 @@ fn cell(cell: &CellStatistics) -> Value {
         "rule": cell.rule,
         "plan_hash": hexadecimal(&cell.plan.hash()),
         "plan": cell.plan.to_string().lines().collect::<Vec<_>>(),
+        "pilot": cell.pilot,
         "goals": cell.samples,
         "unconverged": cell.unconverged,
         "unconverged_goals": cell.unconverged_goals,

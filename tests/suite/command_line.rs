@@ -98,31 +98,68 @@ fn a_run_leaves_everything_behind_and_its_document_is_on_stdout() {
 
 #[test]
 fn any_number_of_threads_and_any_repetition_give_the_same_files() {
+    for backend in ["cpu", "reference"] {
+        let home = home();
+        let files = |arguments: &[&str]| {
+            let fixed = [
+                "ring.toml",
+                "--backend",
+                backend,
+                "--samples",
+                SEVERAL_BLOCKS,
+                "--quiet",
+                "--out",
+                "out",
+            ];
+            let output = run(home.path(), &[&fixed, arguments].concat());
+            assert_eq!(code(&output), 0, "{output:?}");
+            assert!(output.stderr.is_empty(), "--quiet");
+            let out = home.path().join("out");
+            ["results.json", "power.parquet", "power.svg"].map(|f| fs::read(out.join(f)).unwrap())
+        };
+        let one = files(&["--threads", "1"]);
+        assert!(one == files(&["--threads", "7"]), "{backend}");
+        assert!(one == files(&["--threads", "7"]), "{backend}");
+        fs::remove_dir_all(home.path().join("out")).unwrap();
+        let other = files(&["--seed", "1"]);
+        assert!(
+            (0..3).all(|i| one[i] != other[i]),
+            "another seed is seen in every file"
+        );
+    }
+}
+
+#[test]
+fn goals_that_miss_the_tolerance_are_counted_listed_and_exit_code_1() {
     let home = home();
-    let files = |arguments: &[&str]| {
-        let fixed = [
-            "ring.toml",
-            "--samples",
-            SEVERAL_BLOCKS,
-            "--quiet",
-            "--out",
-            "out",
-        ];
-        let output = run(home.path(), &[&fixed, arguments].concat());
-        assert_eq!(code(&output), 0, "{output:?}");
-        assert!(output.stderr.is_empty(), "--quiet");
-        ["results.json", "power.parquet", "power.svg"]
-            .map(|f| fs::read(home.path().join("out").join(f)).unwrap())
-    };
-    let one = files(&["--threads", "1"]);
-    assert!(one == files(&["--threads", "7"]));
-    assert!(one == files(&["--threads", "7"]));
-    fs::remove_dir_all(home.path().join("out")).unwrap();
-    let other = files(&["--seed", "1"]);
-    assert!(
-        (0..3).all(|i| one[i] != other[i]),
-        "another seed is seen in every file"
+    let text = "schema = 1\n[mdp]\nfamily = \"garnet\"\nstates = 40\nchoices = 3\nbranching = 3\n\
+                [solve]\ndiscount = 0.99\nmax_sweeps = 4\n[sample]\ncount = 1000\n";
+    fs::write(home.path().join("short.toml"), text).unwrap();
+    let output = run(
+        home.path(),
+        &["short.toml", "--format", "json", "--out", "out"],
     );
+    assert_eq!(code(&output), 1, "{output:?}");
+    let document: serde_json::Value = serde_json::from_slice(&output.stdout).unwrap();
+    let missed = document["cells"][0]["unconverged"].as_u64().unwrap();
+    assert!(missed > 0);
+    let warning = stderr(&output);
+    // Wrapped lines are joined.
+    let warning = warning.replace("\n  │ ", " ");
+    assert!(
+        warning.contains("goals missed the tolerance within 4 sweeps: goal 0, 1, 2,"),
+        "{warning}"
+    );
+    assert!(warning.contains("raise `max_sweeps`"), "{warning}");
+    assert_eq!(
+        document["cells"][0]["power"][0]["n"], 1_000,
+        "they are not dropped"
+    );
+    let enough = fs::read_to_string(home.path().join("short.toml"))
+        .unwrap()
+        .replace("max_sweeps = 4\n", "");
+    fs::write(home.path().join("short.toml"), enough).unwrap();
+    assert_eq!(code(&run(home.path(), &["short.toml"])), 0, "the control");
 }
 
 #[test]
