@@ -1,11 +1,12 @@
 //! What `solve` and `replay` share: from a solved goal to its report.
 
 use clap::ValueEnum;
-use powersweep::StateId;
+use powersweep::document::nearest;
 use powersweep::experiment::OneGoal;
 use powersweep::mdp::Mdp;
 use powersweep::report::{GoalOrigin, GoalReport, goal_json, goal_text};
 use powersweep::solve::SolveError;
+use powersweep::{Seed, StateId};
 
 use super::failure::{Failure, Kind, Outcome};
 use super::{output, terminal};
@@ -19,6 +20,9 @@ pub(crate) struct View {
     /// Most steps of the path.
     #[arg(long, value_name = "N", default_value_t = 50)]
     steps: usize,
+    /// Which path is shown where moves are uncertain: its successors are drawn, each number gives others.
+    #[arg(long, value_name = "N", default_value_t = 0)]
+    path: u64,
     /// List every state, however many there are.
     #[arg(long)]
     all: bool,
@@ -41,8 +45,13 @@ impl View {
         };
         let found = mdp.find_state(name);
         let unknown = || {
-            Failure::new(Kind::Input, format!("{} has no state {name:?}", mdp.name()))
-                .with_help("`powersweep solve` without `--start` lists the states")
+            let failure =
+                Failure::new(Kind::Input, format!("{} has no state {name:?}", mdp.name()));
+            let names: Vec<&str> = mdp.states().map(|s| mdp.state_name(s)).collect();
+            match nearest(name, &names) {
+                Some(near) => failure.with_help(format!("did you mean {near:?}?")),
+                None => failure.with_help("without `--start` the table lists the states"),
+            }
         };
         found.map(Some).ok_or_else(unknown)
     }
@@ -55,7 +64,12 @@ impl View {
         backend: &str,
         start: Option<StateId>,
     ) -> Result<Outcome, Failure> {
-        let path = goal.path(start.unwrap_or_else(|| goal.start()), self.steps);
+        let path = goal.path(
+            start.unwrap_or_else(|| goal.start()),
+            self.steps,
+            Seed(0),
+            self.path,
+        );
         let report = GoalReport {
             goal,
             origin,

@@ -15,15 +15,16 @@ use super::{arguments, diagnostics};
 
 /// Arguments of `solve`.
 #[derive(Debug, clap::Args)]
+#[command(group = clap::ArgGroup::new("which").required(true))]
 pub(crate) struct Arguments {
     /// The MDP (.json or .toml).
     #[arg(value_name = "MDP")]
     mdp: PathBuf,
     /// A goal from a file: rewards by state, or a list in the order of the states.
-    #[arg(long, value_name = "FILE", conflicts_with_all = ["index", "seed"], required_unless_present = "index")]
+    #[arg(long, value_name = "FILE", group = "which", conflicts_with = "seed")]
     goal: Option<PathBuf>,
     /// A sampled goal (uniform on [0, 1) for every state): its number.
-    #[arg(long, value_name = "I")]
+    #[arg(long, value_name = "I", group = "which")]
     index: Option<u64>,
     /// Key of the sampled goals.
     #[arg(long, value_name = "N", default_value = "0", value_parser = arguments::seed)]

@@ -1,13 +1,14 @@
 //! One goal looked at closely: its optimal choices, as far as the certificate decides them, and a path that follows them.
 
+use std::collections::HashMap;
 use std::sync::Arc;
 
 use super::RunSpec;
 use crate::mdp::Mdp;
 use crate::reward::RewardDistribution;
-use crate::rng::Stream;
+use crate::rng::{self, Stream};
 use crate::solve::{Backend, Goals, SolveError, SolvedGoal};
-use crate::units::{ChoiceId, Discount, SampleIndex, StateId};
+use crate::units::{ChoiceId, Discount, SampleIndex, Seed, StateId};
 
 /// Two choices whose values differ by no more than this share of the scale of the rewards are a tie, provided that the
 /// certificate is at least as sharp.
@@ -118,29 +119,38 @@ impl OneGoal {
     /// The state in which most of the start distribution lies; the first of several.
     #[must_use]
     pub fn start(&self) -> StateId {
-        likeliest(self.mdp.start().iter().copied()).0
+        let better =
+            |best: (StateId, f64), next: (StateId, f64)| if next.1 > best.1 { next } else { best };
+        let start = self.mdp.start().iter().copied().reduce(better);
+        start.expect("a start distribution is not empty").0
     }
 
-    /// Follows the greedy choices from a state, always to the likeliest successor, until a state comes again or
-    /// `steps` steps are done.
+    /// Follows the greedy choices from a state until the path certainly goes round for ever or `steps` steps are done.
+    ///
+    /// Where a choice leads to several states, one of them is drawn: path `number` of `seed` is always the same one.
     #[must_use]
-    pub fn path(&self, from: StateId, steps: usize) -> Path {
-        let mut visited_at = vec![None; self.mdp.n_states()];
+    pub fn path(&self, from: StateId, steps: usize, seed: Seed, number: u64) -> Path {
+        // Where the path has been since its last uncertain step: only certain steps can close a round.
+        let mut visited_at = HashMap::new();
         let mut path = Path {
             steps: Vec::new(),
             last: from,
             end: PathEnd::Cut,
         };
-        while visited_at[path.last.index()].is_none() && path.steps.len() < steps {
+        while !visited_at.contains_key(&path.last) && path.steps.len() < steps {
             let state = path.last;
-            visited_at[state.index()] = Some(path.steps.len());
+            visited_at.insert(state, path.steps.len());
             let choice = self.decisions[state.index()].greedy;
-            let (to, probabilities) = self.mdp.row(choice);
-            let row = to
-                .iter()
-                .map(|&t| StateId(t))
-                .zip(probabilities.iter().copied());
-            let (next, probability) = likeliest(row);
+            let word = rng::word(
+                seed,
+                Stream::Path,
+                SampleIndex(number),
+                path.steps.len() as u32,
+            );
+            let (next, probability) = self.successor(choice, word);
+            if probability < 1.0 {
+                visited_at.clear();
+            }
             path.steps.push(Step {
                 state,
                 choice,
@@ -148,10 +158,25 @@ impl OneGoal {
             });
             path.last = next;
         }
-        if let Some(at) = visited_at[path.last.index()] {
+        if let Some(&at) = visited_at.get(&path.last) {
             path.end = PathEnd::Repeats { from: at };
         }
         path
+    }
+
+    /// The successor that a random word stands for, by the inverse of the distribution function, and its probability.
+    fn successor(&self, choice: ChoiceId, word: u32) -> (StateId, f64) {
+        let (to, probabilities) = self.mdp.row(choice);
+        let mut left = f64::from(word) / 2_f64.powi(32);
+        for (&next, &p) in to.iter().zip(probabilities) {
+            if left < p {
+                return (StateId(next), p);
+            }
+            left -= p;
+        }
+        // Probabilities may sum to one less the last bits.
+        let last = to.len() - 1;
+        (StateId(to[last]), probabilities[last])
     }
 
     /// Discounted sum of the rewards along a path that happens with certainty and goes on for ever; `None` for others.
@@ -220,13 +245,6 @@ impl Path {
     pub fn probability(&self) -> f64 {
         self.steps.iter().map(|s| s.probability).product()
     }
-}
-
-/// The entry with the largest probability; the first of several.
-fn likeliest(entries: impl Iterator<Item = (StateId, f64)>) -> (StateId, f64) {
-    let better =
-        |best: (StateId, f64), next: (StateId, f64)| if next.1 > best.1 { next } else { best };
-    entries.reduce(better).expect("distributions are not empty")
 }
 
 /// Largest minus smallest reward; where all are equal, their size, so that there is a scale at all.

@@ -83,7 +83,7 @@ fn heading(report: &GoalReport<'_>) -> String {
     };
     format!(
         "{}: {origin}, discount {asked}{used}\n\
-         {} backend, {} sweeps; certified: V* within ±{}, POWER integrand within ±{}\n{warning}\n",
+         {} backend, {} iterations; certified: V* within ±{}, POWER integrand within ±{}\n{warning}\n",
         plain_name(goal.mdp.name(), LONGEST_NAME),
         report.backend,
         solved.sweeps,
@@ -104,7 +104,7 @@ fn arrows(goal: &OneGoal, options: &MapOptions) -> Option<String> {
     let field = Field {
         values: &values,
         decimals: value_decimals(goal.solved.value_half_width(goal.discount)),
-        title: "optimal choices (· stay, several arrows: a tie, + more of them, ? undecided)",
+        title: "optimal choices (· stay, several arrows or +: a tie, ? undecided)",
         texts: Some(&texts),
     };
     grid_map(&goal.mdp, &field, options)
@@ -258,10 +258,7 @@ fn path(report: &GoalReport<'_>, width: usize) -> String {
     let certain = path.steps.iter().all(|s| s.probability == 1.0);
     let kind = match certain {
         true => "every step certain".to_owned(),
-        false => format!(
-            "always to the likeliest successor; the agent takes exactly this path with probability {:.3}",
-            path.probability()
-        ),
+        false => "successors drawn (`--path 1` draws others)".to_owned(),
     };
     let mut words = vec![name(first)];
     for (i, step) in path.steps.iter().enumerate() {

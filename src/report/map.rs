@@ -230,12 +230,12 @@ impl Map<'_> {
         let mut text = self.ramp(style);
         let wall = (0..self.layout.rows())
             .any(|r| (0..self.layout.columns()).any(|c| self.layout.state_at(r, c).is_none()));
-        let letters = self
-            .marks
-            .legend
-            .iter()
-            .map(|(letter, meaning)| format!("{letter} {meaning}"));
-        let mut entries: Vec<String> = letters.collect();
+        // Where a cell has room for one character only, that is the text's.
+        let lettered = self.field.texts.is_none() || style != Style::Shades;
+        let letters = self.marks.legend.iter().filter(|_| lettered);
+        let mut entries: Vec<String> = letters
+            .map(|(letter, meaning)| format!("{letter} {meaning}"))
+            .collect();
         if wall {
             let block = match self.colours {
                 Colours::None => "#".to_owned(),

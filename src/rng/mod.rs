@@ -31,6 +31,8 @@ pub enum Stream {
     DecisionRule = 6,
     /// The structure of a generated MDP: never the goals on it.
     Structure = 7,
+    /// Successors along a path that is shown; no statistic reads it.
+    Path = 8,
 }
 
 /// One Philox4x32-10 block.

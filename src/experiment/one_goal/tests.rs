@@ -85,7 +85,7 @@ fn what_a_wide_bound_leaves_open_is_undecided() {
 #[test]
 fn a_certain_path_earns_the_value_of_its_first_state() {
     let goal = solve([0.3, 0.1, 0.9, 0.2]);
-    let path = goal.path(goal.start(), 100);
+    let path = goal.path(goal.start(), 100, Seed(0), 0);
     assert_eq!(
         (path.steps.len(), path.end),
         (2, PathEnd::Repeats { from: 1 })
@@ -98,25 +98,57 @@ fn a_certain_path_earns_the_value_of_its_first_state() {
 }
 
 #[test]
-fn an_uncertain_path_takes_the_likeliest_successor_and_says_how_likely() {
+fn an_uncertain_path_is_drawn_and_says_how_likely_it_is() {
     let goal = solve([0.0, 0.1, 0.2, 0.9]);
-    let path = goal.path(StateId(0), 100);
-    assert_eq!(path.last, StateId(3));
-    assert_eq!(
-        (path.probability(), goal.discounted_rewards(&path)),
-        (0.75, None)
-    );
+    let ends = |number| {
+        let path = goal.path(StateId(0), 100, Seed(0), number);
+        assert_eq!(goal.discounted_rewards(&path), None);
+        // `far` is reached with probability 3/4, `left` with 1/4; both are absorbing.
+        let expected = if path.last == StateId(3) { 0.75 } else { 0.25 };
+        assert_eq!(
+            (path.probability(), path.end),
+            (expected, PathEnd::Repeats { from: 1 })
+        );
+        usize::from(path.last == StateId(3))
+    };
+    let far: usize = (0..4096).map(ends).sum();
+    // Binomial(4096, 3/4): mean 3072, standard deviation 27.7; five of those are crossed once in two million.
+    assert!(far.abs_diff(3072) < 139, "{far}");
+}
+
+#[test]
+fn an_uncertain_step_closes_no_round() {
+    let mut b = MdpBuilder::new("slippery");
+    let s = b.state("s");
+    let t = b.state("t");
+    b.choice(s, "try", [(s, 0.5), (t, 0.5)]);
+    b.absorbing(t);
+    let question = Question::Given(vec![0.0, 1.0]);
+    let mdp = Arc::new(b.build().unwrap());
+    let goal = OneGoal::solve(
+        &ReferenceBackend::new(),
+        &RunSpec::default(),
+        &mdp,
+        half(),
+        &question,
+    )
+    .unwrap();
+    let longest = (0..64)
+        .map(|number| goal.path(s, 100, Seed(0), number).steps.len())
+        .max();
+    // Staying in `s` is not the end: among 64 paths some stay more than twice.
+    assert!(longest > Some(4), "{longest:?}");
 }
 
 #[test]
 fn a_path_can_be_cut_short() {
     let goal = solve([0.0, 0.1, 0.9, 0.2]);
-    let path = goal.path(StateId(0), 1);
+    let path = goal.path(StateId(0), 1, Seed(0), 0);
     assert_eq!(
         (path.steps.len(), path.last, path.end),
         (1, StateId(2), PathEnd::Cut)
     );
-    assert_eq!(goal.path(StateId(0), 0).steps.len(), 0);
+    assert_eq!(goal.path(StateId(0), 0, Seed(0), 0).steps.len(), 0);
 }
 
 #[test]

@@ -5,7 +5,7 @@ use crate::experiment::{Question, RunSpec};
 use crate::mdp::{GridLayout, MdpBuilder};
 use crate::report::samples::ring;
 use crate::solve::ReferenceBackend;
-use crate::units::Discount;
+use crate::units::{Discount, Seed};
 
 /// A corridor of four cells, with moves against its ends, whose right end is absorbing.
 fn corridor() -> Mdp {
@@ -41,7 +41,7 @@ fn solve(mdp: Mdp, rewards: &[f64]) -> OneGoal {
 }
 
 fn report(goal: &OneGoal, check: impl Fn(&GoalReport<'_>)) {
-    let path = goal.path(goal.start(), 20);
+    let path = goal.path(goal.start(), 20, Seed(0), 0);
     let origin = GoalOrigin::File("goal.json".to_owned());
     check(&GoalReport {
         goal,
