@@ -2,12 +2,13 @@
 
 use super::digits::{grouped, plain_name};
 use super::marks::Marks;
+use super::table::layout;
 use crate::experiment::Memory;
 use crate::mdp::{Mdp, Structure};
 use crate::plan::Plan;
 use crate::solve::CellProblem;
 use crate::statistics::Blocks;
-use crate::units::StateId;
+use crate::units::{ChoiceId, StateId};
 
 /// Names listed before a list is cut.
 const NAMES: usize = 8;
@@ -246,19 +247,67 @@ fn named(mdp: &Mdp, states: &[StateId]) -> String {
     )
 }
 
+/// Every state with its number (its reward coordinate in a goal), labels and choices; one choice a line.
+#[must_use]
+pub fn states_text(mdp: &Mdp) -> String {
+    let mut rows = Vec::new();
+    for state in mdp.states() {
+        let labels = mdp
+            .state_labels()
+            .iter()
+            .filter(|(_, members)| members.binary_search(&state).is_ok());
+        let labels: Vec<String> = labels.map(|(label, _)| plain_name(label, 24)).collect();
+        let number =
+            mdp.reward_coordinate()[state.index()].map_or("-".to_owned(), |c| c.to_string());
+        let mut first = [
+            number,
+            plain_name(mdp.state_name(state), 32),
+            labels.join(", "),
+        ];
+        for choice in mdp.choices(state) {
+            let [number, name, labels] = std::mem::take(&mut first);
+            let action = plain_name(mdp.action_name(choice), 24);
+            rows.push(vec![name, number, labels, action, successors(mdp, choice)]);
+        }
+    }
+    let header = ["state", "coordinate", "labels", "choice", "leads to"];
+    layout(header.map(str::to_owned).into(), rows)
+}
+
+/// `r0c1`, or `r0c1 0.9, r1c0 0.1`, likeliest first and cut after a few.
+fn successors(mdp: &Mdp, choice: ChoiceId) -> String {
+    let (to, probabilities) = mdp.row(choice);
+    if let [only] = to {
+        return plain_name(mdp.state_name(StateId(*only)), 32);
+    }
+    let mut row: Vec<(u32, f64)> = to
+        .iter()
+        .copied()
+        .zip(probabilities.iter().copied())
+        .collect();
+    row.sort_by(|a, b| b.1.total_cmp(&a.1));
+    let named = row
+        .iter()
+        .take(NAMES)
+        .map(|(t, p)| format!("{} {p:.4}", plain_name(mdp.state_name(StateId(*t)), 16)));
+    let named: Vec<String> = named.collect();
+    let more = if row.len() > NAMES { ", ..." } else { "" };
+    named.join(", ") + more
+}
+
 /// The grid with one character per cell, and what they mean; empty without a layout.
 fn map(mdp: &Mdp) -> String {
-    let Some(layout) = mdp.layout().filter(|l| l.columns() <= WIDEST_MAP) else {
+    let Some(grid) = mdp.layout().filter(|l| l.columns() <= WIDEST_MAP) else {
         return String::new();
     };
     let marks = Marks::of(mdp);
     let mut text = "\n".to_owned();
-    for row in 0..layout.rows() {
-        let cell = |column| match layout.state_at(row, column) {
+    for row in 0..grid.rows() {
+        let cell = |column| match grid.state_at(row, column) {
             Some(state) => marks.letter(state).unwrap_or('.'),
             None => '#',
         };
-        let line: String = (0..layout.columns()).map(cell).collect();
+        let line: String = (0..grid.columns()).map(cell).collect();
         text += &format!("  {line}\n");
     }
     let legend: Vec<String> = marks
@@ -288,6 +337,18 @@ mod tests {
     #[test]
     fn a_graph_is_shown_without_one() {
         insta::assert_snapshot!(text(&ring(5)));
+    }
+
+    #[test]
+    fn states_are_listed_with_their_choices() {
+        let mut b = crate::mdp::MdpBuilder::new("coin");
+        let [s, heads, tails] = ["s", "heads", "tails"].map(|n| b.state(n));
+        b.choice(s, "toss", [(heads, 0.25), (tails, 0.75)]);
+        b.choice(s, "wait", [(s, 1.0)]);
+        b.absorbing(heads);
+        b.absorbing(tails);
+        b.label("won", vec![heads]);
+        insta::assert_snapshot!(states_text(&b.build().unwrap()));
     }
 
     #[test]

@@ -55,7 +55,9 @@ const CASES: [Case; 4] = [
 ];
 
 fn dataset(file: &str) -> std::path::PathBuf {
-    Path::new(env!("CARGO_MANIFEST_DIR")).join("datasets").join(file)
+    Path::new(env!("CARGO_MANIFEST_DIR"))
+        .join("datasets")
+        .join(file)
 }
 
 fn solve(backend: &dyn Backend, mdp: &Arc<Mdp>, case: &Case) -> SolvedGoal {
@@ -174,15 +176,24 @@ fn the_page_on_random_numbers_shows_what_the_engine_does() {
     for (state, word) in mdp.states().zip(words(42, 0, 0..8)) {
         let (s, name) = (state.index(), mdp.state_name(state));
         let (reward, value) = (solved.rewards[s], values[s]);
-        let row = format!("| {name} | {s} | `{word:08x}` | {} | {reward} | {value:.7} |", word >> 8);
+        let row = format!(
+            "| {name} | {s} | `{word:08x}` | {} | {reward} | {value:.7} |",
+            word >> 8
+        );
         assert!(page.contains(&row), "{row}");
     }
     let wide = Uniform::new(-1.0, 2.0).unwrap().lattice();
     for word in words(42, 0, 0..2) {
         let (m, reward) = (wide.integer(word), f64::from(wide.value(word)));
-        assert!(page.contains(&format!("`m` = {m} and R = {reward}")), "{m} {reward}");
+        assert!(
+            page.contains(&format!("`m` = {m} and R = {reward}")),
+            "{m} {reward}"
+        );
     }
-    let block: Vec<String> = words(42, 7, 0..4).iter().map(|w| format!("{w:08x}")).collect();
+    let block: Vec<String> = words(42, 7, 0..4)
+        .iter()
+        .map(|w| format!("{w:08x}"))
+        .collect();
     assert!(page.contains(&block.join(" ")), "{block:?}");
     for number in [rng::MULTIPLIERS, rng::WEYL].concat() {
         assert!(page.contains(&format!("0x{number:08X}")), "{number:x}");
