@@ -83,6 +83,7 @@ fn exhausted<F: Scalar>(tile: &Tile<F>, limits: &Limits) -> bool {
             .max(tile.highest[lane].to_f64().abs());
         let allowance = tile.allowance[lane].to_f64();
         let floor = allowance + per_value * size;
-        !(half_width <= limits.tolerance) && (allowance > limits.tolerance || half_width <= floor)
+        let certified = half_width <= limits.tolerance;
+        !certified && (allowance > limits.tolerance || half_width <= floor)
     })
 }

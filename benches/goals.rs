@@ -1,0 +1,113 @@
+//! Goals per second: the generator, and whole blocks of the benchmark workloads.
+//!
+//! `cargo bench` runs all groups; `cargo bench -- end_to_end/w1` one workload. Every group has a throughput in goals (or
+//! random numbers), so criterion prints rates. Blocks are solved in parallel on all processors, generator and sums
+//! included, to a tolerance of 1e-5 in POWER; the pilot runs once, before the clock starts.
+
+use std::hint::black_box;
+use std::path::Path;
+use std::sync::Arc;
+
+use criterion::{BenchmarkId, Criterion, Throughput, criterion_group, criterion_main};
+use powersweep::plan::Plan;
+use powersweep::reward::RewardDistribution;
+use powersweep::rng::{Stream, word};
+use powersweep::solve::cpu::{CpuBackend, Level};
+use powersweep::solve::{Backend, CellProblem, CellSolver, GoalProgram, pilot};
+use powersweep::statistics::{Blocks, block_size};
+use powersweep::{Discount, SampleIndex, Seed};
+use rayon::prelude::*;
+
+/// File, discount, blocks per measurement.
+const WORKLOADS: [(&str, f64, u64); 8] = [
+    ("w1.toml", 0.9, 64),
+    ("w1.toml", 0.99, 64),
+    ("w2.toml", 0.95, 4),
+    ("w3.toml", 0.95, 1),
+    ("w4.toml", 0.99, 4),
+    ("w5.json", 0.9, 256),
+    ("w6.json", 0.99, 2),
+    ("w6.json", 0.999, 2),
+];
+
+const TOLERANCE: f64 = 1e-5;
+
+fn prepare(file: &str, discount: f64, backend: &CpuBackend) -> Box<dyn CellSolver> {
+    let path = Path::new(env!("CARGO_MANIFEST_DIR"))
+        .join("datasets/bench")
+        .join(file);
+    let (mdp, _) = powersweep::io::read_mdp(&path).expect("the benchmark workloads are valid");
+    let discount = Discount::new(discount).expect("the benchmark discounts are valid");
+    let plan = Plan::draw(&mdp, discount);
+    let mut problem = CellProblem {
+        program: GoalProgram::optimal(Arc::new(mdp), RewardDistribution::unit_uniform()),
+        discount,
+        tolerance: TOLERANCE,
+        max_sweeps: CellProblem::sufficient_sweeps(discount, TOLERANCE, 1.0),
+        seed: Seed(0),
+        plan: Arc::new(plan.clone()),
+    };
+    let (schedule, _) = pilot(&problem, None).expect("a plain program can be piloted");
+    problem.plan = Arc::new(plan.with_schedule(schedule));
+    backend
+        .prepare(problem)
+        .expect("the cpu backend takes plain programs")
+}
+
+fn end_to_end(c: &mut Criterion) {
+    let mut group = c.benchmark_group("end_to_end");
+    group.sample_size(10);
+    for (file, discount, n_blocks) in WORKLOADS {
+        let solver = prepare(file, discount, &CpuBackend::new());
+        let size = block_size(solver.problem().plan.model().states().len());
+        let blocks = Blocks::new(n_blocks * size, size);
+        group.throughput(Throughput::Elements(n_blocks * size));
+        let name = file.split('.').next().unwrap_or(file);
+        group.bench_function(BenchmarkId::new(name, discount), |b| {
+            b.iter(|| {
+                let each = (0..n_blocks).into_par_iter();
+                let finished = each.map(|i| {
+                    let sums = solver.solve_block(blocks.get(i), n_blocks < 4);
+                    sums.expect("the workload can be solved").finished
+                });
+                assert_eq!(finished.sum::<u64>(), n_blocks * size);
+            });
+        });
+    }
+    group.finish();
+}
+
+/// The same blocks with every instruction set of this processor, on one thread.
+fn instruction_sets(c: &mut Criterion) {
+    let mut group = c.benchmark_group("instruction_sets");
+    group.sample_size(10);
+    for level in Level::available() {
+        for (file, discount) in [("w1.toml", 0.9), ("w2.toml", 0.95)] {
+            let solver = prepare(file, discount, &CpuBackend::with_level(level));
+            let blocks = Blocks::new(2_048, 2_048);
+            group.throughput(Throughput::Elements(2_048));
+            let name = file.split('.').next().unwrap_or(file);
+            group.bench_function(BenchmarkId::new(name, level), |b| {
+                b.iter(|| black_box(solver.solve_block(blocks.get(0), false)));
+            });
+        }
+    }
+    group.finish();
+}
+
+/// The scalar definition of the random numbers; backends draw theirs in vectors.
+fn rng(c: &mut Criterion) {
+    let mut group = c.benchmark_group("rng");
+    group.throughput(Throughput::Elements(1_024));
+    group.bench_function("scalar", |b| {
+        b.iter(|| {
+            (0..1_024).fold(0, |x, j| {
+                x ^ word(Seed(1), Stream::Reward, SampleIndex(black_box(9)), j)
+            })
+        });
+    });
+    group.finish();
+}
+
+criterion_group!(benches, rng, instruction_sets, end_to_end);
+criterion_main!(benches);
