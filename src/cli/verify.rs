@@ -3,7 +3,7 @@
 use powersweep::Seed;
 use powersweep::experiment::verify::ExactCases;
 use powersweep::experiment::{BackendChoice, Engine};
-use powersweep::report::verification_table;
+use powersweep::report::{verification_json, verification_table};
 
 use super::failure::{Failure, Kind, Outcome};
 use super::{arguments, output};
@@ -26,6 +26,17 @@ pub(crate) struct Arguments {
     /// Key of the goals.
     #[arg(long, value_name = "N", value_parser = arguments::seed, default_value = "0")]
     seed: u64,
+    /// How the outcome is printed.
+    #[arg(long, value_enum, default_value_t = Format::Table)]
+    format: Format,
+}
+
+#[derive(Clone, Copy, Debug, clap::ValueEnum)]
+enum Format {
+    /// A line per case.
+    Table,
+    /// One JSON document.
+    Json,
 }
 
 /// Runs every exact case and prints what came of it.
@@ -37,7 +48,10 @@ pub(crate) fn execute(arguments: Arguments) -> Result<Outcome, Failure> {
     });
     let cases = ExactCases::embedded().map_err(|error| Failure::new(Kind::Input, error))?;
     let verification = cases.verify(&engine, samples, Seed(arguments.seed));
-    output::print(&verification_table(&verification))?;
+    output::print(&match arguments.format {
+        Format::Table => verification_table(&verification),
+        Format::Json => format!("{:#}\n", verification_json(&verification)),
+    })?;
     Ok(match verification.passed() {
         true => Outcome::Done,
         false => Outcome::Incomplete,

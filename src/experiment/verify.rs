@@ -77,12 +77,11 @@ pub struct CaseResult {
 }
 
 impl CaseResult {
-    /// Distance from the exact value in standard errors, beyond the numerical bound. `None` without a standard error.
+    /// `(estimate - exact) / std_error`. `None` without a standard error, or with one of zero.
     #[must_use]
     pub fn std_errors(&self) -> Option<f64> {
-        let beyond = (self.estimate.estimate - self.exact).abs() - self.estimate.bound;
         let std_error = self.estimate.std_error.filter(|&e| e > 0.0)?;
-        Some(beyond.max(0.0) / std_error)
+        Some((self.estimate.estimate - self.exact) / std_error)
     }
 
     /// Whether `|estimate - exact| <= 4.5 std_error + bound`. False where any of them is not a number.

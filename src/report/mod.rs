@@ -24,4 +24,4 @@ pub use map::{Field, MapOptions, grid_map, power_map};
 pub use picture::{MAX_PANELS, power_picture};
 pub use structure::{memory_line, plan_text, states_text, structure_text, summary_line};
 pub use table::{TableOptions, power_text};
-pub use verify::verification_table;
+pub use verify::{verification_json, verification_table};

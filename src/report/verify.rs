@@ -2,6 +2,8 @@
 
 use std::collections::BTreeMap;
 
+use serde_json::{Value, json};
+
 use super::digits::{fixed, grouped, small};
 use super::table::layout;
 use crate::experiment::verify::{ALLOWED_STD_ERRORS, CaseResult, SkippedCase, Verification};
@@ -47,15 +49,42 @@ pub fn verification_table(verification: &Verification) -> String {
     text + &summary(verification)
 }
 
+/// The same as one JSON document; what is missing is null.
+#[must_use]
+pub fn verification_json(verification: &Verification) -> Value {
+    let cases = verification.outcomes.iter().map(|(id, outcome)| {
+        let result = outcome.as_ref().ok();
+        json!({
+            "case": id,
+            "passed": result.is_some_and(CaseResult::passed),
+            "std_errors": result.and_then(CaseResult::std_errors),
+            "exact": result.map(|r| r.exact),
+            "power": result.map(|r| r.estimate),
+            "unconverged": result.map(|r| r.unconverged),
+            "error": outcome.as_ref().err().map(ToString::to_string),
+        })
+    });
+    let skipped = verification.skipped.iter();
+    json!({
+        "schema": 1,
+        "backend": verification.backend,
+        "samples": verification.samples,
+        "seed": verification.seed.0,
+        "passed": verification.passed(),
+        "allowed_std_errors": ALLOWED_STD_ERRORS,
+        "cases": cases.collect::<Vec<_>>(),
+        "skipped": skipped.map(|c| json!({"case": c.id, "reason": c.reason})).collect::<Vec<_>>(),
+    })
+}
+
 fn row(id: &str, result: &CaseResult) -> Vec<String> {
     let estimate = result.estimate;
-    let distance = estimate.estimate - result.exact;
-    let std_errors = estimate.std_error.filter(|&e| e > 0.0);
+    let std_errors = result.std_errors();
     vec![
         id.to_owned(),
         fixed(result.exact, DECIMALS),
         fixed(estimate.estimate, DECIMALS),
-        std_errors.map_or("-".to_owned(), |e| format!("{:+.2}", distance / e)),
+        std_errors.map_or("-".to_owned(), |e| format!("{e:+.2}")),
         small(estimate.bound),
         if result.passed() { "pass" } else { "FAIL" }.to_owned(),
     ]
@@ -144,5 +173,10 @@ mod tests {
         };
         assert!(!verification.passed());
         insta::assert_snapshot!(verification_table(&verification));
+        let document = verification_json(&verification);
+        let verdicts = (0..3).map(|i| document["cases"][i]["passed"].as_bool());
+        assert!(verdicts.eq([Some(true), Some(false), Some(false)]));
+        assert_eq!(document["cases"][2]["power"], Value::Null);
+        assert_eq!(document["cases"][1]["power"]["n"], 1_000_000);
     }
 }
