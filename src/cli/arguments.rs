@@ -51,10 +51,15 @@ pub(crate) fn backend() -> impl TypedValueParser<Value = BackendChoice> {
     named(BackendChoice::ALL.map(|b| (b.name(), b)).to_vec())
 }
 
-/// The methods by name; `auto` is `None`.
-pub(crate) fn method() -> impl TypedValueParser<Value = Option<Method>> {
-    let methods = Method::ALL.map(|m| (m.name(), Some(m)));
-    named([("auto", None)].into_iter().chain(methods).collect())
+/// A method, or the pilot's choice. A type of its own, since clap gives `Option<Option<_>>` another meaning.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct MethodChoice(pub(crate) Option<Method>);
+
+/// The methods by name, and `auto`.
+pub(crate) fn method() -> impl TypedValueParser<Value = MethodChoice> {
+    let methods = Method::ALL.map(|m| (m.name(), MethodChoice(Some(m))));
+    let auto = [("auto", MethodChoice(None))];
+    named(auto.into_iter().chain(methods).collect())
 }
 
 fn named<T: Copy + Send + Sync + 'static>(

@@ -58,10 +58,10 @@ impl<'a> Display<'a> {
         let rate = |state: &ProgressState, out: &mut dyn std::fmt::Write| {
             let _ = write!(out, "{} goals/s", HumanCount(state.per_sec() as u64));
         };
-        let template = "{bar:28} {percent:>3}%  {rate}, {eta} left{msg}";
+        let template = "[{bar:28}] {percent:>3}%  {rate}, {eta} left{msg}";
         let style = ProgressStyle::with_template(template)
             .unwrap_or_else(|_| ProgressStyle::default_bar())
-            .progress_chars("=> ")
+            .progress_chars("=>-")
             .with_key("rate", rate);
         let bar = ProgressBar::with_draw_target(Some(goals), target).with_style(style);
         Self { bar, signals }

@@ -10,7 +10,6 @@ use powersweep::experiment::{
     BackendChoice, CellStatistics, Engine, Experiment, Overrides, RunRecord, RunSpec, Statistics,
     manifest,
 };
-use powersweep::plan::Method;
 use powersweep::report;
 
 use super::failure::{Failure, Kind, Outcome};
@@ -40,7 +39,7 @@ pub(crate) struct Arguments {
     level: Option<f64>,
     /// How goals are solved; `auto` leaves it to a pilot.
     #[arg(long, value_parser = arguments::method())]
-    method: Option<Option<Method>>,
+    method: Option<arguments::MethodChoice>,
     /// What they are solved on.
     #[arg(long, value_parser = arguments::backend())]
     backend: Option<BackendChoice>,
@@ -95,7 +94,7 @@ impl Arguments {
             seed: self.seed,
             discounts: self.discounts.clone(),
             tolerance: self.tolerance,
-            method: self.method,
+            method: self.method.map(|choice| choice.0),
             level: self.level,
             backend: self.backend,
         }

@@ -1,16 +1,21 @@
-//! The loop: environments one after another, blocks outside, cells inside.
+//! The loop: environments, blocks, cells.
 //!
 //! All cells of an environment see a block's goals before the next block, so that later statistics can join cells goal
-//! by goal. Threads take blocks in order from a counter; sums are integers, so that it does not matter who took which.
+//! by goal. An environment with enough blocks for all threads has them to itself, and threads take its blocks in order
+//! from a counter; smaller ones, as ensembles have them, are worked on side by side. Sums are integers, so that it does not
+//! matter who took what.
 
 use std::sync::Mutex;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
 
+use rayon::prelude::*;
 use rayon::{ThreadPool, ThreadPoolBuilder};
 
 use super::cell::Cell;
-use super::{MdpHandle, Observer, Progress, RunError, RunSpec, Statistics};
+use super::{
+    CellFailure, CellStatistics, MdpHandle, Observer, Progress, RunError, RunSpec, Statistics,
+};
 use crate::solve::Backend;
 use crate::statistics::{Blocks, block_size};
 
@@ -24,7 +29,12 @@ pub(super) fn run(
     observer: &dyn Observer,
 ) -> Result<Statistics, RunError> {
     let pool = ThreadPoolBuilder::new().num_threads(spec.threads).build();
-    let pool = pool.map_err(RunError::Threads)?;
+    let run = Run {
+        backend,
+        spec,
+        pool: pool.map_err(RunError::Threads)?,
+        reporter: Reporter::new(spec, observer),
+    };
     let mut statistics = Statistics {
         samples: spec.samples,
         seed: spec.seed.0,
@@ -33,82 +43,139 @@ pub(super) fn run(
         cells: Vec::with_capacity(spec.n_cells()),
         failures: Vec::new(),
     };
-    let reporter = Reporter::new(spec, observer);
-    for (index, mdp) in spec.environments.iter().enumerate() {
-        let cells = prepare(backend, spec, mdp, &pool);
-        let environment = Environment {
-            name: mdp.mdp().name(),
-            index,
-            cells: &cells,
-            blocks: Blocks::new(spec.samples, block_size(mdp.mdp().n_states())),
-        };
-        environment.solve(&pool, &reporter)?;
-        for cell in cells {
-            match cell.finish() {
-                Ok(cell) => statistics.cells.push(cell),
-                Err(failure) => statistics.failures.push(*failure),
-            }
+    for outcome in run.all_cells()? {
+        match outcome {
+            Ok(cell) => statistics.cells.push(cell),
+            Err(failure) => statistics.failures.push(*failure),
         }
     }
     Ok(statistics)
 }
 
-/// The cells of one environment, in the order of the experiment. Runs in the pool, since a backend may use it.
-fn prepare(backend: &dyn Backend, spec: &RunSpec, mdp: &MdpHandle, pool: &ThreadPool) -> Vec<Cell> {
-    pool.install(|| {
-        let pairs = spec.rewards.iter().flat_map(|reward| {
-            spec.discounts
-                .iter()
-                .map(move |discount| (reward, *discount))
-        });
+type CellOutcome = Result<CellStatistics, Box<CellFailure>>;
+
+/// One run at work.
+struct Run<'a> {
+    backend: &'a dyn Backend,
+    spec: &'a RunSpec,
+    pool: ThreadPool,
+    reporter: Reporter<'a>,
+}
+
+impl Run<'_> {
+    /// All cells in the order of the experiment.
+    fn all_cells(&self) -> Result<Vec<CellOutcome>, RunError> {
+        let threads = self.pool.current_num_threads() as u64;
+        let is_large = |mdp: &MdpHandle| self.blocks(mdp).len() >= threads;
+        let mut outcomes = Vec::with_capacity(self.spec.n_cells());
+        for group in self
+            .spec
+            .environments
+            .chunk_by(|a, b| !is_large(a) && !is_large(b))
+        {
+            let small = group.len() > 1;
+            let solved: Vec<Vec<CellOutcome>> = match small {
+                true => self.pool.install(|| {
+                    let environments = group.par_iter();
+                    environments
+                        .map(|mdp| self.environment(mdp, true))
+                        .collect::<Result<_, _>>()
+                })?,
+                false => vec![self.environment(&group[0], false)?],
+            };
+            outcomes.extend(solved.into_iter().flatten());
+        }
+        Ok(outcomes)
+    }
+
+    fn blocks(&self, mdp: &MdpHandle) -> Blocks {
+        Blocks::new(self.spec.samples, block_size(mdp.mdp().n_states()))
+    }
+
+    /// All cells of one environment, alone or as one of several.
+    fn environment(
+        &self,
+        mdp: &MdpHandle,
+        among_others: bool,
+    ) -> Result<Vec<CellOutcome>, RunError> {
+        let environment = Environment {
+            name: mdp.mdp().name(),
+            cells: self.pool.install(|| self.prepare(mdp)),
+            blocks: self.blocks(mdp),
+            reporter: &self.reporter,
+        };
+        match among_others {
+            true => environment.solve_from(0),
+            false => environment.solve_alone(&self.pool),
+        }
+        if self.reporter.observer.cancelled() {
+            return Err(RunError::Cancelled);
+        }
+        self.reporter
+            .environments_done
+            .fetch_add(1, Ordering::Relaxed);
+        self.reporter.report(&environment);
+        Ok(environment.cells.into_iter().map(Cell::finish).collect())
+    }
+
+    /// The cells of one environment, in the order of the experiment.
+    fn prepare(&self, mdp: &MdpHandle) -> Vec<Cell> {
+        let rewards = self.spec.rewards.iter();
+        let pairs: Vec<_> = rewards
+            .flat_map(|reward| {
+                self.spec
+                    .discounts
+                    .iter()
+                    .map(move |discount| (reward, *discount))
+            })
+            .collect();
+        // Side by side: a pilot may take as long as the goals of a small cell.
         pairs
-            .map(|(reward, discount)| Cell::prepare(backend, spec, mdp, reward, discount))
+            .into_par_iter()
+            .map(|(reward, discount)| Cell::prepare(self.backend, self.spec, mdp, reward, discount))
             .collect()
-    })
+    }
 }
 
 /// One environment at work.
 struct Environment<'a> {
     name: &'a str,
-    index: usize,
-    cells: &'a [Cell],
+    cells: Vec<Cell>,
     blocks: Blocks,
+    reporter: &'a Reporter<'a>,
 }
 
 impl Environment<'_> {
-    /// Solves all blocks in all cells: one block a thread while there is one for every thread, then the rest with all
-    /// threads on each block.
-    fn solve(&self, pool: &ThreadPool, reporter: &Reporter<'_>) -> Result<(), RunError> {
+    /// One block a thread while there is one for every thread, then the rest with all threads on each block.
+    fn solve_alone(&self, pool: &ThreadPool) {
         let threads = pool.current_num_threads() as u64;
         let dealt = self.blocks.len() / threads * threads;
         let next = AtomicU64::new(0);
         pool.broadcast(|_| {
             loop {
                 let index = next.fetch_add(1, Ordering::Relaxed);
-                if index >= dealt || !self.solve_block(index, false, reporter) {
+                if index >= dealt || !self.solve_block(index, false) {
                     break;
                 }
             }
         });
-        pool.install(|| {
-            (dealt..self.blocks.len()).all(|index| self.solve_block(index, true, reporter))
-        });
-        if reporter.observer.cancelled() {
-            return Err(RunError::Cancelled);
-        }
-        reporter.report(self, self.index + 1);
-        Ok(())
+        pool.install(|| self.solve_from(dealt));
+    }
+
+    /// Blocks one after another, each with all threads that have nothing else to do.
+    fn solve_from(&self, first: u64) {
+        let _finished = (first..self.blocks.len()).all(|index| self.solve_block(index, true));
     }
 
     /// All cells of one block. `false` when the run is cancelled.
-    fn solve_block(&self, index: u64, parallel: bool, reporter: &Reporter<'_>) -> bool {
+    fn solve_block(&self, index: u64, parallel: bool) -> bool {
         let block = self.blocks.get(index);
-        for cell in self.cells {
-            if reporter.observer.cancelled() {
+        for cell in &self.cells {
+            if self.reporter.observer.cancelled() {
                 return false;
             }
             cell.solve(block, parallel);
-            reporter.add(block.len, self);
+            self.reporter.add(block.len, self);
         }
         true
     }
@@ -119,6 +186,7 @@ struct Reporter<'a> {
     observer: &'a dyn Observer,
     goals_done: AtomicU64,
     goals_total: u64,
+    environments_done: AtomicUsize,
     environments_total: usize,
     last: Mutex<Instant>,
 }
@@ -129,6 +197,7 @@ impl<'a> Reporter<'a> {
             observer,
             goals_done: AtomicU64::new(0),
             goals_total: spec.samples.saturating_mul(spec.n_cells() as u64),
+            environments_done: AtomicUsize::new(0),
             environments_total: spec.environments.len(),
             last: Mutex::new(Instant::now()),
         }
@@ -140,16 +209,16 @@ impl<'a> Reporter<'a> {
         if let Ok(mut last) = self.last.try_lock()
             && last.elapsed() >= REPORT_INTERVAL
         {
-            self.report(environment, environment.index);
+            self.report(environment);
             *last = Instant::now();
         }
     }
 
-    fn report(&self, environment: &Environment<'_>, environments_done: usize) {
+    fn report(&self, environment: &Environment<'_>) {
         self.observer.progress(&Progress {
             goals_done: self.goals_done.load(Ordering::Relaxed),
             goals_total: self.goals_total,
-            environments_done,
+            environments_done: self.environments_done.load(Ordering::Relaxed),
             environments_total: self.environments_total,
             environment: environment.name,
             cells: environment.cells.iter().map(Cell::progress).collect(),
@@ -215,6 +284,32 @@ mod tests {
         };
         let other = engine.run(&other_seed).unwrap();
         assert_ne!(bits(&one), bits(&other), "the goals matter");
+    }
+
+    #[test]
+    fn environments_side_by_side_stay_in_order_and_give_the_same_bytes() {
+        let engine = engine(Flaw::None);
+        let ensemble = |threads, samples| {
+            let spec = RunSpec {
+                threads,
+                samples,
+                ..RunSpec::default()
+            };
+            let names = (0..20).map(|i| format!("environment {i}"));
+            let mdps = names.map(|name| engine.upload(two_state(&name)));
+            let spec = mdps.fold(spec, |spec, mdp| spec.environment(&mdp));
+            engine.run(&spec.discount(0.9).unwrap()).unwrap()
+        };
+        let names = |statistics: &Statistics| {
+            let cells = statistics.cells.iter().map(|c| c.environment.clone());
+            cells.collect::<Vec<_>>()
+        };
+        // Two blocks: large for one thread and for two, small for seven.
+        let [one, seven] = [1, 7].map(|threads| ensemble(threads, 20_000));
+        assert_eq!(bits(&one), bits(&seven));
+        assert_eq!(names(&one), names(&seven));
+        assert_eq!(names(&one)[13], "environment 13");
+        assert_ne!(bits(&one), bits(&ensemble(7, 20_001)));
     }
 
     #[test]

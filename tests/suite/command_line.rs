@@ -217,6 +217,32 @@ fn bad_input_is_exit_code_2_and_nothing_is_written() {
 }
 
 #[test]
+fn every_flag_is_understood_and_shown_with_its_origin() {
+    let home = home();
+    let flags = [
+        ("--samples", "1_000", "count = 1000 "),
+        ("--seed", "5", "seed = 5 "),
+        ("--discount", "0.25", "discount = [0.25] "),
+        ("--tolerance", "1e-3", "tolerance = 0.001 "),
+        ("--level", "0.9", "level = 0.9 "),
+        ("--method", "jacobi", "method = \"jacobi\" "),
+        ("--method", "auto", "method = \"auto\" "),
+        ("--backend", "cpu", "backend = \"cpu\" "),
+    ];
+    for (flag, value, line) in flags {
+        let output = run(home.path(), &["ring.toml", "--print-config", flag, value]);
+        assert_eq!(code(&output), 0, "{output:?}");
+        let text = String::from_utf8(output.stdout).unwrap();
+        let shown = text.lines().find(|l| l.starts_with(line));
+        let shown = shown.unwrap_or_else(|| panic!("{flag}: {text}"));
+        assert!(shown.ends_with("# flag"), "{shown}");
+        let short = run(home.path(), &["ring.toml", "--samples", "100", flag, value]);
+        assert!(flag == "--samples" || code(&short) == 0, "{short:?}");
+    }
+    assert_eq!(names(home.path()), ["powersweep-runs", "ring.toml"]);
+}
+
+#[test]
 fn another_experiment_does_not_overwrite_results() {
     let home = home();
     assert_eq!(
