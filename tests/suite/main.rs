@@ -11,6 +11,7 @@ mod formats;
 mod malformed;
 mod parity;
 mod properties;
+mod readme;
 
 /// A topic that is not declared above is never compiled, and says nothing.
 #[test]
