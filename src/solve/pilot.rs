@@ -18,6 +18,11 @@ use crate::statistics::TILE;
 /// Tiles per candidate.
 const TILES: u64 = 3;
 
+/// Sweeps every method is given at first. While none certifies its tiles, all are given more: a method that is slow on this
+/// structure then costs the pilot a few times what the best one needs, not what the slow one would.
+const FIRST_CAP: u32 = 32;
+const CAP_GROWTH: u32 = 4;
+
 /// What one candidate took.
 #[derive(Clone, Debug, PartialEq, Serialize)]
 pub struct PilotCandidate {
@@ -29,8 +34,8 @@ pub struct PilotCandidate {
     pub double_sweeps: Vec<u32>,
     /// Units of work per goal.
     pub work: f64,
-    /// Whether it was given up because another had already been found cheaper.
-    pub given_up: bool,
+    /// Whether every goal was certified. If not, the method was stopped at a number of sweeps that was enough for another.
+    pub certified: bool,
 }
 
 /// What the pilot found.
@@ -55,21 +60,32 @@ pub fn pilot(
     problem: &CellProblem,
     forced: Option<Method>,
 ) -> Result<(Schedule, PilotReport), SolveError> {
-    let mut best: Option<(f64, Schedule)> = None;
+    let methods = Method::ALL
+        .into_iter()
+        .filter(|m| forced.is_none_or(|f| f == *m));
     let mut candidates = Vec::new();
-    for method in Method::ALL {
-        if forced.is_some_and(|f| f != method) {
-            continue;
+    let mut best: Option<(f64, Schedule)> = None;
+    let mut cap = FIRST_CAP.min(problem.max_sweeps);
+    loop {
+        candidates.clear();
+        for method in methods.clone() {
+            let candidate = try_method(problem, method, cap)?;
+            let cheaper = best.is_none_or(|(work, _)| candidate.work < work);
+            if candidate.certified && cheaper {
+                best = Some((candidate.work, schedule(method, &candidate)));
+            }
+            candidates.push(candidate);
         }
-        let budget = best.map(|(work, _)| work);
-        let candidate = try_method(problem, method, budget)?;
-        let cheaper = best.is_none_or(|(work, _)| candidate.work < work);
-        if cheaper && !candidate.given_up {
-            best = Some((candidate.work, schedule(method, &candidate)));
+        if best.is_some() || cap >= problem.max_sweeps {
+            break;
         }
-        candidates.push(candidate);
+        cap = cap.saturating_mul(CAP_GROWTH).min(problem.max_sweeps);
     }
-    let schedule = best.map_or_else(Schedule::default, |(_, schedule)| schedule);
+    let fallback = || Schedule {
+        method: forced.unwrap_or(Method::InPlace),
+        ..Schedule::default()
+    };
+    let schedule = best.map_or_else(fallback, |(_, schedule)| schedule);
     let report = PilotReport {
         chosen: schedule.method.name(),
         forced: forced.is_some(),
@@ -91,7 +107,7 @@ fn schedule(method: Method, candidate: &PilotCandidate) -> Schedule {
 fn try_method(
     problem: &CellProblem,
     method: Method,
-    budget: Option<f64>,
+    cap: u32,
 ) -> Result<PilotCandidate, SolveError> {
     let units = Units::of(problem.plan.model(), method);
     let first_look = Schedule {
@@ -100,9 +116,7 @@ fn try_method(
     };
     let mut trial = problem.clone();
     trial.plan = Arc::new((*problem.plan).clone().with_schedule(first_look));
-    // A candidate that has used twice the work of the best so far has lost.
-    let affordable = budget.map_or(f64::INFINITY, |work| 2.0 * work / units.sweep);
-    trial.max_sweeps = problem.max_sweeps.min(affordable.min(1e9) as u32).max(4);
+    trial.max_sweeps = cap;
     let solver = CpuSolver::new(trial, Level::Baseline)?;
     let mut outcomes = Vec::new();
     for tile in 0..TILES {
@@ -120,7 +134,7 @@ fn try_method(
         single_sweeps: sorted(|o| o.single.sweeps),
         double_sweeps: sorted(|o| o.double.sweeps),
         work,
-        given_up: budget.is_some_and(|best| work > 2.0 * best),
+        certified: outcomes.iter().all(|o| o.certified),
     })
 }
 
@@ -162,5 +176,79 @@ impl Units {
             f64::from(e.sweeps) * self.sweep + f64::from(e.checks.min(1)) * self.check
         };
         effort(outcome.single) + DOUBLE * effort(outcome.double)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::mdp::{Mdp, MdpBuilder};
+    use crate::plan::Plan;
+    use crate::reward::RewardDistribution;
+    use crate::solve::GoalProgram;
+    use crate::units::{Discount, Seed};
+
+    fn problem(mdp: Mdp) -> CellProblem {
+        let discount = Discount::new(0.95).unwrap();
+        CellProblem {
+            plan: Arc::new(Plan::draw(&mdp, discount)),
+            program: GoalProgram::optimal(Arc::new(mdp), RewardDistribution::unit_uniform()),
+            discount,
+            tolerance: 1e-5,
+            max_sweeps: CellProblem::sufficient_sweeps(discount, 1e-5, 1.0),
+            seed: Seed(0),
+        }
+    }
+
+    /// Every choice leads anywhere: values mix in a few sweeps, and only a constant is left to be extrapolated.
+    fn dense(n: usize) -> Mdp {
+        let mut builder = MdpBuilder::new("dense");
+        let states: Vec<_> = (0..n).map(|i| builder.state(format!("s{i}"))).collect();
+        for (i, &s) in states.iter().enumerate() {
+            for action in ["a", "b"] {
+                let weight = |j: usize| ((i * 7 + j * 13 + action.len() * 3) % 11 + 1) as f64;
+                let shift = usize::from(action == "b") * 5;
+                let total: f64 = (0..n).map(|j| weight(j + shift)).sum();
+                let row = states.iter().enumerate();
+                builder.choice(s, action, row.map(|(j, &t)| (t, weight(j + shift) / total)));
+            }
+        }
+        builder.build().unwrap()
+    }
+
+    fn corridor(n: usize) -> Mdp {
+        let mut builder = MdpBuilder::new("corridor");
+        let states: Vec<_> = (0..n).map(|i| builder.state(format!("s{i}"))).collect();
+        for (i, &s) in states.iter().enumerate() {
+            builder.absorbing(s);
+            builder.choice(s, "east", [(states[(i + 1).min(n - 1)], 1.0)]);
+            builder.choice(s, "west", [(states[i.saturating_sub(1)], 1.0)]);
+        }
+        builder.build().unwrap()
+    }
+
+    #[test]
+    fn structure_decides_and_two_pilots_agree() {
+        for (mdp, expected) in [(dense(40), "jacobi"), (corridor(40), "in-place")] {
+            let problem = problem(mdp);
+            let (schedule, report) = pilot(&problem, None).unwrap();
+            assert_eq!(report.chosen, expected, "{report:?}");
+            assert_eq!(pilot(&problem, None).unwrap(), (schedule, report));
+        }
+    }
+
+    #[test]
+    fn a_method_that_was_asked_for_is_taken() {
+        let (schedule, report) = pilot(&problem(dense(10)), Some(Method::InPlace)).unwrap();
+        assert_eq!(schedule.method, Method::InPlace);
+        assert!(report.forced && report.candidates.len() == 1);
+    }
+
+    #[test]
+    fn a_tolerance_out_of_reach_is_not_called_certified() {
+        let mut problem = problem(corridor(10));
+        problem.tolerance = 1e-30;
+        let (_, report) = pilot(&problem, None).unwrap();
+        assert!(report.candidates.iter().all(|c| !c.certified));
     }
 }

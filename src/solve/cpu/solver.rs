@@ -245,7 +245,8 @@ impl CpuSolver {
             let first_check = self.limits.schedule.first_check;
             outcome.single = iterate::<f32, I::Single>(tile, single, &self.limits, first_check);
             let used_up = outcome.single.sweeps >= self.limits.max_sweeps;
-            if tile.certified(self.limits.tolerance) || used_up {
+            outcome.certified = tile.certified(self.limits.tolerance);
+            if outcome.certified || used_up {
                 return outcome;
             }
         }
@@ -280,6 +281,7 @@ impl CpuSolver {
             limits.constants.magnitude = largest;
         }
         outcome.double = iterate::<f64, I::Double>(wide, double, &limits, DOUBLE_FIRST_CHECK);
+        outcome.certified = wide.certified(self.limits.tolerance);
         outcome
     }
 }
@@ -340,6 +342,8 @@ enum Source<'a> {
 pub(in crate::solve) struct Outcome {
     pub(in crate::solve) single: Effort,
     pub(in crate::solve) double: Effort,
+    /// Whether every lane met the tolerance.
+    pub(in crate::solve) certified: bool,
 }
 
 impl Outcome {
