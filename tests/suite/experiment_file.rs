@@ -102,6 +102,45 @@ fn counts_are_read_as_people_write_them() {
 }
 
 #[test]
+fn the_example_of_the_page_and_the_quickstart_are_read() {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR"));
+    let page = fs::read_to_string(root.join("docs/experiments.md")).unwrap();
+    let example = page.split("```toml\n").nth(1).unwrap();
+    let example = example.split("```").next().unwrap();
+    let datasets = format!("{}/", root.join("datasets").display());
+    let experiment = load(&example.replace("../datasets/", &datasets)).unwrap();
+    assert_eq!(experiment.discounts.value.len(), 3);
+    let quickstart = root.join("experiments/quickstart.toml");
+    let (quickstart, warnings) = Experiment::load(&quickstart, &Overrides::default()).unwrap();
+    assert!(warnings.is_empty());
+    assert_eq!(quickstart.environments[0].n_states(), 58);
+    assert_eq!(quickstart.samples.value, 1_000_000);
+}
+
+#[test]
+fn every_key_of_the_page_is_known() {
+    let page = concat!(env!("CARGO_MANIFEST_DIR"), "/docs/experiments.md");
+    let page = fs::read_to_string(page).unwrap();
+    let section = page.split("\n## ").find(|s| s.starts_with("Keys")).unwrap();
+    let rows = section.lines().filter(|line| line.starts_with("| `"));
+    let keys = rows.flat_map(|row| row.split('|').nth(1).unwrap().split(','));
+    let keys: Vec<_> = keys.map(|key| key.trim().trim_matches('`')).collect();
+    let full = "\nschema = 1\nname = \"n\"\ndescription = \"d\"\n\
+        [mdp]\nfamily = \"garnet\"\nstates = 5\nchoices = 2\nbranching = 2\nseeds = \"0..2\"\n\
+        [[reward]]\ndistribution = \"uniform\"\nlow = 1\nhigh = 2\nname = \"r\"\n\
+        [solve]\ndiscount = 0.5\ntolerance = 1e-4\nmethod = \"jacobi\"\nmax_sweeps = 9\nbackend = \"cpu\"\n\
+        [sample]\ncount = 3\nseed = 4\nlevel = 0.5\n[statistics]\npower = true\n";
+    load(full).unwrap();
+    for key in &keys {
+        let name = key.split('.').next_back().unwrap();
+        // Every other test has a path.
+        let is_tried = full.contains(&format!("\n{name} = ")) || name.starts_with("path");
+        assert!(is_tried, "{key}");
+    }
+    assert_eq!(keys.len(), 20, "{keys:?}");
+}
+
+#[test]
 fn all_faults_are_reported_at_once() {
     let bad = r#"schema = 2
 name = 3
