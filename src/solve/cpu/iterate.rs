@@ -46,6 +46,7 @@ pub(super) fn iterate<F: Scalar, V: Vector<Scalar = F>>(
     let mut checks = 0;
     let mut next = first_check.clamp(1, limits.max_sweeps);
     let mut recentrings = 0;
+    let mut before = [F::from_f64(f64::INFINITY); TILE];
     loop {
         while done < next {
             match limits.schedule.method {
@@ -57,12 +58,13 @@ pub(super) fn iterate<F: Scalar, V: Vector<Scalar = F>>(
         tile.certify::<V>(kernel, limits.constants);
         checks += 1;
         let ended = tile.certified(limits.tolerance) || done >= limits.max_sweeps;
-        if ended || exhausted(tile, limits) {
+        if ended || exhausted(tile, limits, &before) {
             return Effort {
                 sweeps: done,
                 checks,
             };
         }
+        before = tile.half_width;
         if recentrings < MAX_RECENTRINGS {
             recentrings += u32::from(tile.recentre(limits.lattice, discount));
         }
@@ -70,10 +72,15 @@ pub(super) fn iterate<F: Scalar, V: Vector<Scalar = F>>(
     }
 }
 
-/// Whether some lane can no longer be certified in this precision: its allowance alone exceeds the tolerance, or its
-/// residual has come down to what rounding of the values makes of it. A backup errs by about (terms + 2)u|V|; twice that on
-/// either side is what a stalled iteration shows.
-fn exhausted<F: Scalar>(tile: &Tile<F>, limits: &Limits) -> bool {
+/// How much of its half-width a lane must lose between two checks to be called alive near the floor of its precision.
+const ALIVE: f64 = 0.9;
+
+/// Whether some lane can no longer be certified in this precision: its allowance alone exceeds the tolerance and
+/// there is little else, or its residual has come down to what rounding of the values makes of it and goes down no further. A backup errs by about
+/// (terms + 2)u|V|; twice that on either side is what a stalled iteration shows.
+///
+/// Nearness to the floor alone is not enough: on its way down a goal can be seen there by chance.
+fn exhausted<F: Scalar>(tile: &Tile<F>, limits: &Limits, before: &[F; TILE]) -> bool {
     let per_value = 4.0 * (limits.longest_row as f64 + 2.0) * F::UNIT;
     (0..TILE).any(|lane| {
         let half_width = tile.half_width[lane].to_f64();
@@ -82,8 +89,11 @@ fn exhausted<F: Scalar>(tile: &Tile<F>, limits: &Limits) -> bool {
             .abs()
             .max(tile.highest[lane].to_f64().abs());
         let allowance = tile.allowance[lane].to_f64();
-        let floor = allowance + per_value * size;
+        let stalled = half_width <= allowance + per_value * size
+            && half_width > ALIVE * before[lane].to_f64();
         let certified = half_width <= limits.tolerance;
-        !certified && (allowance > limits.tolerance || half_width <= floor)
+        // The allowance grows with the residual: it says something once it is most of the half-width.
+        let hopeless = allowance > limits.tolerance && half_width <= 2.0 * allowance;
+        !certified && (hopeless || stalled)
     })
 }
