@@ -109,6 +109,12 @@ pub fn grouped(count: u64) -> String {
     text
 }
 
+/// `1 state`, `2 states`: a count with its noun.
+pub(super) fn counted(count: usize, noun: &str) -> String {
+    let plural = if count == 1 { "" } else { "s" };
+    format!("{} {noun}{plural}", grouped(count as u64))
+}
+
 /// A name from a file as it may be printed: control characters escaped, cut to `longest` characters.
 ///
 /// Names come from files that others wrote; an escape sequence in one must not reach the terminal.

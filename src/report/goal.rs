@@ -1,13 +1,15 @@
 //! One goal: its rewards, its values, what an optimal agent does, and a path that it takes.
 
-use serde_json::{Value, json};
+mod arrows;
+mod document;
 
 use super::digits::{decimals, fixed, plain_name, small};
-use super::map::{Field, MapOptions, grid_map};
+use super::map::MapOptions;
 use super::table::layout;
-use crate::experiment::{Certainty, OneGoal, Path, PathEnd};
-use crate::mdp::Mdp;
-use crate::units::{ChoiceId, StateId};
+use crate::experiment::{Certainty, OneGoal, Path, PathEnd, Step};
+use crate::units::StateId;
+
+pub use document::goal_json;
 
 /// Where the goal comes from.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -48,7 +50,7 @@ const REWARD_DECIMALS: usize = 6;
 #[must_use]
 pub fn goal_text(report: &GoalReport<'_>, options: &MapOptions, all: bool) -> String {
     let mut text = heading(report);
-    if let Some(map) = arrows(report.goal, options) {
+    if let Some(map) = arrows::draw(report.goal, options) {
         text += &map;
         text.push('\n');
     }
@@ -90,113 +92,6 @@ fn heading(report: &GoalReport<'_>) -> String {
         small(solved.value_half_width(goal.discount)),
         small(solved.half_width),
     )
-}
-
-/// The optimal choices as arrows on the grid, painted by V*.
-fn arrows(goal: &OneGoal, options: &MapOptions) -> Option<String> {
-    let positions = positions(&goal.mdp)?;
-    let texts: Vec<String> = goal
-        .mdp
-        .states()
-        .map(|s| state_arrows(goal, &positions, s))
-        .collect();
-    let values = goal.solved.values(goal.discount);
-    let field = Field {
-        values: &values,
-        decimals: value_decimals(goal.solved.value_half_width(goal.discount)),
-        title: "optimal choices (· stay, several arrows or +: a tie, ? undecided)",
-        texts: Some(&texts),
-    };
-    grid_map(&goal.mdp, &field, options)
-}
-
-/// Row and column of every state, `[n_states]`.
-fn positions(mdp: &Mdp) -> Option<Vec<Option<(usize, usize)>>> {
-    let layout = mdp.layout()?;
-    let mut positions = vec![None; mdp.n_states()];
-    for row in 0..layout.rows() {
-        for column in 0..layout.columns() {
-            if let Some(state) = layout.state_at(row, column) {
-                positions[state.index()] = Some((row, column));
-            }
-        }
-    }
-    Some(positions)
-}
-
-/// At most three characters for the best choices of a state.
-fn state_arrows(goal: &OneGoal, positions: &[Option<(usize, usize)>], state: StateId) -> String {
-    let decision = &goal.decisions[state.index()];
-    let mut arrows = String::new();
-    for choice in &decision.best {
-        let arrow = arrow(&goal.mdp, positions, state, *choice);
-        if !arrows.contains(arrow) {
-            arrows.push(arrow);
-        }
-    }
-    let open = decision.certainty == Certainty::Undecided;
-    let room = if open { 2 } else { 3 };
-    if arrows.chars().count() > room {
-        arrows = arrows.chars().take(room - 1).chain(['+']).collect();
-    }
-    if open {
-        arrows.push('?');
-    }
-    arrows
-}
-
-/// Where a choice leads, as seen on the grid.
-///
-/// A certain choice is drawn by where it goes (a move against a wall is a stay), an uncertain one by its name, since
-/// slips can make another direction as likely as the one meant. `*` is neither.
-fn arrow(
-    mdp: &Mdp,
-    positions: &[Option<(usize, usize)>],
-    state: StateId,
-    choice: ChoiceId,
-) -> char {
-    let (to, _) = mdp.row(choice);
-    let here = positions[state.index()];
-    let by_effect = match (here, to) {
-        (_, [only]) if *only == state.0 => Some('·'),
-        (Some(from), [only]) => positions[*only as usize].and_then(|there| step_arrow(from, there)),
-        _ => None,
-    };
-    by_effect
-        .or_else(|| named_arrow(mdp.action_name(choice)))
-        .unwrap_or('*')
-}
-
-fn step_arrow(from: (usize, usize), to: (usize, usize)) -> Option<char> {
-    let step = (to.0 as i64 - from.0 as i64, to.1 as i64 - from.1 as i64);
-    let arrow = match step {
-        (-1, 0) => '↑',
-        (1, 0) => '↓',
-        (0, -1) => '←',
-        (0, 1) => '→',
-        (-1, -1) => '↖',
-        (-1, 1) => '↗',
-        (1, -1) => '↙',
-        (1, 1) => '↘',
-        _ => return None,
-    };
-    Some(arrow)
-}
-
-fn named_arrow(action: &str) -> Option<char> {
-    let arrow = match action {
-        "stay" => '·',
-        "north" | "up" => '↑',
-        "south" | "down" => '↓',
-        "west" | "left" => '←',
-        "east" | "right" => '→',
-        "north-west" => '↖',
-        "north-east" => '↗',
-        "south-west" => '↙',
-        "south-east" => '↘',
-        _ => return None,
-    };
-    Some(arrow)
 }
 
 /// Digits that a certified value deserves; rewards are not known to more than six.
@@ -261,18 +156,26 @@ fn path(report: &GoalReport<'_>, width: usize) -> String {
         false => "successors drawn (`--path 1` draws others)".to_owned(),
     };
     let mut words = vec![name(first)];
-    for (i, step) in path.steps.iter().enumerate() {
-        let next = path.steps.get(i + 1).map_or(path.last, |s| s.state);
-        let odds = if step.probability == 1.0 {
-            String::new()
-        } else {
-            format!(" ({:.2})", step.probability)
+    let arrivals = path
+        .steps
+        .iter()
+        .skip(1)
+        .map(|s| s.state)
+        .chain([path.last]);
+    let steps: Vec<(&Step, StateId)> = path.steps.iter().zip(arrivals).collect();
+    // The same step again and again, as into a wall that one may slip away from, is told once.
+    for same in steps.chunk_by(|a, b| a == b) {
+        let (step, next) = same[0];
+        let odds = match step.probability {
+            1.0 => String::new(),
+            p => format!(" ({p:.2})"),
         };
-        words.push(format!(
-            "-{}{odds}-> {}",
-            plain_name(goal.mdp.action_name(step.choice), 16),
-            name(next)
-        ));
+        let times = match same.len() {
+            1 => String::new(),
+            n => format!(" {n} times"),
+        };
+        let action = plain_name(goal.mdp.action_name(step.choice), 16);
+        words.push(format!("-{action}{odds}-> {}{times}", name(next)));
     }
     let end = match path.end {
         PathEnd::Cut => format!("... ({} steps shown)", path.steps.len()),
@@ -318,81 +221,6 @@ fn wrapped(words: &[String], width: usize) -> String {
         line += word;
     }
     text + &format!("  {line}\n")
-}
-
-/// The report as one JSON document: states in file order, every number in full.
-#[must_use]
-pub fn goal_json(report: &GoalReport<'_>) -> Value {
-    let goal = report.goal;
-    let values = goal.solved.values(goal.discount);
-    let origin = match report.origin {
-        GoalOrigin::Sampled {
-            seed,
-            index,
-            reward,
-        } => {
-            json!({ "seed": seed, "index": index, "reward": reward })
-        }
-        GoalOrigin::File(name) => json!({ "file": name }),
-    };
-    let states = goal.mdp.states().map(|s| {
-        let decision = &goal.decisions[s.index()];
-        let best: Vec<&str> = decision
-            .best
-            .iter()
-            .map(|c| goal.mdp.action_name(*c))
-            .collect();
-        json!({
-            "state": goal.mdp.state_name(s),
-            "reward": goal.solved.rewards[s.index()],
-            "value": values[s.index()],
-            "integrand": goal.solved.integrand[s.index()],
-            "optimal": best,
-            "certainty": certainty_name(decision.certainty),
-        })
-    });
-    json!({
-        "schema": 1,
-        "environment": goal.mdp.name(),
-        "discount": goal.discount.asked(),
-        "discount_used": goal.discount.used(),
-        "backend": report.backend,
-        "goal": origin,
-        "converged": goal.solved.converged,
-        "sweeps": goal.solved.sweeps,
-        "integrand_bound": goal.solved.half_width,
-        "value_bound": goal.solved.value_half_width(goal.discount),
-        "states": states.collect::<Vec<_>>(),
-        "path": path_json(report),
-    })
-}
-
-fn certainty_name(certainty: Certainty) -> &'static str {
-    match certainty {
-        Certainty::Sure => "sure",
-        Certainty::Tie => "tie",
-        Certainty::Undecided => "undecided",
-    }
-}
-
-fn path_json(report: &GoalReport<'_>) -> Value {
-    let (mdp, path) = (&report.goal.mdp, report.path);
-    let steps = path.steps.iter().map(|step| {
-        json!({
-            "state": mdp.state_name(step.state),
-            "action": mdp.action_name(step.choice),
-            "probability": step.probability,
-        })
-    });
-    json!({
-        "steps": steps.collect::<Vec<_>>(),
-        "last": mdp.state_name(path.last),
-        "repeats_from_step": match path.end {
-            PathEnd::Repeats { from } => Some(from),
-            PathEnd::Cut => None,
-        },
-        "discounted_rewards": report.goal.discounted_rewards(path),
-    })
 }
 
 #[cfg(test)]

@@ -10,6 +10,7 @@ mod goal;
 mod map;
 mod marks;
 mod picture;
+mod plan;
 #[cfg(test)]
 mod samples;
 mod structure;
@@ -22,6 +23,7 @@ pub use digits::{grouped, plain_name, small};
 pub use goal::{GoalOrigin, GoalReport, goal_json, goal_text};
 pub use map::{Field, MapOptions, grid_map, power_map};
 pub use picture::{MAX_PANELS, power_picture};
-pub use structure::{memory_line, plan_text, states_text, structure_text, summary_line};
+pub use plan::{memory_line, plan_text};
+pub use structure::{states_text, structure_text, summary_line};
 pub use table::{TableOptions, power_text};
 pub use verify::{verification_json, verification_table};

@@ -1,5 +1,7 @@
 //! POWER of the states of every cell as text: sorted, with intervals drawn on one axis.
 
+mod overview;
+
 use comfy_table::{CellAlignment, Table, presets};
 
 use super::Colours;
@@ -43,7 +45,7 @@ const BAR_WIDTHS: std::ops::RangeInclusive<usize> = 10..=32;
 #[must_use]
 pub fn power_text(statistics: &Statistics, options: &TableOptions, colours: Colours) -> String {
     if statistics.cells.len() > CELLS_IN_FULL && !options.all {
-        return overview(statistics) + &failures(statistics);
+        return overview::lines(statistics) + &failures(statistics);
     }
     let cells = statistics.cells.iter();
     let parts: Vec<String> = cells
@@ -56,12 +58,23 @@ pub fn power_text(statistics: &Statistics, options: &TableOptions, colours: Colo
                     colours,
                 },
             );
-            let map = map.map_or_else(String::new, |map| map + "\n");
+            let map = map.map_or_else(|| no_map(cell), |map| map + "\n");
             let table = states(cell, statistics.level, options);
             format!("{heading}\n{map}{table}")
         })
         .collect();
     parts.join("\n") + &failures(statistics)
+}
+
+/// Why there is no map of a grid.
+fn no_map(cell: &CellStatistics) -> String {
+    match cell.mdp.layout() {
+        Some(layout) => format!(
+            "(a map takes {} characters a line; power.svg holds it)\n\n",
+            2 * layout.columns()
+        ),
+        None => String::new(),
+    }
 }
 
 /// Cells without a result, and why.
@@ -277,52 +290,6 @@ pub(super) fn layout(header: Vec<String>, rows: Vec<Vec<String>>) -> String {
     let mut text = table.trim_fmt();
     text.push('\n');
     text
-}
-
-/// One line per cell: which states have most and least POWER.
-fn overview(statistics: &Statistics) -> String {
-    let header = [
-        "environment",
-        "variant",
-        "reward",
-        "discount",
-        "most POWER",
-        "least POWER",
-        "note",
-    ];
-    let rows = statistics.cells.iter().map(|cell| {
-        let ranking = ranking(cell);
-        let digits = table_decimals(&cell.power);
-        let show = |s: Option<&StateId>| {
-            s.map_or("-".to_owned(), |s| {
-                let e = &cell.power[s.index()];
-                let name = plain_name(cell.mdp.state_name(*s), 12);
-                format!("{name} {}", with_half_width(e.estimate, half(e), digits))
-            })
-        };
-        let note = match cell.unconverged {
-            0 => String::new(),
-            n => format!("{} unconverged", grouped(n)),
-        };
-        vec![
-            plain_name(&cell.environment, LONGEST_NAME),
-            plain_name(&cell.variant, LONGEST_NAME),
-            plain_name(&cell.reward, LONGEST_NAME),
-            cell.discount.to_string(),
-            show(ranking.first()),
-            show(ranking.last()),
-            note,
-        ]
-    });
-    let text = layout(header.map(str::to_owned).into(), rows.collect());
-    let hint = "One line per cell: `--all` shows every state, `--format json` and power.parquet hold them.\n";
-    format!(
-        "{} cells, {} goals each, seed {}, {}\n{text}{hint}",
-        statistics.cells.len(),
-        grouped(statistics.samples),
-        statistics.seed,
-        statistics.backend
-    )
 }
 
 #[cfg(test)]

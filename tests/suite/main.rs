@@ -9,6 +9,7 @@ mod examples;
 mod experiment_file;
 mod formats;
 mod malformed;
+mod one_goal;
 mod parity;
 mod properties;
 mod readme;

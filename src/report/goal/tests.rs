@@ -1,8 +1,10 @@
 use std::sync::Arc;
 
+use serde_json::Value;
+
 use super::*;
 use crate::experiment::{Question, RunSpec};
-use crate::mdp::{GridLayout, MdpBuilder};
+use crate::mdp::{GridLayout, Mdp, MdpBuilder};
 use crate::report::samples::ring;
 use crate::solve::ReferenceBackend;
 use crate::units::{Discount, Seed};

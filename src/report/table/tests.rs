@@ -89,3 +89,25 @@ fn a_grid_comes_with_its_map() {
     let statistics = run(vec![cell(grid(&["S.#", ".g."]))]);
     insta::assert_snapshot!(power_table(&statistics, &TableOptions::default()));
 }
+
+#[test]
+fn very_many_cells_are_cut_and_their_unconverged_goals_are_not_lost() {
+    let mut cells: Vec<_> = (0..70).map(|_| cell(ring(3))).collect();
+    cells[69].unconverged = 5;
+    let text = power_table(&run(cells), &TableOptions::default());
+    assert!(text.contains("10 more cells are not shown"), "{text}");
+    assert!(
+        text.contains("WARNING: 5 goals missed the tolerance"),
+        "{text}"
+    );
+}
+
+#[test]
+fn a_grid_too_wide_for_the_terminal_is_said_to_be_in_the_picture() {
+    let line = ".".repeat(41);
+    let text = power_table(&run(vec![cell(grid(&[&line]))]), &TableOptions::default());
+    assert!(
+        text.contains("(a map takes 82 characters a line; power.svg holds it)"),
+        "{text}"
+    );
+}

@@ -1,0 +1,112 @@
+//! How an experiment will be solved: for `plan`, and what `inspect` says of memory.
+
+use super::digits::{counted, grouped, plain_name};
+use crate::experiment::Memory;
+use crate::solve::CellProblem;
+use crate::statistics::Blocks;
+
+/// How one cell of an experiment will be solved.
+#[must_use]
+pub fn plan_text(problem: &CellProblem, blocks: Blocks, memory: &Memory) -> String {
+    let stage = problem.program.stage();
+    let mut text = format!(
+        "{}: discount {}, {} goals\n",
+        plain_name(stage.mdp.name(), 60),
+        problem.discount,
+        plain_name(stage.reward.name(), 24)
+    );
+    for line in problem.plan.to_string().lines() {
+        text += &format!("  {line}\n");
+    }
+    let hash: String = problem
+        .plan
+        .hash()
+        .iter()
+        .take(4)
+        .map(|b| format!("{b:02x}"))
+        .collect();
+    let entries = [
+        (
+            "tolerance",
+            format!(
+                "{} on POWER, at most {} sweeps",
+                problem.tolerance,
+                grouped(problem.max_sweeps.into())
+            ),
+        ),
+        (
+            "goals",
+            format!(
+                "{} in blocks of {}: {}",
+                grouped(blocks.count()),
+                grouped(blocks.size()),
+                counted(blocks.len() as usize, "block")
+            ),
+        ),
+        ("memory", memory_line(memory)),
+        (
+            "plan",
+            format!("{hash} (runs are merged only if it is the same)"),
+        ),
+    ];
+    for (key, value) in entries {
+        text += &format!("  {key:<13}{value}\n");
+    }
+    text
+}
+
+/// `24 KiB per thread, 2 KiB for the structure, 2 KiB for sums`.
+#[must_use]
+pub fn memory_line(memory: &Memory) -> String {
+    format!(
+        "{} per thread for values, {} for the structure, {} for sums",
+        bytes(memory.values_bytes),
+        bytes(memory.structure_bytes),
+        bytes(memory.sums_bytes)
+    )
+}
+
+/// A number of bytes in the largest binary unit of which there is at least one.
+fn bytes(count: usize) -> String {
+    let units = ["KiB", "MiB", "GiB", "TiB"];
+    let mut value = count as f64;
+    let mut unit = "bytes";
+    for next in units {
+        if value < 1024.0 {
+            break;
+        }
+        value /= 1024.0;
+        unit = next;
+    }
+    if unit == "bytes" {
+        format!("{count} bytes")
+    } else {
+        format!("{value:.1} {unit}")
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::experiment::RunSpec;
+    use crate::report::samples::ring;
+    use crate::reward::RewardDistribution;
+    use crate::units::Discount;
+
+    #[test]
+    fn a_cell_says_how_it_will_be_solved() {
+        let mdp = std::sync::Arc::new(ring(5));
+        let reward = RewardDistribution::unit_uniform();
+        let problem = RunSpec::default().problem(&mdp, &reward, Discount::new(0.5).unwrap());
+        let text = plan_text(&problem, Blocks::new(1_000_000, 16_384), &Memory::of(&mdp));
+        insta::assert_snapshot!(text);
+    }
+
+    #[test]
+    fn sizes_are_written_in_their_unit() {
+        assert_eq!(
+            [0, 1023, 1024, 5 << 20].map(bytes),
+            ["0 bytes", "1023 bytes", "1.0 KiB", "5.0 MiB"]
+        );
+    }
+}

@@ -1,0 +1,85 @@
+//! `solve` and `replay` show the goal that a run has measured.
+
+use std::path::Path;
+use std::process::Command;
+
+use serde_json::Value;
+
+/// Runs the binary in a directory and reads its JSON.
+fn json(directory: &Path, arguments: &str) -> Value {
+    let output = Command::new(env!("CARGO_BIN_EXE_powersweep"))
+        .args(arguments.split(' '))
+        .current_dir(directory)
+        .output()
+        .unwrap();
+    assert!(
+        output.status.success(),
+        "{arguments}: {}",
+        String::from_utf8_lossy(&output.stderr)
+    );
+    serde_json::from_slice(&output.stdout).unwrap()
+}
+
+/// A directory with an experiment on a dataset, two discounts, few goals.
+fn home() -> tempfile::TempDir {
+    let home = tempfile::tempdir().unwrap();
+    let dataset = concat!(
+        env!("CARGO_MANIFEST_DIR"),
+        "/datasets/turner-2021-fig1.json"
+    );
+    std::fs::copy(dataset, home.path().join("mdp.json")).unwrap();
+    let text = "schema = 1\nmdp.path = \"mdp.json\"\nsolve.discount = [0.5, 0.9]\nsample.count = 64\nsample.seed = 3\n";
+    std::fs::write(home.path().join("few.toml"), text).unwrap();
+    home
+}
+
+#[test]
+fn a_replayed_goal_is_the_goal_that_is_solved_alone() {
+    let home = home();
+    json(home.path(), "run few.toml --out out --format json --quiet");
+    // The copy in the run directory is what is replayed.
+    std::fs::rename(home.path().join("mdp.json"), home.path().join("moved.json")).unwrap();
+    for backend in ["cpu", "reference"] {
+        let replay =
+            format!("replay out --goal 17 --discount 0.9 --format json --backend {backend}");
+        let replayed = json(home.path(), &replay);
+        let solve =
+            format!("solve moved.json --index 17 --seed 3 --format json --backend {backend}");
+        let solved = json(home.path(), &solve);
+        assert_eq!(replayed["states"], solved["states"]);
+        let other = json(home.path(), &solve.replace("--index 17", "--index 18"));
+        assert_ne!(replayed["states"], other["states"]);
+    }
+}
+
+#[test]
+fn the_mean_over_replayed_goals_is_the_estimate() {
+    // The reference backend adds 64 numbers below 1 in f64. The cpu backend rounds each goal's integrand less 1/2 twice to
+    // f32 and adds four of them in f32, numbers below 2 in three additions: (2/2 + 3 * 2/4) 2^-24 a goal.
+    let allowances = [
+        ("reference", 64.0 * f64::EPSILON),
+        ("cpu", 2.5 * 2_f64.powi(-24)),
+    ];
+    for (backend, allowance) in allowances {
+        let home = home();
+        let run = json(
+            home.path(),
+            &format!("run few.toml --out out --format json --quiet --backend {backend}"),
+        );
+        let integrand = |goal: u64| {
+            let replay = format!("replay out --goal {goal} --discount 0.9 --format json");
+            json(home.path(), &replay)["states"][0]["integrand"]
+                .as_f64()
+                .unwrap()
+        };
+        let mean = (0..64).map(integrand).sum::<f64>() / 64.0;
+        let estimate = |cell: usize| run["cells"][cell]["power"][0]["estimate"].as_f64().unwrap();
+        assert!(
+            (mean - estimate(1)).abs() <= allowance,
+            "{backend}: {mean} {}",
+            estimate(1)
+        );
+        // The other discount's cell is another number.
+        assert!((mean - estimate(0)).abs() > 1e-3);
+    }
+}
