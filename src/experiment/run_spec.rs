@@ -10,6 +10,9 @@ use crate::reward::RewardDistribution;
 use crate::solve::{Backend, CellProblem, GoalProgram, PilotReport, SolveError, pilot};
 use crate::units::{Discount, Seed};
 
+/// Most worker threads a run may ask for: beyond any machine, below what exhausts one.
+const MAX_THREADS: usize = 1_024;
+
 /// One run: every combination of environment, reward distribution and discount is a cell, and all cells of an
 /// environment see the same goals.
 ///
@@ -193,6 +196,10 @@ impl RunSpec {
         if !(self.level > 0.0 && self.level < 1.0) {
             return Err(out_of_range("level", "between 0 and 1", self.level));
         }
+        if self.threads > MAX_THREADS {
+            let threads = self.threads as f64;
+            return Err(out_of_range("number of threads", "at most 1024", threads));
+        }
         Ok(())
     }
 }
@@ -206,4 +213,33 @@ fn distinct<'a>(what: &'static str, names: impl Iterator<Item = &'a str>) -> Res
         }
     }
     Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::experiment::Engine;
+    use crate::mdp::MdpBuilder;
+    use crate::solve::ReferenceBackend;
+
+    #[test]
+    fn more_threads_than_any_machine_has_are_refused() {
+        let mut builder = MdpBuilder::new("one");
+        let only = builder.state("only");
+        builder.absorbing(only);
+        let engine = Engine::with_backend(Arc::new(ReferenceBackend::new()));
+        let mdp = engine.upload(builder.build().unwrap());
+        let spec = |threads| RunSpec {
+            environments: vec![mdp.clone()],
+            discounts: vec![Discount::new(0.5).unwrap()],
+            threads,
+            ..RunSpec::default()
+        };
+        assert!(spec(MAX_THREADS).validate().is_ok());
+        let error = spec(MAX_THREADS + 1).validate().unwrap_err();
+        assert_eq!(
+            error.to_string(),
+            "the number of threads must be at most 1024, this is 1025"
+        );
+    }
 }
