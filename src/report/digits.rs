@@ -109,6 +109,13 @@ pub fn grouped(count: u64) -> String {
     text
 }
 
+/// Digits after the point for numbers in the cells of a map: three, or four where three would not tell ten steps of the
+/// scale apart, but never more than `decimals`.
+pub(super) fn cell_decimals(scale: f64, decimals: usize) -> usize {
+    let steps = 1.0 - scale.log10();
+    decimals.min(if steps > 3.0 { 4 } else { 3 })
+}
+
 /// `1 state`, `2 states`: a count with its noun.
 pub(super) fn counted(count: usize, noun: &str) -> String {
     let plural = if count == 1 { "" } else { "s" };
@@ -168,6 +175,15 @@ mod tests {
             (outward(0.25, true, 2), outward(0.25, false, 2)),
             ("0.25".into(), "0.25".into())
         );
+    }
+
+    #[test]
+    fn cells_of_a_map_tell_its_values_apart() {
+        assert_eq!(
+            [0.2, 0.0017, 0.0].map(|scale| cell_decimals(scale, 5)),
+            [3, 4, 4]
+        );
+        assert_eq!(cell_decimals(0.0017, 2), 2);
     }
 
     #[test]

@@ -2,7 +2,7 @@
 
 use super::bar::Axis;
 use super::colour::{Colours, Rgb, viridis};
-use super::digits::{fixed, plain_name};
+use super::digits::{cell_decimals, fixed, plain_name};
 use super::marks::Marks;
 use super::table::table_decimals;
 use crate::experiment::CellStatistics;
@@ -38,6 +38,14 @@ pub struct Field<'a> {
     pub title: &'a str,
     /// A text of at most three characters for every state, `[n_states]`, drawn instead of its number.
     pub texts: Option<&'a [String]>,
+}
+
+impl Field<'_> {
+    /// Digits of the numbers that stand in cells.
+    fn cell_decimals(&self) -> usize {
+        let scale = scale(self.values);
+        cell_decimals(scale.high - scale.low, self.decimals)
+    }
 }
 
 /// POWER of a cell on its grid; `None` where the MDP has no layout or the grid is wider than the output.
@@ -94,7 +102,7 @@ impl Style {
             // The letter, three characters and a space.
             Some(_) => 5,
             // The letter, a number such as 0.82 and a space; three digits tell neighbours apart on most maps.
-            None => field.decimals.min(3) + widest_integer(field.values) + 3,
+            None => field.cell_decimals() + widest_integer(field.values) + 3,
         };
         let tall = options.colours != Colours::None && 3 * layout.rows() <= MOST_LINES;
         let lines = if tall && field.texts.is_none() { 3 } else { 1 };
@@ -188,7 +196,7 @@ impl Map<'_> {
     fn value(&self, state: StateId, width: usize, tall: bool) -> String {
         let number = match self.field.texts {
             Some(texts) => texts[state.index()].clone(),
-            None => fixed(self.field.values[state.index()], self.field.decimals.min(3)),
+            None => fixed(self.field.values[state.index()], self.field.cell_decimals()),
         };
         let letter = self.marks.letter(state).filter(|_| !tall).unwrap_or(' ');
         format!("{letter}{number:^inner$} ", inner = width - 2)

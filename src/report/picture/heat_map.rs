@@ -5,7 +5,7 @@ use crate::experiment::CellStatistics;
 use crate::mdp::GridLayout;
 use crate::report::bar::Axis;
 use crate::report::colour::viridis;
-use crate::report::digits::{fixed, grouped};
+use crate::report::digits::{cell_decimals, fixed, grouped};
 use crate::report::marks::Marks;
 use crate::report::svg::{Anchor, Font, Svg};
 use crate::report::table::table_decimals;
@@ -32,13 +32,14 @@ struct HeatMap<'a> {
 /// Draws the map, its colour bar and its legend.
 pub(super) fn draw(cell: &CellStatistics, layout: &GridLayout) -> Panel {
     let longest = layout.rows().max(layout.columns()) as f64;
+    let scale = scale(cell);
     let map = HeatMap {
         cell,
         layout,
         marks: Marks::of(&cell.mdp),
-        scale: scale(cell),
+        scale,
         side: (448.0 / longest).clamp(6.0, 56.0).floor(),
-        decimals: table_decimals(&cell.power),
+        decimals: cell_decimals(scale.high - scale.low, table_decimals(&cell.power)),
     };
     let mut body = Svg::default();
     let width = map.side * layout.columns() as f64;
@@ -110,7 +111,7 @@ impl HeatMap<'_> {
             };
             svg.text(
                 (middle, y + 0.62 * self.side),
-                &fixed(value, self.decimals.min(3)),
+                &fixed(value, self.decimals),
                 font,
             );
             if let Some(letter) = letter {

@@ -17,7 +17,7 @@ const FAINT_INK: &str = "#59636e";
 const RULE: &str = "#d1d9e0";
 const MARGIN: f64 = 24.0;
 /// Panels are set side by side up to this width.
-const PAGE_WIDTH: f64 = 1200.0;
+const PAGE_WIDTH: f64 = 1280.0;
 /// Room above a panel's drawing for its title.
 const HEADING: f64 = 56.0;
 
