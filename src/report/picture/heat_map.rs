@@ -104,7 +104,8 @@ impl HeatMap<'_> {
         let letter = self.marks.letter(state).map(String::from);
         if self.side >= ROOM_FOR_NUMBERS {
             let font = Font {
-                size: 0.25 * self.side,
+                // A fourth digit needs narrower ones.
+                size: if self.decimals > 3 { 0.22 } else { 0.25 } * self.side,
                 bold: false,
                 fill: &ink,
                 anchor: Anchor::Middle,
