@@ -3,7 +3,7 @@
 use std::path::PathBuf;
 
 use powersweep::experiment::{
-    BackendChoice, Engine, Experiment, OneGoal, Overrides, Question, RunSpec,
+    BackendChoice, Engine, Experiment, OneGoal, Overrides, Question, RunSpec, run_dir,
 };
 use powersweep::report::GoalOrigin;
 use powersweep::{Discount, SampleIndex};
@@ -54,6 +54,9 @@ pub(crate) fn execute(arguments: Arguments) -> Result<Outcome, Failure> {
     let (experiment, warnings) = Experiment::load(&file, &overrides)?;
     warnings.iter().for_each(diagnostics::show_faults);
     let engine = Engine::new(experiment.backend.value)?;
+    let manifest = run_dir::read_manifest(&arguments.run)?;
+    let backend = manifest["backend"]["name"].as_str().unwrap_or_default();
+    run_dir::check_identity(&arguments.run, &experiment.identity(backend))?;
     let spec = experiment.run_spec(&engine, 0);
     let (environment, reward, discount) = arguments.cell(&spec)?;
     let mdp = spec.environments[environment].mdp();

@@ -115,8 +115,8 @@ pub(crate) fn execute(arguments: Arguments) -> Result<Outcome, Failure> {
     let default_directory = || experiment.default_directory(backend);
     let path = arguments.out.clone().unwrap_or_else(default_directory);
     let signals = Signals::catch();
-    let directory = RunDirectory::create(&path, &experiment.identity(backend))?;
     let spec = experiment.run_spec(&engine, arguments.threads);
+    let directory = RunDirectory::create(&path, &experiment.identity(backend), spec.samples)?;
     let (statistics, record) = solve(&engine, &spec, &arguments, &signals)?;
     let manifest = manifest(&experiment, &engine, &statistics, &record);
     // Results on the terminal are worth something even when the disk is full: the error comes after them.
@@ -194,7 +194,9 @@ impl From<RunDirectoryError> for Failure {
                 Kind::Environment,
                 Some("wait for it, or write elsewhere with --out"),
             ),
-            RunDirectoryError::NotARun { .. } | RunDirectoryError::Different { .. } => {
+            RunDirectoryError::NotARun { .. }
+            | RunDirectoryError::Different { .. }
+            | RunDirectoryError::Larger { .. } => {
                 (Kind::Input, Some("choose another directory with --out"))
             }
             _ => (Kind::Environment, None),
@@ -237,7 +239,7 @@ fn warn_of_unconverged(cell: &CellStatistics, spec: &RunSpec) {
             "they are in the estimates, with their own larger bound: raise `max_sweeps` in [solve]"
         }
         None => {
-            "they are in the estimates, with their own larger bound: single precision may not carry this tolerance at \
+            "they are in the estimates, with their own larger bound: double precision does not carry this tolerance at \
              this discount; raise the tolerance"
         }
     };

@@ -48,6 +48,7 @@ pub fn manifest(
         "format": run_dir::FORMAT,
         "powersweep": env!("CARGO_PKG_VERSION"),
         "command": record.command,
+        "samples": statistics.samples,
         "spec_hash": experiment.hash(backend.name()),
         "identity": experiment.identity(backend.name()),
         "experiment": experiment.to_json(),

@@ -54,6 +54,19 @@ pub enum RunDirectoryError {
         /// One line for each value that differs.
         differences: Vec<String>,
     },
+    /// The directory holds more than the new run would put in its place.
+    #[error(
+        "{} holds the same experiment with {there} goals, and this run asks for {here}: ask for at least as many goals, \
+         or for another directory", path.display()
+    )]
+    Larger {
+        /// The directory.
+        path: PathBuf,
+        /// Goals of the results that are there.
+        there: u64,
+        /// Goals that are asked for.
+        here: u64,
+    },
 }
 
 fn file_error<'a>(
@@ -77,13 +90,17 @@ pub struct RunDirectory {
 }
 
 impl RunDirectory {
-    /// Prepares to write `path`: takes the lock, refuses to replace anything but the same experiment's results, and
-    /// makes the staging directory, so that a read-only disk is found before the work and not after it.
+    /// Prepares to write `path`: takes the lock, refuses to replace anything but the same experiment's results from no more
+    /// goals than `samples`, and makes the staging directory, so that a read-only disk is found before the work and not after it.
     ///
     /// # Errors
     ///
     /// [`RunDirectoryError`].
-    pub fn create(path: &Path, identity: &Map<String, Value>) -> Result<Self, RunDirectoryError> {
+    pub fn create(
+        path: &Path,
+        identity: &Map<String, Value>,
+        samples: u64,
+    ) -> Result<Self, RunDirectoryError> {
         let name = path.file_name().ok_or_else(|| RunDirectoryError::NotARun {
             path: path.to_owned(),
             problem: "the path does not end in a name".to_owned(),
@@ -93,11 +110,11 @@ impl RunDirectory {
             Some(parent) if !parent.as_os_str().is_empty() => parent.to_owned(),
             _ => PathBuf::from("."),
         };
-        check_replaceable(path, identity)?;
+        check_replaceable(path, identity, samples)?;
         fs::create_dir_all(&parent).map_err(file_error("create the directory", &parent))?;
         let lock = Lock::take(&parent.join(format!(".{name}.lock")), path)?;
         // Again under the lock: the holder before us may have finished in between.
-        check_replaceable(path, identity)?;
+        check_replaceable(path, identity, samples)?;
         let prefix = format!(".{name}.partial-");
         remove_leftovers(&parent, &prefix);
         let staging = tempfile::Builder::new().prefix(&prefix).tempdir_in(&parent);
@@ -199,12 +216,33 @@ pub fn read_manifest(path: &Path) -> Result<Value, RunDirectoryError> {
     }
 }
 
-/// Refuses a path that holds anything but results of the same experiment.
-fn check_replaceable(path: &Path, identity: &Map<String, Value>) -> Result<(), RunDirectoryError> {
+/// Refuses a path that holds anything but results of the same experiment from no more goals.
+fn check_replaceable(
+    path: &Path,
+    identity: &Map<String, Value>,
+    samples: u64,
+) -> Result<(), RunDirectoryError> {
     let mut entries = fs::read_dir(path);
     if !path.exists() || entries.as_mut().is_ok_and(|e| e.next().is_none()) {
         return Ok(());
     }
+    check_identity(path, identity)?;
+    match read_manifest(path)?["samples"].as_u64() {
+        Some(there) if there > samples => Err(RunDirectoryError::Larger {
+            path: path.to_owned(),
+            there,
+            here: samples,
+        }),
+        _ => Ok(()),
+    }
+}
+
+/// Checks that a run directory holds the results of the experiment with this identity.
+///
+/// # Errors
+///
+/// [`RunDirectoryError::Different`] names what differs.
+pub fn check_identity(path: &Path, identity: &Map<String, Value>) -> Result<(), RunDirectoryError> {
     let manifest = read_manifest(path)?;
     let differences = differences(&manifest["identity"], identity);
     if differences.is_empty() {
@@ -354,8 +392,8 @@ mod tests {
     }
 
     fn write_run(path: &Path, seed: u64, result: &str) -> Result<PathBuf, RunDirectoryError> {
-        let run = RunDirectory::create(path, &identity(seed))?;
-        let manifest = json!({ "format": FORMAT, "identity": identity(seed) });
+        let run = RunDirectory::create(path, &identity(seed), 100)?;
+        let manifest = json!({ "format": FORMAT, "identity": identity(seed), "samples": 100 });
         run.write(MANIFEST, manifest.to_string().as_bytes())?;
         run.write("inputs/experiment.toml", b"schema = 1\n")?;
         run.write("results.json", result.as_bytes())?;
@@ -430,15 +468,15 @@ mod tests {
     fn two_runs_cannot_write_one_directory_at_once() {
         let home = tempfile::tempdir().unwrap();
         let path = home.path().join("one");
-        let first = RunDirectory::create(&path, &identity(0)).unwrap();
-        let second = RunDirectory::create(&path, &identity(0));
+        let first = RunDirectory::create(&path, &identity(0), 100).unwrap();
+        let second = RunDirectory::create(&path, &identity(0), 100);
         assert!(matches!(second, Err(RunDirectoryError::Locked { .. })));
         drop(first);
         assert!(
             names(home.path()).is_empty(),
             "an abandoned run leaves nothing behind"
         );
-        assert!(RunDirectory::create(&path, &identity(0)).is_ok());
+        assert!(RunDirectory::create(&path, &identity(0), 100).is_ok());
     }
 
     #[test]
@@ -450,5 +488,18 @@ mod tests {
         fs::create_dir(home.path().join(".other.partial-abc")).unwrap();
         write_run(&home.path().join("one"), 0, "first").unwrap();
         assert_eq!(names(home.path()), [".other.partial-abc", "one"]);
+    }
+
+    #[test]
+    fn results_of_more_goals_are_not_replaced_by_fewer() {
+        let home = tempfile::tempdir().unwrap();
+        let path = home.path().join("run");
+        write_run(&path, 0, "a hundred goals").unwrap();
+        let error = RunDirectory::create(&path, &identity(0), 99).unwrap_err();
+        let RunDirectoryError::Larger { there, here, .. } = error else {
+            panic!("{error}")
+        };
+        assert_eq!((there, here), (100, 99));
+        assert!(RunDirectory::create(&path, &identity(0), 101).is_ok());
     }
 }
