@@ -119,7 +119,8 @@ fn read_choice(
         Some(action) if action.value.is_empty() => {
             let message = format!("an action of state {state_name:?} has an empty name");
             builder.faults().error(action.span, message);
-            return None;
+            // The row is still read: it may have faults of its own.
+            action.value
         }
         action => action?.value,
     };

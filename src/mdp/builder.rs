@@ -420,6 +420,9 @@ impl MdpBuilder {
         span: Option<Span>,
         members: Vec<T>,
     ) {
+        if label.is_empty() {
+            self.faults.error(span.clone(), "a label has an empty name");
+        }
         match labels.entry(label) {
             Entry::Occupied(known) => {
                 let message = format!("the label {:?} is given twice", known.key());
@@ -455,4 +458,23 @@ struct Rows {
     successor_ptr: Vec<u32>,
     successors: Vec<u32>,
     probabilities: Vec<f64>,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_label_without_a_name_is_a_fault() {
+        let labelled = |label: &str| {
+            let mut builder = MdpBuilder::new("one");
+            let only = builder.state("only");
+            builder.absorbing(only);
+            builder.label(label, vec![only]);
+            builder.build()
+        };
+        assert!(labelled("exit").is_ok());
+        let faults = labelled("").unwrap_err().to_string();
+        assert_eq!(faults, "error: a label has an empty name");
+    }
 }
