@@ -1,10 +1,12 @@
 //! Solving goals: the backends, and the contract between them and everything to the right.
 //!
 //! `reference` is the judge (f64, policy iteration with direct solves, sharing no code with the fast ones), `cpu` is
-//! the SIMD backend. Siblings are blind to each other. A backend turns a [`CellProblem`] into a [`CellSolver`] once and
+//! the SIMD backend, `gpu` the one in compute shaders. Siblings are blind to each other. A backend turns a [`CellProblem`] into a [`CellSolver`] once and
 //! is then asked for blocks of goals.
 
 pub mod cpu;
+#[cfg(feature = "gpu")]
+pub mod gpu;
 mod pilot;
 mod program;
 mod reference;
@@ -122,6 +124,30 @@ pub enum SolveError {
         /// The goal's number.
         goal: u64,
     },
+    /// The device failed, or did not do all of its work.
+    #[error("{adapter}: {problem}; {}", .fault.advice())]
+    Device {
+        /// Name and driver of the adapter.
+        adapter: String,
+        /// What kind of failure it was.
+        fault: DeviceFault,
+        /// What happened.
+        problem: String,
+    },
+    /// The arithmetic of this backend cannot certify the tolerance: found out before the first goal.
+    #[error(
+        "the {backend} backend cannot certify a half-width of {tolerance:.1e} here: its single precision comes down to \
+         {reached:.1e}; ask for a larger tolerance, try another `--method`, or use `--backend cpu`, which goes on in double \
+         precision"
+    )]
+    OutOfReach {
+        /// The backend's name.
+        backend: &'static str,
+        /// What was asked for; absolute.
+        tolerance: f64,
+        /// What a trial came down to; absolute.
+        reached: f64,
+    },
     /// A given reward vector has the wrong length or a number that is not finite.
     #[error("goal {goal}: {problem}")]
     BadGoal {
@@ -130,6 +156,46 @@ pub enum SolveError {
         /// What is wrong.
         problem: String,
     },
+}
+
+/// How a device can fail.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum DeviceFault {
+    /// A call or a shader was refused.
+    Validation,
+    /// Something does not fit.
+    OutOfMemory,
+    /// The driver was reset, or the device is gone.
+    Lost,
+    /// No answer.
+    Timeout,
+    /// The driver reports a failure of its own.
+    Internal,
+    /// Work was left out, or results are no numbers.
+    Incomplete,
+}
+
+impl DeviceFault {
+    /// What to do about it.
+    #[must_use]
+    pub fn advice(self) -> &'static str {
+        match self {
+            Self::Validation => {
+                "this is a fault of powersweep, please report it; `--backend cpu` does without the device"
+            }
+            Self::OutOfMemory => {
+                "free the device's memory, choose another with `--adapter`, or use `--backend cpu`"
+            }
+            Self::Lost => {
+                "the driver was reset or the device removed: look into the system's log and run again"
+            }
+            Self::Timeout => {
+                "the device hangs or is busy with something else: run again, or use `--backend cpu`"
+            }
+            Self::Internal | Self::Incomplete => "update the driver, or use `--backend cpu`",
+        }
+    }
 }
 
 /// Checks a reward vector from outside: its length, and that every number is finite.

@@ -1,0 +1,125 @@
+// What all passes over one cell share. The host's twins of these structs are in src/solve/gpu/layout.rs.
+
+// Goals side by side: one workgroup, one tile.
+const LANES: u32 = 64u;
+
+// Constants of a cell. Rewards, values and widths are in units of `2^b`, the least power of two above the law's range; the
+// law's offset never comes here.
+struct Cell {
+    n_states: u32,
+    // Blocks of four random words that a goal takes.
+    n_blocks: u32,
+    key_low: u32,
+    key_high: u32,
+    // Points of the law's lattice.
+    width: u32,
+    // Whether some state surely stays: then the centre is the largest reward among those.
+    has_stays: u32,
+    // Largest half-width that counts as certified, in units of HALF_WIDTH_UNIT.
+    tolerance: u32,
+    max_sweeps: u32,
+    // Spacing of the lattice, a power of two.
+    spacing: f32,
+    // gamma, 1 - gamma, (1 - gamma)/gamma and 1/(1 - gamma).
+    discount: f32,
+    complement: f32,
+    odds: f32,
+    horizon: f32,
+    // Relative error of a sum of differences against the sum of their absolute values.
+    sum_error: f32,
+    // The rounding allowance: fixed + per_value max|V| + per_residual max|r| + per_spread max(high - low).
+    allowance_fixed: f32,
+    allowance_per_value: f32,
+    allowance_per_residual: f32,
+    allowance_per_spread: f32,
+    // What rounding of the values may keep in a residual, per max|V|.
+    noise_per_value: f32,
+    // Twice the shift of the sums, counted from the law's lowest point in lattice spacings.
+    shift_twice: u32,
+    // log2 of SUM_UNITS per half spacing.
+    shift_bits: u32,
+}
+
+// What one dispatch is asked for.
+struct Job {
+    // Number of the goal in lane 0 of tile 0, and the stream it is drawn from.
+    first_low: u32,
+    first_high: u32,
+    stream: u32,
+    // Goals that count.
+    count: u32,
+    // Positions in sweep order.
+    range_first: u32,
+    range_end: u32,
+    // Sweeps to do, and whether the first of them runs backwards (they alternate).
+    sweeps: u32,
+    backwards: u32,
+    // Sweeps done so far.
+    done: u32,
+    // State updates that every running goal should have behind it by now.
+    expected_work: u32,
+    // Flags: see FLAG_*.
+    flags: u32,
+}
+
+// The range is the first, or the last, of a pass over all states.
+const FLAG_FIRST: u32 = 1u;
+const FLAG_LAST: u32 = 2u;
+// Replace the integrands by their fixed-point form.
+const FLAG_KEEP: u32 = 4u;
+
+// One goal. Zeroed before a group of goals starts.
+struct Lane {
+    status: u32,
+    // Lattice steps taken off every reward.
+    centre: u32,
+    // What the next recentring takes off every value.
+    shift: f32,
+    recentrings: u32,
+    sweeps: u32,
+    // Certified half-width, in units of HALF_WIDTH_UNIT.
+    half_width: u32,
+    // Least half-width so far (but for improvements of less than a quarter), and the sweeps it took.
+    best: u32,
+    best_at: u32,
+    // Middle of the residual's range.
+    middle: f32,
+    // Accumulators of a certificate that takes several dispatches.
+    visited: u32,
+    residual_low: f32,
+    residual_high: f32,
+    value_low: f32,
+    value_high: f32,
+    spread: f32,
+    // Bits of max|r| and max|V|: as integers they order like the numbers, and above them all stand infinity and NaN.
+    residual_bits: u32,
+    value_bits: u32,
+}
+
+const RUNNING: u32 = 0u;
+const CERTIFIED: u32 = 1u;
+// Single precision has nothing more to give.
+const EXHAUSTED: u32 = 2u;
+const CAPPED: u32 = 3u;
+// Something that cannot be: numbers that are none, or work that was not done.
+const BROKEN: u32 = 4u;
+
+// Half-widths per unit: 2^29. Integers, so that sums are exact and do not depend on their order.
+const HALF_WIDTH_UNITS: f32 = 536870912.0;
+// Integrands per unit: 2^26.
+const SUM_UNITS: f32 = 67108864.0;
+
+// What several invocations add to, per goal. Zeroed before a group of goals starts.
+struct Drawn {
+    // Largest reward among states that surely stay.
+    stay: atomic<u32>,
+    // `width` less the smallest reward.
+    depth: atomic<u32>,
+    // Rewards written.
+    written: atomic<u32>,
+    // State updates done by sweeps.
+    updates: atomic<u32>,
+}
+
+@group(0) @binding(0) var<uniform> cell: Cell;
+@group(1) @binding(0) var<uniform> job: Job;

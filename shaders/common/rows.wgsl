@@ -1,0 +1,95 @@
+// Rows of the transition tensor, and what a lane's values make of them. Needs `value`.
+//
+// A state's terms stand in `parts[first..common_end]` (common to all its choices), then choice by choice up to each
+// choice's `end`; the state itself is never among them. States are in sweep order.
+
+struct State {
+    first: u32,
+    common_end: u32,
+    choice_first: u32,
+    choice_end: u32,
+}
+
+struct Choice {
+    end: u32,
+    // 1 / (1 - gamma T(s,a,s)).
+    inverse: f32,
+}
+
+struct Part {
+    row: u32,
+    // gamma T.
+    weight: f32,
+}
+
+@group(0) @binding(1) var<storage, read> states: array<State>;
+@group(0) @binding(2) var<storage, read> choices: array<Choice>;
+@group(0) @binding(3) var<storage, read> parts: array<Part>;
+
+// Below every sum there can be. Infinities are no sentinels in WGSL: an implementation may assume that there are none.
+const LOWEST: f32 = -3.0e38;
+
+// max(a, b) of finite numbers.
+fn larger(a: f32, b: f32) -> f32 {
+    return select(b, a, a > b);
+}
+
+fn smaller(a: f32, b: f32) -> f32 {
+    return select(b, a, a < b);
+}
+
+fn weighted(first: u32, end: u32, start: f32) -> f32 {
+    var sum = start;
+    for (var p = first; p < end; p++) {
+        sum += parts[p].weight * value(parts[p].row);
+    }
+    return sum;
+}
+
+// The self-loop-eliminated backup: max_a (R + gamma sum_{s' != s} T V) / (1 - gamma T(s,a,s)).
+fn backup(s: u32, reward: f32) -> f32 {
+    let state = states[s];
+    let base = weighted(state.first, state.common_end, reward);
+    var best = LOWEST;
+    var first = state.common_end;
+    for (var c = state.choice_first; c < state.choice_end; c++) {
+        let choice = choices[c];
+        best = larger(best, weighted(first, choice.end, base) * choice.inverse);
+        first = choice.end;
+    }
+    return best;
+}
+
+// Sum of weighted differences to `own`, and of their absolute values.
+fn weighted_differences(first: u32, end: u32, own: f32, start: vec2<f32>) -> vec2<f32> {
+    var sum = start;
+    for (var p = first; p < end; p++) {
+        let product = parts[p].weight * (value(parts[p].row) - own);
+        sum += vec2<f32>(product, abs(product));
+    }
+    return sum;
+}
+
+// gamma max_a sum_{s'} T(s,a,s')(V(s') - V(s)): as computed, and bounds on the true number.
+struct Differences {
+    best: f32,
+    low: f32,
+    high: f32,
+}
+
+fn differences(s: u32, own: f32) -> Differences {
+    let state = states[s];
+    let base = weighted_differences(state.first, state.common_end, own, vec2<f32>(0.0, 0.0));
+    var result = Differences(LOWEST, LOWEST, LOWEST);
+    var first = state.common_end;
+    for (var c = state.choice_first; c < state.choice_end; c++) {
+        let end = choices[c].end;
+        let sum = weighted_differences(first, end, own, base);
+        let error = cell.sum_error * sum.y;
+        result.best = larger(result.best, sum.x);
+        result.low = larger(result.low, sum.x - error);
+        result.high = larger(result.high, sum.x + error);
+        first = end;
+    }
+    return result;
+}

@@ -1,0 +1,84 @@
+//! How much of a half-width is rounding: the numbers behind the certificate of shaders/solve/certify.wgsl.
+//!
+//! # Arithmetic
+//!
+//! WGSL promises of `a + b`, `a - b` and `a * b` one of the two floats next to the exact result, and leaves open which: an error
+//! of at most one unit in the last place, a relative U = 2^-23. It lets an implementation fuse and reassociate only where that
+//! is at least as accurate. So what is derived here for the operations as written holds with contraction and without it.
+//! Numbers made on the host are rounded to nearest, U/2. Conversions of integers err by U.
+//!
+//! # Derivation
+//!
+//! Rewards, values and widths are in units of the law's binade, so that centred rewards are at most 1. Let h = 1 - gamma, |V|
+//! and |r| the largest value and residual, n the longest row, S(s,a) = sum gamma T |V(s') - V(s)|. To first order in U:
+//!
+//! - One choice's sum q: each term's stored weight U/2 (nothing where rows are certain: gamma is exact), its difference U,
+//!   its product U, the sum (n - 1)U, the combination with the error term U: (n + 2.5) U S. The shader takes
+//!   (n + 3) U S, plus 1% for the rounding of S itself and for second order. So the true maximum, and the computed one, lie in
+//!   `[low, high]`.
+//! - The rest of r: R is converted (U|R|), h V is stored and multiplied (1.5U h|V|), their difference U(|R| + h|V|), the sum
+//!   with low or high U|r|: in all U(2|R| + 2.5h|V| + |r|), beyond what low and high hold.
+//! - The middle of the interval, (1-g) max_a P_a V + (max r + min r)/2, in the form h V + (h/g) q: (h/g)(high - low) for q;
+//!   h V 1.5U h|V|; h/g stored and multiplied 1.5U, of (h/g)|q| = h|P V - V| <= 2h|V|; their sum U h|V|, since h|P V| is what comes
+//!   out; in all 5.5U h|V| + (h/g) spread. The middle of r is rounded (U|r|), and so is the sum with it (U(h|V| + |r|)).
+//! - Rounding to SUM_UNITS: 2^-27 = U/16. The centre and the shift are added as integers, exactly.
+//!
+//! In all U(2|R| + 9h|V| + 3|r| + 1/16) + (h/g) spread, |R| <= 1. Taken is U(3 + 10h|V| + 4|r|) + (h/g) spread, and 1% of it for second
+//! order and for the four products and sums that make up the allowance itself.
+//!
+//! Subnormal numbers may be flushed to zero: an error of 2^-126 an operation, far inside the margin of `3` over `2 + 1/16`.
+
+use crate::plan::{KernelClass, SweepModel};
+use crate::units::Discount;
+
+/// Largest relative error of one operation.
+const U: f64 = 1.0 / 8_388_608.0;
+
+/// For second order, and for the rounding of bounds themselves.
+const MARGIN: f64 = 1.01;
+
+/// The numbers of a cell's certificate.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub(super) struct Allowance {
+    /// Relative error of a sum of differences against the sum of their absolute values.
+    pub(super) sum_error: f64,
+    pub(super) fixed: f64,
+    pub(super) per_value: f64,
+    pub(super) per_residual: f64,
+    pub(super) per_spread: f64,
+    /// What a stalled iteration shows in its residual, per |V|: a backup errs by about (n + 2) half units, four times that
+    /// between two of them. Not part of a bound: it decides when to give up.
+    pub(super) noise_per_value: f64,
+}
+
+impl Allowance {
+    pub(super) fn new(model: &SweepModel, discount: Discount) -> Self {
+        let row = longest_sum(model) as f64;
+        let complement = discount.complement();
+        Self {
+            sum_error: MARGIN * (row + 3.0) * U,
+            fixed: MARGIN * 3.0 * U,
+            per_value: MARGIN * 10.0 * U * complement,
+            per_residual: MARGIN * 4.0 * U,
+            per_spread: MARGIN * complement / discount.used(),
+            noise_per_value: 2.0 * (row + 2.0) * U,
+        }
+    }
+
+    /// The least half-width there can be, in units of the law's binade.
+    pub(super) fn least(self) -> f64 {
+        self.fixed
+    }
+}
+
+/// Largest number of terms in a sum: the common ones and a choice's own.
+fn longest_sum(model: &SweepModel) -> usize {
+    let sums = model.states().iter().flat_map(|state| {
+        let common = state.common_end - state.common_first;
+        let own = &model.choices()[state.choice_first as usize..state.choice_end as usize];
+        own.iter()
+            .map(move |choice| (common + choice.end - choice.first) as usize)
+    });
+    debug_assert!(model.class() != KernelClass::Deterministic || sums.clone().all(|n| n <= 1));
+    sums.max().unwrap_or(0)
+}

@@ -1,0 +1,268 @@
+//! Structs that cross to the device, and the numbers of its fixed-point units. Each is the twin of a struct of the same name in
+//! shaders/; a test holds its offsets against those that naga reads from there.
+
+use bytemuck::{Pod, Zeroable};
+
+/// Half-widths per unit of the law's binade.
+pub(super) const HALF_WIDTH_UNITS: f64 = 536_870_912.0;
+/// Integrands per unit of the law's binade.
+pub(super) const SUM_UNITS: f64 = 67_108_864.0;
+/// log2 of [`SUM_UNITS`].
+pub(super) const SUM_BITS: u32 = 26;
+
+/// In a target of `draw`: the row's state surely stays.
+pub(super) const STAYS: u32 = 0x8000_0000;
+
+/// The range is the first of a pass over all states.
+pub(super) const FLAG_FIRST: u32 = 1;
+/// The range is the last of a pass over all states.
+pub(super) const FLAG_LAST: u32 = 2;
+/// Replace the integrands by their fixed-point form.
+pub(super) const FLAG_KEEP: u32 = 4;
+
+/// Status of a goal that single precision cannot certify.
+pub(super) const EXHAUSTED: u32 = 2;
+/// Status of a goal whose sweeps were used up.
+pub(super) const CAPPED: u32 = 3;
+
+/// Name, size, and name and offset of every member.
+#[cfg(test)]
+type HostLayout = (&'static str, usize, Vec<(&'static str, usize)>);
+
+/// Defines structs, and lists their layouts for the test.
+macro_rules! crossing {
+    ($($(#[$doc:meta])* struct $name:ident { $($(#[$member_doc:meta])* $member:ident: $kind:ty,)* })*) => {
+        $(
+            $(#[$doc])*
+            #[derive(Clone, Copy, Debug, Default, PartialEq, Pod, Zeroable)]
+            #[repr(C)]
+            pub(super) struct $name {
+                $($(#[$member_doc])* pub(super) $member: $kind,)*
+            }
+        )*
+
+        /// Name, size and member offsets of every struct that crosses.
+        #[cfg(test)]
+        pub(super) fn host_layouts() -> Vec<HostLayout> {
+            vec![$((
+                stringify!($name),
+                size_of::<$name>(),
+                vec![$((stringify!($member), std::mem::offset_of!($name, $member)),)*],
+            ),)*]
+        }
+    };
+}
+
+crossing! {
+    /// Constants of a cell; see shaders/common/cell.wgsl.
+    struct Cell {
+        n_states: u32,
+        n_blocks: u32,
+        key_low: u32,
+        key_high: u32,
+        width: u32,
+        has_stays: u32,
+        tolerance: u32,
+        max_sweeps: u32,
+        spacing: f32,
+        discount: f32,
+        complement: f32,
+        odds: f32,
+        horizon: f32,
+        sum_error: f32,
+        allowance_fixed: f32,
+        allowance_per_value: f32,
+        allowance_per_residual: f32,
+        allowance_per_spread: f32,
+        noise_per_value: f32,
+        shift_twice: u32,
+        shift_bits: u32,
+    }
+
+    /// What one dispatch is asked for.
+    struct Job {
+        first_low: u32,
+        first_high: u32,
+        stream: u32,
+        count: u32,
+        range_first: u32,
+        range_end: u32,
+        sweeps: u32,
+        backwards: u32,
+        done: u32,
+        expected_work: u32,
+        flags: u32,
+    }
+
+    /// One goal.
+    struct Lane {
+        status: u32,
+        centre: u32,
+        shift: f32,
+        recentrings: u32,
+        sweeps: u32,
+        half_width: u32,
+        best: u32,
+        best_at: u32,
+        middle: f32,
+        visited: u32,
+        residual_low: f32,
+        residual_high: f32,
+        value_low: f32,
+        value_high: f32,
+        spread: f32,
+        residual_bits: u32,
+        value_bits: u32,
+    }
+
+    /// What several invocations add to, per goal.
+    struct Drawn {
+        stay: u32,
+        depth: u32,
+        written: u32,
+        updates: u32,
+    }
+
+    /// What one check counts.
+    struct Progress {
+        running: u32,
+        moved: u32,
+        broken: u32,
+    }
+
+    /// A block of four random words and the rows they go to.
+    struct Block {
+        number: u32,
+        first: u32,
+        end_0: u32,
+        end_1: u32,
+        end_2: u32,
+        end_3: u32,
+    }
+
+    /// A state's rows.
+    struct State {
+        first: u32,
+        common_end: u32,
+        choice_first: u32,
+        choice_end: u32,
+    }
+
+    /// A choice's row.
+    struct Choice {
+        end: u32,
+        inverse: f32,
+    }
+
+    /// A term.
+    struct Part {
+        row: u32,
+        weight: f32,
+    }
+
+    /// Sums of one state over goals.
+    struct StateSums {
+        power_upper: i32,
+        power_lower: u32,
+        squared_upper: u32,
+        squared_lower: u32,
+        goals: u32,
+    }
+
+    /// Sums of certificates over goals.
+    struct Tally {
+        finished: u32,
+        unconverged: u32,
+        bound_upper: u32,
+        bound_lower: u32,
+        bound_max: u32,
+        sweeps_upper: u32,
+        sweeps_lower: u32,
+        sweeps_max: u32,
+    }
+
+    /// A random word and its lattice step.
+    struct Pair {
+        word: u32,
+        step: u32,
+    }
+}
+
+/// `upper * 2^16 + lower`, as the device keeps its sums.
+pub(super) fn joined(upper: i64, lower: u32) -> i64 {
+    upper * 65_536 + i64::from(lower)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::shaders::MODULES;
+    use super::*;
+
+    /// Differences between a host struct and a shader's struct of the same name.
+    fn faults(hosts: &[HostLayout]) -> Vec<String> {
+        let mut found = Vec::new();
+        for module in MODULES {
+            for device in module.structs {
+                let Some(host) = hosts.iter().find(|h| h.0 == device.name) else {
+                    // Values inside a shader only.
+                    if device.name != "Differences" {
+                        found.push(format!("{}: {} has no twin", module.name, device.name));
+                    }
+                    continue;
+                };
+                let same_members = host.2.len() == device.members.len()
+                    && (host.2.iter().zip(device.members))
+                        .all(|(h, d)| h.0 == d.0 && h.1 == d.1 as usize);
+                if !same_members || host.1 != device.size as usize {
+                    found.push(format!("{}: {} differs", module.name, device.name));
+                }
+            }
+        }
+        found
+    }
+
+    #[test]
+    fn host_and_device_structs_have_the_same_offsets() {
+        let hosts = host_layouts();
+        assert_eq!(faults(&hosts), Vec::<String>::new());
+        let all = MODULES.iter().flat_map(|m| m.structs).map(|s| s.name);
+        let seen: std::collections::HashSet<_> = all.collect();
+        for (name, _, _) in &hosts {
+            assert!(seen.contains(name), "{name} crosses to no shader");
+        }
+        // The controls: another offset, another name, another size.
+        for change in 0..3 {
+            let mut wrong = hosts.clone();
+            match change {
+                0 => wrong[2].2[2].1 += 4,
+                1 => wrong[2].2[2].0 = "shifted",
+                _ => wrong[2].1 += 16,
+            }
+            assert!(!faults(&wrong).is_empty());
+        }
+    }
+
+    #[test]
+    fn fixed_point_units_are_those_of_the_shaders() {
+        let constant = |name: &str, value: f64| {
+            let line = format!("const {name}: f32 = {value:.1};");
+            assert!(MODULES.iter().all(|m| m.source.contains(&line)), "{line}");
+        };
+        constant("HALF_WIDTH_UNITS", HALF_WIDTH_UNITS);
+        constant("SUM_UNITS", SUM_UNITS);
+        assert_eq!(f64::from(1 << SUM_BITS), SUM_UNITS);
+        let flags = [
+            ("FLAG_FIRST", FLAG_FIRST),
+            ("FLAG_LAST", FLAG_LAST),
+            ("FLAG_KEEP", FLAG_KEEP),
+            ("EXHAUSTED", EXHAUSTED),
+            ("CAPPED", CAPPED),
+        ];
+        for (name, value) in flags {
+            let line = format!("const {name}: u32 = {value}u;");
+            assert!(MODULES.iter().all(|m| m.source.contains(&line)), "{line}");
+        }
+        let stays = format!("const STAYS: u32 = {STAYS:#X}u;").replace("0X", "0x");
+        assert!(MODULES.iter().any(|m| m.source.contains(&stays)), "{stays}");
+    }
+}

@@ -1,0 +1,188 @@
+//! How work is cut into dispatches.
+//!
+//! Two limits: a driver's watchdog ends what takes seconds, so that a dispatch is held near [`TARGET`]; and Mesa's software
+//! driver ends every loop of an invocation, in silence, after 65,535 iterations in all. Where the cuts are changes no number.
+
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::Duration;
+
+/// Loop iterations of one invocation per dispatch: half of what the software driver allows.
+const MAX_ITERATIONS: u64 = 32_000;
+
+/// Wanted length of a dispatch.
+const TARGET: Duration = Duration::from_millis(50);
+
+/// Cost per dispatch at the start: 2^26 loop iterations over all goals, a few milliseconds on a small graphics processor.
+const FIRST_COST: u64 = 1 << 26;
+const MAX_COST: u64 = 1 << 36;
+const MIN_COST: u64 = 1 << 16;
+
+/// Loop iterations over all goals that a dispatch may take; follows what is measured. Shared by all threads.
+#[derive(Debug)]
+pub(super) struct Pace {
+    cost: AtomicU64,
+}
+
+impl Pace {
+    pub(super) fn new() -> Self {
+        Self {
+            cost: AtomicU64::new(FIRST_COST),
+        }
+    }
+
+    /// Cost that one dispatch may have.
+    pub(super) fn cost(&self) -> u64 {
+        self.cost.load(Ordering::Relaxed)
+    }
+
+    /// Learns from a submission: where others were waited for too, it errs on the side of shorter dispatches.
+    pub(super) fn learn(&self, cost: u64, taken: Duration) {
+        if cost < self.cost() / 2 {
+            return;
+        }
+        let dispatches = cost as f64 / self.cost() as f64;
+        let each = taken.as_secs_f64() / dispatches.max(1.0);
+        // At most a factor of two at once: a single slow submission says little.
+        let factor = (TARGET.as_secs_f64() / each.max(1e-6)).clamp(0.5, 2.0);
+        let next = (self.cost() as f64 * factor) as u64;
+        self.cost
+            .store(next.clamp(MIN_COST, MAX_COST), Ordering::Relaxed);
+    }
+}
+
+/// A part of a pass over all states, or a few passes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Piece {
+    /// Visits of the pass.
+    pub(super) first: u32,
+    pub(super) end: u32,
+    /// Passes.
+    pub(super) passes: u32,
+    /// Loop iterations over all goals.
+    pub(super) cost: u64,
+}
+
+/// Loop iterations of one invocation.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Iterations {
+    pub(super) n_states: u32,
+    /// Of one pass over all states.
+    pub(super) per_pass: u64,
+    /// Of the largest state.
+    pub(super) largest_state: u64,
+}
+
+impl Iterations {
+    /// Cuts `passes` passes of `goals` goals into dispatches of at most `cost`.
+    pub(super) fn pieces(self, passes: u32, goals: u64, cost: u64) -> Vec<Piece> {
+        let allowed = (cost / goals.max(1)).clamp(1, MAX_ITERATIONS);
+        let mut pieces = Vec::new();
+        let mut push = |first, end, passes, iterations: u64| {
+            pieces.push(Piece {
+                first,
+                end,
+                passes,
+                cost: iterations * goals,
+            });
+        };
+        if self.per_pass <= allowed {
+            let most = (allowed / self.per_pass.max(1)) as u32;
+            let mut left = passes;
+            while left > 0 {
+                let now = left.min(most);
+                push(0, self.n_states, now, self.per_pass * u64::from(now));
+                left -= now;
+            }
+        } else {
+            let states = (allowed / self.largest_state.max(1))
+                .max(1)
+                .min(u64::from(self.n_states)) as u32;
+            for _ in 0..passes {
+                for first in (0..self.n_states).step_by(states as usize) {
+                    let end = self.n_states.min(first + states);
+                    push(first, end, 1, self.largest_state * u64::from(end - first));
+                }
+            }
+        }
+        pieces
+    }
+
+    /// Workgroups per tile for a pass whose invocations share the states out: few states each, and never too many loop iterations.
+    pub(super) fn strides(self, states: u32, most: u32) -> u32 {
+        const STATES_EACH: u32 = 16;
+        let by_iterations = MAX_ITERATIONS / self.largest_state.max(1);
+        let each = u64::from(STATES_EACH).min(by_iterations).max(1) as u32;
+        states.div_ceil(each).clamp(1, most)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Every state of every pass once, in order.
+    fn covers(iterations: Iterations, passes: u32, pieces: &[Piece]) -> bool {
+        let mut at = 0;
+        let mut done = 0;
+        for piece in pieces {
+            if piece.first != at
+                || (piece.passes > 1 && piece.end - piece.first != iterations.n_states)
+            {
+                return false;
+            }
+            at = piece.end % iterations.n_states;
+            done += if at == 0 { piece.passes } else { 0 };
+        }
+        at == 0 && done == passes
+    }
+
+    #[test]
+    fn pieces_cover_every_pass_within_the_limits() {
+        let sizes = [
+            (1, 2, 2),
+            (81, 900, 12),
+            (5_000, 400_000, 100),
+            (100_000, 2_000_000, 50),
+        ];
+        for (n_states, per_pass, largest_state) in sizes {
+            let iterations = Iterations {
+                n_states,
+                per_pass,
+                largest_state,
+            };
+            for (passes, goals, cost) in [
+                (1, 64, FIRST_COST),
+                (7, 16_384, FIRST_COST),
+                (300, 64, MIN_COST),
+                (3, 64, MAX_COST),
+            ] {
+                let pieces = iterations.pieces(passes, goals, cost);
+                assert!(
+                    covers(iterations, passes, &pieces),
+                    "{n_states} {passes} {cost}"
+                );
+                for piece in &pieces {
+                    let each = piece.cost / goals;
+                    assert!(
+                        each <= MAX_ITERATIONS && (piece.cost <= cost || each <= largest_state),
+                        "{piece:?}"
+                    );
+                }
+                assert!(!covers(iterations, passes + 1, &pieces));
+            }
+        }
+    }
+
+    #[test]
+    fn the_pace_follows_the_device() {
+        let pace = Pace::new();
+        pace.learn(4 * FIRST_COST, Duration::from_secs(4));
+        assert_eq!(pace.cost(), FIRST_COST / 2);
+        for _ in 0..40 {
+            pace.learn(pace.cost(), Duration::from_micros(10));
+        }
+        assert_eq!(pace.cost(), MAX_COST);
+        pace.learn(1, Duration::from_secs(4));
+        assert_eq!(pace.cost(), MAX_COST, "little work says nothing");
+    }
+}

@@ -1,0 +1,282 @@
+//! The device against the host bit by bit, and injected failures: none of them may pass for a result.
+
+use std::sync::{Arc, OnceLock};
+
+use super::selftest::Draws;
+use super::shaders::{MODULES, ShaderModule};
+use super::*;
+use crate::mdp::families::{Family, Garnet, RandomDeterministic};
+use crate::plan::{Method, Plan, Schedule};
+use crate::reward::{RewardDistribution, Uniform};
+use crate::rng::Stream;
+use crate::solve::{DeviceFault, GoalProgram};
+use crate::statistics::{BlockSums, Blocks};
+use crate::units::{Discount, Seed};
+
+/// The adapter of the tests, software if need be. `None` where there is none, unless POWERSWEEP_REQUIRE_GPU is set.
+fn backend() -> Option<&'static GpuBackend> {
+    static BACKEND: OnceLock<Option<GpuBackend>> = OnceLock::new();
+    let opened = BACKEND.get_or_init(|| match GpuBackend::open(&AdapterChoice::Any) {
+        Ok(backend) => Some(backend),
+        Err(error) if std::env::var_os("POWERSWEEP_REQUIRE_GPU").is_some() => panic!("{error}"),
+        Err(_) => None,
+    });
+    opened.as_ref()
+}
+
+/// A backend of its own, for tests that break it.
+fn broken(name: &str, from: &str, to: &str) -> Option<GpuBackend> {
+    backend()?;
+    let device = adapter::open(&AdapterChoice::Any).unwrap();
+    let mut pipelines = Pipelines::new(&device).unwrap();
+    let slot = match name {
+        "draw_int64" | "draw_halves" => &mut pipelines.draw,
+        "in_place" => &mut pipelines.in_place,
+        "jacobi" => &mut pipelines.jacobi,
+        "certify" => &mut pipelines.certify,
+        "reduce" => &mut pipelines.reduce,
+        "tally" => &mut pipelines.tally,
+        other => panic!("{other}"),
+    };
+    let module = MODULES.iter().find(|m| m.name == name).unwrap();
+    assert!(module.source.contains(from), "{name} has changed");
+    let source: &'static str = module.source.replace(from, to).leak();
+    let module: &'static ShaderModule = Box::leak(Box::new(ShaderModule { source, ..*module }));
+    *slot = Pipeline::compile(&device, module).unwrap();
+    let gpu = Gpu {
+        device,
+        pipelines,
+        pace: Pace::new(),
+    };
+    Some(GpuBackend { gpu: Arc::new(gpu) })
+}
+
+fn problem(method: Method) -> CellProblem {
+    let mdp = match method {
+        Method::InPlace => Family::RandomDeterministic(RandomDeterministic {
+            states: 40,
+            choices: 3,
+        })
+        .generate(1)
+        .unwrap(),
+        Method::Jacobi => Family::Garnet(Garnet {
+            states: 40,
+            choices: 3,
+            branching: 4,
+        })
+        .generate(1)
+        .unwrap(),
+    };
+    let discount = Discount::new(0.9).unwrap();
+    let plan = Plan::draw(&mdp, discount).with_schedule(Schedule {
+        method,
+        first_check: 4,
+    });
+    CellProblem {
+        program: GoalProgram::optimal(Arc::new(mdp), RewardDistribution::unit_uniform()),
+        discount,
+        tolerance: 1e-5,
+        max_sweeps: 10_000,
+        seed: Seed(7),
+        plan: Arc::new(plan),
+    }
+}
+
+fn block_of(backend: &GpuBackend, method: Method) -> Result<BlockSums, SolveError> {
+    let solver = backend.prepare(problem(method))?;
+    solver.solve_block(Blocks::new(100, 128).get(0), false)
+}
+
+#[test]
+fn random_words_and_lattice_steps_are_those_of_the_host() {
+    let Some(backend) = backend() else { return };
+    let device = &backend.gpu.device;
+    let wide = Uniform::new(-1.0, 0.7).unwrap().lattice();
+    for (lattice, first, first_coordinate) in [
+        (Uniform::unit().lattice(), 0, 0),
+        (wide, (7 << 32) - 1024, 4_000_000),
+    ] {
+        let draws = Draws {
+            seed: Seed(0xfedc_ba98_7654_3210),
+            stream: Stream::Pilot,
+            first,
+            goals: 2048,
+            first_coordinate,
+            coordinates: 256,
+            lattice,
+        };
+        let expected = draws.on_host();
+        assert!(expected.len() > 500_000);
+        let mut shaders = vec!["words_halves"];
+        if backend.adapter().int64 {
+            shaders.push("words_int64");
+        }
+        for shader in shaders {
+            assert!(
+                draws.on_device(device, shader).unwrap() == expected,
+                "{shader}"
+            );
+        }
+        // The control: one goal further.
+        let shifted = Draws {
+            first: first + 64,
+            ..draws
+        };
+        assert!(shifted.on_device(device, "words_halves").unwrap() != expected);
+    }
+}
+
+#[test]
+fn work_that_was_left_out_is_an_error_and_never_a_result() {
+    let Some(sound) = backend() else { return };
+    let draw = if sound.adapter().int64 {
+        "draw_int64"
+    } else {
+        "draw_halves"
+    };
+    for method in [Method::InPlace, Method::Jacobi] {
+        assert_eq!(block_of(sound, method).unwrap().finished, 100);
+    }
+    let cases = [
+        (draw, "b < cell.n_blocks", "b + 1u < cell.n_blocks"),
+        ("in_place", "sweep < job.sweeps", "sweep + 1u < job.sweeps"),
+        (
+            "in_place",
+            "i < job.range_end; i++",
+            "i + 1u < job.range_end; i++",
+        ),
+        (
+            "in_place",
+            "var updates = 0u;",
+            "var updates = 0u; if lane != 99u { return; }",
+        ),
+        ("jacobi", "s < job.range_end;", "s + 1u < job.range_end;"),
+        ("certify", "s < job.range_end;", "s + 1u < job.range_end;"),
+        (
+            "certify",
+            "let own = values[at];",
+            "let own = bitcast<f32>(0x7fc00000u | u32(values[at]));",
+        ),
+        ("reduce", "lane < count", "lane + 1u < count"),
+        ("reduce", "s < cell.n_states", "s + 1u < cell.n_states"),
+        (
+            "tally",
+            "atomicAdd(&tally.finished, 1u);",
+            "if goal == 3u { return; } atomicAdd(&tally.finished, 1u);",
+        ),
+    ];
+    for (name, from, to) in cases {
+        let backend = broken(name, from, to).unwrap();
+        let method = if name == "jacobi" {
+            Method::Jacobi
+        } else {
+            Method::InPlace
+        };
+        let outcome = block_of(&backend, method);
+        let incomplete = matches!(
+            &outcome,
+            Err(SolveError::Device {
+                fault: DeviceFault::Incomplete,
+                ..
+            })
+        );
+        assert!(incomplete, "{name}: {to}: {outcome:?}");
+    }
+}
+
+#[test]
+fn what_the_driver_refuses_is_an_error_with_the_adapters_name() {
+    let Some(backend) = backend() else { return };
+    let device = &backend.gpu.device;
+    let fault_of = |outcome: Result<wgpu::Buffer, SolveError>| match outcome {
+        Err(SolveError::Device { fault, adapter, .. })
+            if adapter.contains(&backend.adapter().name) =>
+        {
+            Some(fault)
+        }
+        _ => None,
+    };
+    let storage = wgpu::BufferUsages::STORAGE;
+    assert_eq!(fault_of(device.buffer("small ones", 64, storage)), None);
+    let huge = device.buffer("huge ones", u64::MAX / 2, storage);
+    assert_eq!(fault_of(huge), Some(DeviceFault::OutOfMemory));
+    // Two uses that exclude each other.
+    let nonsense = wgpu::BufferUsages::MAP_READ | wgpu::BufferUsages::STORAGE;
+    assert_eq!(
+        fault_of(device.buffer("impossible ones", 64, nonsense)),
+        Some(DeviceFault::Validation)
+    );
+    let shader = ShaderModule {
+        source: "fn nothing() -> u32 { }",
+        ..*MODULES.first().unwrap()
+    };
+    let shader: &'static ShaderModule = Box::leak(Box::new(shader));
+    let refused = Pipeline::compile(device, shader).unwrap_err();
+    assert!(
+        matches!(
+            refused,
+            SolveError::Device {
+                fault: DeviceFault::Validation,
+                ..
+            }
+        ),
+        "{refused}"
+    );
+    // Nothing of this sticks: the device goes on.
+    assert_eq!(block_of(backend, Method::InPlace).unwrap().finished, 100);
+}
+
+#[test]
+fn a_lost_device_is_an_error_in_every_later_block() {
+    if backend().is_none() {
+        return;
+    }
+    let own = GpuBackend::open(&AdapterChoice::Any).unwrap();
+    let solver = own.prepare(problem(Method::InPlace)).unwrap();
+    let block = Blocks::new(100, 128).get(0);
+    assert_eq!(solver.solve_block(block, false).unwrap().finished, 100);
+    own.gpu.device.lose();
+    for _ in 0..2 {
+        let outcome = solver.solve_block(block, false);
+        assert!(
+            matches!(outcome, Err(SolveError::Device { .. })),
+            "{outcome:?}"
+        );
+    }
+}
+
+#[test]
+fn a_tolerance_beyond_single_precision_is_refused_before_the_first_goal() {
+    let Some(backend) = backend() else { return };
+    let mut strict = problem(Method::InPlace);
+    strict.tolerance = 1e-9;
+    let refused = backend.prepare(strict).unwrap_err();
+    assert!(
+        matches!(refused, SolveError::OutOfReach { .. }),
+        "{refused}"
+    );
+    let mut cut = problem(Method::InPlace);
+    cut.max_sweeps = 2;
+    // Too few sweeps are the user's wish, not the device's limit.
+    let solver = backend.prepare(cut).unwrap();
+    let sums = solver
+        .solve_block(Blocks::new(64, 64).get(0), false)
+        .unwrap();
+    assert!(sums.unconverged > 0 && sums.finished == 64 && !sums.unconverged_goals.is_empty());
+    assert!(sums.bound_max > 1e-5);
+}
+
+#[test]
+fn where_work_is_cut_changes_no_number() {
+    let Some(sound) = backend() else { return };
+    for method in [Method::InPlace, Method::Jacobi] {
+        let whole = block_of(sound, method).unwrap();
+        let cut = GpuBackend::open(&AdapterChoice::Any).unwrap();
+        for _ in 0..40 {
+            cut.gpu
+                .pace
+                .learn(u64::MAX / 2, std::time::Duration::from_secs(3600));
+        }
+        assert_eq!(block_of(&cut, method).unwrap(), whole);
+    }
+}
