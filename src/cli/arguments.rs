@@ -2,7 +2,7 @@
 
 use clap::builder::{PossibleValuesParser, TypedValueParser};
 use powersweep::Discount;
-use powersweep::experiment::BackendChoice;
+use powersweep::experiment::{BackendChoice, Engine, EngineError};
 use powersweep::plan::Method;
 
 /// A count as people write it: `1000000`, `1_000_000` or `1e6`, at least 1.
@@ -44,6 +44,32 @@ pub(crate) fn positive(text: &str) -> Result<f64, String> {
 pub(crate) fn level(text: &str) -> Result<f64, String> {
     let number = text.parse().ok().filter(|x: &f64| *x > 0.0 && *x < 1.0);
     number.ok_or_else(|| "a number between 0 and 1, like 0.95".to_owned())
+}
+
+/// Which adapter the GPU backend uses.
+#[derive(Clone, Debug, clap::Args)]
+pub(crate) struct Adapter {
+    /// The adapter of the gpu backend: a part of its name, or its number in `powersweep devices` [default:
+    /// $POWERSWEEP_ADAPTER, else the best graphics processor].
+    #[arg(long, value_name = "NAME|INDEX")]
+    adapter: Option<String>,
+}
+
+impl Adapter {
+    /// Starts the backend.
+    pub(crate) fn engine(&self, backend: BackendChoice) -> Result<Engine, EngineError> {
+        let set = || {
+            std::env::var("POWERSWEEP_ADAPTER")
+                .ok()
+                .filter(|name| !name.is_empty())
+        };
+        match (&self.adapter, backend) {
+            (Some(name), _) => Engine::on_adapter(backend, Some(name)),
+            // A standing wish is for those who ask for the GPU.
+            (None, BackendChoice::Gpu) => Engine::on_adapter(backend, set().as_deref()),
+            (None, _) => Engine::new(backend),
+        }
+    }
 }
 
 /// The backends by name.

@@ -6,6 +6,7 @@
 
 mod arguments;
 mod check;
+mod devices;
 mod diagnostics;
 mod failure;
 mod inspect;
@@ -71,6 +72,8 @@ commands! {
     Inspect => inspect,
     /// Run the cases whose POWER is known exactly on this binary and this machine.
     Verify => verify,
+    /// List the adapters that the gpu backend can use.
+    Devices => devices,
 }
 
 /// Parses the command line, does what it says, shows what went wrong and turns it into an exit code.

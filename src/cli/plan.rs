@@ -3,7 +3,7 @@
 use std::path::PathBuf;
 
 use powersweep::Discount;
-use powersweep::experiment::{Engine, Experiment, Memory, Overrides};
+use powersweep::experiment::{Experiment, Memory, Overrides};
 use powersweep::report::plan_text;
 use powersweep::statistics::{Blocks, block_size};
 
@@ -23,6 +23,8 @@ pub(crate) struct Arguments {
     /// A discount in (0, 1); may be given several times.
     #[arg(long = "discount", value_name = "GAMMA", value_parser = arguments::discount)]
     discounts: Vec<Discount>,
+    #[command(flatten)]
+    adapter: arguments::Adapter,
 }
 
 /// Prepares every cell, the backend's pilot included, and prints what came of it.
@@ -34,7 +36,7 @@ pub(crate) fn execute(arguments: Arguments) -> Result<Outcome, Failure> {
     };
     let (experiment, warnings) = Experiment::load(&arguments.experiment, &overrides)?;
     warnings.iter().for_each(diagnostics::show_faults);
-    let engine = Engine::new(experiment.backend.value)?;
+    let engine = arguments.adapter.engine(experiment.backend.value)?;
     let spec = experiment.run_spec(&engine, 0);
     for environment in &spec.environments {
         let mdp = environment.mdp();

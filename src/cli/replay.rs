@@ -3,7 +3,7 @@
 use std::path::PathBuf;
 
 use powersweep::experiment::{
-    BackendChoice, Engine, Experiment, OneGoal, Overrides, Question, RunSpec, run_dir,
+    BackendChoice, Experiment, OneGoal, Overrides, Question, RunSpec, run_dir,
 };
 use powersweep::report::GoalOrigin;
 use powersweep::{Discount, SampleIndex};
@@ -34,6 +34,8 @@ pub(crate) struct Arguments {
     #[arg(long, value_parser = arguments::backend())]
     backend: Option<BackendChoice>,
     #[command(flatten)]
+    adapter: arguments::Adapter,
+    #[command(flatten)]
     view: View,
 }
 
@@ -53,7 +55,7 @@ pub(crate) fn execute(arguments: Arguments) -> Result<Outcome, Failure> {
     };
     let (experiment, warnings) = Experiment::load(&file, &overrides)?;
     warnings.iter().for_each(diagnostics::show_faults);
-    let engine = Engine::new(experiment.backend.value)?;
+    let engine = arguments.adapter.engine(experiment.backend.value)?;
     let manifest = run_dir::read_manifest(&arguments.run)?;
     let backend = manifest["backend"]["name"].as_str().unwrap_or_default();
     run_dir::check_identity(&arguments.run, &experiment.identity(backend))?;

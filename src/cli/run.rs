@@ -43,6 +43,8 @@ pub(crate) struct Arguments {
     /// What they are solved on.
     #[arg(long, value_parser = arguments::backend())]
     backend: Option<BackendChoice>,
+    #[command(flatten)]
+    adapter: arguments::Adapter,
     /// Worker threads; 0 for one per processor. Results do not depend on it.
     #[arg(long, value_name = "N", default_value_t = 0)]
     threads: usize,
@@ -110,7 +112,7 @@ pub(crate) fn execute(arguments: Arguments) -> Result<Outcome, Failure> {
         output::print(&experiment.to_toml(&as_written))?;
         return Ok(Outcome::Done);
     }
-    let engine = Engine::new(experiment.backend.value)?;
+    let engine = arguments.adapter.engine(experiment.backend.value)?;
     let backend = engine.backend().name();
     let default_directory = || experiment.default_directory(backend);
     let path = arguments.out.clone().unwrap_or_else(default_directory);

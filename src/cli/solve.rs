@@ -3,7 +3,7 @@
 use std::path::PathBuf;
 use std::sync::Arc;
 
-use powersweep::experiment::{BackendChoice, Engine, OneGoal, Question, RunSpec};
+use powersweep::experiment::{BackendChoice, OneGoal, Question, RunSpec};
 use powersweep::io::{read_goal, read_mdp};
 use powersweep::report::GoalOrigin;
 use powersweep::reward::RewardDistribution;
@@ -36,6 +36,8 @@ pub(crate) struct Arguments {
     #[arg(long, default_value = "reference", value_parser = arguments::backend())]
     backend: BackendChoice,
     #[command(flatten)]
+    adapter: arguments::Adapter,
+    #[command(flatten)]
     view: View,
 }
 
@@ -64,7 +66,7 @@ pub(crate) fn execute(arguments: Arguments) -> Result<Outcome, Failure> {
             (Question::Sampled { reward, index }, origin)
         }
     };
-    let engine = Engine::new(arguments.backend)?;
+    let engine = arguments.adapter.engine(arguments.backend)?;
     let spec = RunSpec {
         seed: Seed(arguments.seed),
         ..RunSpec::default()

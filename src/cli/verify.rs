@@ -1,8 +1,8 @@
 //! `powersweep verify`: does this binary, on this machine, measure what it says?
 
 use powersweep::Seed;
+use powersweep::experiment::BackendChoice;
 use powersweep::experiment::verify::ExactCases;
-use powersweep::experiment::{BackendChoice, Engine};
 use powersweep::report::{verification_json, verification_table};
 
 use super::failure::{Failure, Kind, Outcome};
@@ -20,6 +20,8 @@ pub(crate) struct Arguments {
     /// What is to be verified.
     #[arg(long, value_parser = arguments::backend(), default_value = "auto")]
     backend: BackendChoice,
+    #[command(flatten)]
+    adapter: arguments::Adapter,
     /// Goals per case [default: 1_000_000, or 20_000 on the reference backend].
     #[arg(long, value_name = "N", value_parser = arguments::count)]
     samples: Option<u64>,
@@ -41,7 +43,7 @@ enum Format {
 
 /// Runs every exact case and prints what came of it.
 pub(crate) fn execute(arguments: Arguments) -> Result<Outcome, Failure> {
-    let engine = Engine::new(arguments.backend)?;
+    let engine = arguments.adapter.engine(arguments.backend)?;
     let samples = arguments.samples.unwrap_or(match arguments.backend {
         BackendChoice::Reference => REFERENCE_SAMPLES,
         _ => SAMPLES,

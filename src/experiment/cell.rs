@@ -6,7 +6,7 @@ use super::results::{CellError, CellFailure, CellStatistics};
 use super::{CellProgress, MdpHandle, RunSpec};
 use crate::plan::Plan;
 use crate::reward::RewardDistribution;
-use crate::solve::{Backend, CellSolver, PilotReport};
+use crate::solve::{Backend, CellSolver, PilotReport, SolveError};
 use crate::statistics::{Block, CellSums};
 use crate::units::Discount;
 
@@ -64,6 +64,16 @@ impl Cell {
             level: spec.level,
             solver,
             state: Mutex::new(State { sums, failure }),
+        }
+    }
+
+    /// Why the cell should not be started, where its backend knows that it cannot reach the tolerance.
+    pub(super) fn refusal(&self) -> Option<SolveError> {
+        match &self.state().failure {
+            Some((_, CellError::Solve(error @ SolveError::OutOfReach { .. }))) => {
+                Some(error.clone())
+            }
+            _ => None,
         }
     }
 

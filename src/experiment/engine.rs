@@ -6,12 +6,14 @@ use super::runner;
 use super::{Observer, RunError, RunSpec, Statistics, Unobserved};
 use crate::mdp::Mdp;
 use crate::solve::cpu::CpuBackend;
+#[cfg(feature = "gpu")]
+use crate::solve::gpu::{AdapterChoice, GpuBackend, GpuError, hardware_is_likely};
 use crate::solve::{Backend, ReferenceBackend};
 
 /// Which backend to use.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
 pub enum BackendChoice {
-    /// The fastest one that is here.
+    /// A graphics processor where there is one (never a software adapter), else the processor.
     #[default]
     Auto,
     /// SIMD tiles in single precision on all cores.
@@ -45,6 +47,10 @@ pub enum EngineError {
     /// This build has no such backend.
     #[error("the {0} backend is not built into this version of powersweep; `cpu` is")]
     NotBuilt(&'static str),
+    /// No graphics processor, or none that works.
+    #[cfg(feature = "gpu")]
+    #[error(transparent)]
+    Gpu(#[from] GpuError),
 }
 
 /// An MDP that an engine holds. Cheap to clone.
@@ -72,10 +78,21 @@ impl Engine {
     ///
     /// [`EngineError`] when the backend is not there.
     pub fn new(choice: BackendChoice) -> Result<Self, EngineError> {
+        Self::on_adapter(choice, None)
+    }
+
+    /// Starts a backend; where it is the GPU, on the adapter of this name (or a part of it) or position in the list of
+    /// `powersweep devices`. `auto` with an adapter is that adapter; the other backends have no use for it.
+    ///
+    /// # Errors
+    ///
+    /// [`EngineError`] when the backend or the adapter is not there.
+    pub fn on_adapter(choice: BackendChoice, adapter: Option<&str>) -> Result<Self, EngineError> {
         let backend: Arc<dyn Backend> = match choice {
-            BackendChoice::Auto | BackendChoice::Cpu => Arc::new(CpuBackend::new()),
+            BackendChoice::Auto => automatic(adapter)?,
+            BackendChoice::Cpu => Arc::new(CpuBackend::new()),
             BackendChoice::Reference => Arc::new(ReferenceBackend::new()),
-            BackendChoice::Gpu => return Err(EngineError::NotBuilt("gpu")),
+            BackendChoice::Gpu => gpu(adapter)?,
         };
         Ok(Self::with_backend(backend))
     }
@@ -124,4 +141,33 @@ impl Engine {
         spec.validate()?;
         runner::run(&*self.backend, spec, observer)
     }
+}
+
+/// The fastest backend that is here. An adapter that was named is wanted.
+fn automatic(adapter: Option<&str>) -> Result<Arc<dyn Backend>, EngineError> {
+    if adapter.is_some() {
+        return gpu(adapter);
+    }
+    let found = if hardware_is_likely() {
+        gpu(None).ok()
+    } else {
+        None
+    };
+    Ok(found.unwrap_or_else(|| Arc::new(CpuBackend::new())))
+}
+
+#[cfg(not(feature = "gpu"))]
+fn hardware_is_likely() -> bool {
+    false
+}
+
+#[cfg(feature = "gpu")]
+fn gpu(adapter: Option<&str>) -> Result<Arc<dyn Backend>, EngineError> {
+    let choice = adapter.map_or(AdapterChoice::Hardware, AdapterChoice::parse);
+    Ok(Arc::new(GpuBackend::open(&choice)?))
+}
+
+#[cfg(not(feature = "gpu"))]
+fn gpu(_adapter: Option<&str>) -> Result<Arc<dyn Backend>, EngineError> {
+    Err(EngineError::NotBuilt("gpu"))
 }

@@ -92,6 +92,9 @@ pub enum RunError {
     /// The worker threads could not be started.
     #[error("cannot start the worker threads")]
     Threads(#[source] rayon::ThreadPoolBuildError),
+    /// The backend cannot reach the tolerance, and knows it before the first goal.
+    #[error(transparent)]
+    Refused(crate::solve::SolveError),
     /// The observer cancelled the run.
     #[error("the run was cancelled")]
     Cancelled,

@@ -104,6 +104,12 @@ impl Run<'_> {
             blocks: self.blocks(mdp),
             reporter: &self.reporter,
         };
+        // Nothing is lost yet: better no run than one whose every goal misses the tolerance.
+        if std::ptr::eq(mdp, &self.spec.environments[0])
+            && let Some(error) = environment.cells.iter().find_map(Cell::refusal)
+        {
+            return Err(RunError::Refused(error));
+        }
         match among_others {
             true => environment.solve_from(0),
             false => environment.solve_alone(&self.pool),

@@ -289,7 +289,10 @@ fn another_experiment_does_not_overwrite_results() {
 #[test]
 fn a_device_that_is_not_there_is_exit_code_3() {
     let home = home();
-    let output = run(home.path(), &["ring.toml", "--backend", "gpu"]);
+    let output = run(
+        home.path(),
+        &["ring.toml", "--backend", "gpu", "--adapter", "nobody's"],
+    );
     assert_eq!(code(&output), 3, "{output:?}");
     assert_eq!(names(home.path()), ["ring.toml"]);
 }
