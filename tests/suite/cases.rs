@@ -9,7 +9,7 @@ use powersweep::solve::cpu::CpuBackend;
 use powersweep::solve::{Backend, ReferenceBackend};
 
 /// Runs every case, and holds the harness itself against a wrong exact value for each of them.
-fn all_cases_pass_on(backend: impl Backend + 'static, samples: u64) {
+pub(crate) fn all_cases_pass_on(backend: impl Backend + 'static, samples: u64) {
     let engine = Engine::with_backend(Arc::new(backend));
     let all = ExactCases::embedded().unwrap();
     assert!(all.cases.len() >= 14, "cases went missing");

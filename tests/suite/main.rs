@@ -8,6 +8,7 @@ mod datasets;
 mod examples;
 mod experiment_file;
 mod formats;
+mod gpu;
 mod malformed;
 mod one_goal;
 mod parity;

@@ -99,7 +99,17 @@ fn methods(mdp: &Mdp) -> &'static [Method] {
 
 /// The contract, for every discount and method.
 fn backend_agrees(backend: &dyn Backend, mdp: &Arc<Mdp>, law: Uniform) {
-    for (gamma, tolerance) in DISCOUNTS {
+    backend_agrees_at(backend, mdp, law, &DISCOUNTS);
+}
+
+/// The contract, for some discounts with their tolerances and every method.
+pub(crate) fn backend_agrees_at(
+    backend: &dyn Backend,
+    mdp: &Arc<Mdp>,
+    law: Uniform,
+    discounts: &[(f64, f64)],
+) {
+    for &(gamma, tolerance) in discounts {
         let mut problem = problem(mdp, law, gamma, tolerance);
         let numbers = goal_numbers(mdp.n_states());
         let judge = ReferenceBackend::new().prepare(problem.clone()).unwrap();
@@ -118,7 +128,12 @@ fn backend_agrees(backend: &dyn Backend, mdp: &Arc<Mdp>, law: Uniform) {
 }
 
 /// Same rewards, values within the bounds, bounds within the tolerance.
-fn agrees(problem: &CellProblem, mut solved: Vec<SolvedGoal>, judged: &[SolvedGoal], place: &str) {
+pub(crate) fn agrees(
+    problem: &CellProblem,
+    mut solved: Vec<SolvedGoal>,
+    judged: &[SolvedGoal],
+    place: &str,
+) {
     for goal in solved.iter().chain(judged) {
         assert!(goal.converged, "{place}: {:e}", goal.half_width);
         assert!(goal.half_width <= problem.tolerance, "{place}");
