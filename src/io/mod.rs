@@ -4,17 +4,26 @@
 //! formats and every fault keeps its place in the file. What a valid MDP is, the [`MdpBuilder`] decides; the room only
 //! translates. The keys are tabled in `docs/formats.md`.
 
+mod csv;
 mod family;
 mod goal;
 mod grid;
+mod limited;
+mod matrix;
+mod npy;
+pub mod npz;
 pub mod parquet;
 mod tree;
 
+use std::fs::File;
 use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 pub use goal::{parse_goal, read_goal};
+pub use matrix::{MatrixFormat, NamedMatrix, parse_matrix, read_matrix};
+
+use limited::Limited;
 
 use crate::document::{Faults, Node, SourceText, Spanned, TableReader, parse_json, parse_toml};
 use crate::mdp::{Mdp, MdpBuilder};
@@ -70,10 +79,12 @@ pub enum ReadError {
         error: io::Error,
     },
     /// The extension says nothing about the format.
-    #[error("{}: unknown kind of file; known extensions: .{}", path.display(), Format::EXTENSIONS.join(", ."))]
+    #[error("{}: unknown kind of file; known extensions: .{}", path.display(), known.join(", ."))]
     UnknownExtension {
         /// The file.
         path: PathBuf,
+        /// The extensions that say something.
+        known: &'static [&'static str],
     },
     /// The file is not UTF-8.
     #[error("{}: not UTF-8 text (byte {offset} is not part of a character)", path.display())]
@@ -200,8 +211,14 @@ fn refuse_beside_grid(table: &mut TableReader<'_>, builder: &mut MdpBuilder) {
 }
 
 fn open(path: &Path) -> Result<(Format, Arc<SourceText>), ReadError> {
-    let format =
-        Format::of(path).ok_or_else(|| ReadError::UnknownExtension { path: path.into() })?;
+    let format = Format::of(path).ok_or_else(|| ReadError::UnknownExtension {
+        path: path.into(),
+        known: &Format::EXTENSIONS,
+    })?;
+    Ok((format, read_text(path)?))
+}
+
+fn read_text(path: &Path) -> Result<Arc<SourceText>, ReadError> {
     let bytes = std::fs::read(path).map_err(|error| ReadError::File {
         path: path.into(),
         error,
@@ -210,7 +227,14 @@ fn open(path: &Path) -> Result<(Format, Arc<SourceText>), ReadError> {
         path: path.into(),
         offset: error.utf8_error().valid_up_to(),
     })?;
-    Ok((format, SourceText::new(path.display().to_string(), text)))
+    Ok(SourceText::new(path.display().to_string(), text))
+}
+
+fn open_file(path: &Path) -> Result<File, ReadError> {
+    File::open(path).map_err(|error| ReadError::File {
+        path: path.into(),
+        error,
+    })
 }
 
 fn stem(name: &str) -> String {

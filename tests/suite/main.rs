@@ -10,6 +10,7 @@ mod experiment_file;
 mod formats;
 mod gpu;
 mod malformed;
+mod matrices;
 mod one_goal;
 mod parity;
 mod properties;
