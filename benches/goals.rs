@@ -46,6 +46,7 @@ fn prepare(file: &str, discount: f64, backend: &CpuBackend) -> Box<dyn CellSolve
         max_sweeps: CellProblem::sufficient_sweeps(discount, TOLERANCE, 1.0),
         seed: Seed(0),
         plan: Arc::new(plan.clone()),
+        asked: Arc::default(),
     };
     let (schedule, _) = pilot(&problem, None).expect("a plain program can be piloted");
     problem.plan = Arc::new(plan.with_schedule(schedule));

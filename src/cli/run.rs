@@ -87,6 +87,13 @@ const RESULT_FILES: &[(&str, Writer)] = &[
     ("power.svg", |statistics| {
         Ok(report::power_picture(statistics).into_bytes())
     }),
+    ("results.txt", |statistics| {
+        let options = report::TableOptions {
+            width: 120,
+            all: false,
+        };
+        Ok(report::power_text(statistics, &options, report::Colours::None).into_bytes())
+    }),
 ];
 
 impl Arguments {
@@ -180,6 +187,12 @@ fn write(
     for (name, writer) in RESULT_FILES {
         let bytes = writer(statistics).map_err(|error| Failure::new(Kind::Environment, error))?;
         directory.write(name, &bytes)?;
+    }
+    for name in statistics.table_names() {
+        let bytes = statistics
+            .table_parquet(name)
+            .map_err(|error| Failure::new(Kind::Environment, error))?;
+        directory.write(format!("{name}.parquet"), &bytes)?;
     }
     for (path, bytes) in experiment.inputs() {
         directory.write(Path::new("inputs").join(path), &bytes)?;

@@ -7,7 +7,7 @@ use super::{CellProgress, MdpHandle, RunSpec};
 use crate::plan::Plan;
 use crate::reward::RewardDistribution;
 use crate::solve::{Backend, CellSolver, PilotReport, SolveError};
-use crate::statistics::{Block, CellSums};
+use crate::statistics::{Asked, Block, CellSums, ObservedSums, Quantity};
 use crate::units::Discount;
 
 /// The variant of an unmodified MDP.
@@ -23,6 +23,9 @@ pub(super) struct Cell {
     plan: Arc<Plan>,
     pilot: Option<PilotReport>,
     level: f64,
+    asked: Arc<Asked>,
+    /// The means that are taken of the observations.
+    quantities: Vec<Quantity>,
     /// `None` when the backend refused the cell; the reason is in `state`.
     solver: Option<Box<dyn CellSolver>>,
     state: Mutex<State>,
@@ -30,6 +33,7 @@ pub(super) struct Cell {
 
 struct State {
     sums: CellSums,
+    observed: ObservedSums,
     /// The failure of the lowest block so far, so that the message does not depend on who came first.
     failure: Option<(u64, CellError)>,
 }
@@ -44,6 +48,9 @@ impl Cell {
         discount: Discount,
     ) -> Self {
         let mut problem = spec.problem(mdp.mdp(), reward, discount);
+        // Names that the MDP does not have were refused before the first cell was prepared.
+        let asked = Arc::new(spec.statistics.resolve(mdp.mdp()).unwrap_or_default());
+        problem.asked = asked.clone();
         let pilot = spec.schedule(backend, &mut problem);
         let plan = problem.plan.clone();
         let sums = CellSums::new(mdp.mdp().n_states(), problem.power_scale());
@@ -55,6 +62,8 @@ impl Cell {
             Ok(solver) => (Some(solver), None),
             Err(error) => (None, Some((0, error.into()))),
         };
+        let quantities = asked.quantities();
+        let observed = ObservedSums::new(quantities.len());
         Self {
             mdp: mdp.clone(),
             reward: reward.clone(),
@@ -62,8 +71,14 @@ impl Cell {
             plan,
             pilot,
             level: spec.level,
+            asked,
+            quantities,
             solver,
-            state: Mutex::new(State { sums, failure }),
+            state: Mutex::new(State {
+                sums,
+                observed,
+                failure,
+            }),
         }
     }
 
@@ -86,10 +101,14 @@ impl Cell {
         let outcome = self.sum(&**solver, block, parallel);
         let mut state = self.state();
         let failure = match outcome {
-            Ok(sums) => state.sums.merge(&sums).err().map(|source| CellError::Sum {
-                block: block.index,
-                source,
-            }),
+            Ok((sums, observed)) => {
+                let merged = state.sums.merge(&sums);
+                let merged = merged.and_then(|()| state.observed.merge(&observed));
+                merged.err().map(|source| CellError::Sum {
+                    block: block.index,
+                    source,
+                })
+            }
             Err(error) => Some(error),
         };
         let Some(failure) = failure else { return };
@@ -104,10 +123,18 @@ impl Cell {
         solver: &dyn CellSolver,
         block: Block,
         parallel: bool,
-    ) -> Result<CellSums, CellError> {
+    ) -> Result<(CellSums, ObservedSums), CellError> {
         let sums = solver.solve_block(block, parallel)?;
         let n_states = self.mdp.mdp().n_states();
         let states = sums.power.len().min(sums.power_squared.len());
+        let observations = &sums.observations;
+        if !self.asked.is_empty() && observations.goals() as u64 != block.len {
+            return Err(CellError::Unobserved {
+                block: block.index,
+                expected_goals: block.len,
+                goals: observations.goals(),
+            });
+        }
         if sums.finished != block.len || states != n_states {
             return Err(CellError::Unfinished {
                 block: block.index,
@@ -118,8 +145,11 @@ impl Cell {
             });
         }
         let mut rounded = CellSums::new(n_states, solver.problem().power_scale());
-        match rounded.add_block(&sums) {
-            Ok(()) => Ok(rounded),
+        let observed = rounded
+            .add_block(&sums)
+            .and_then(|()| ObservedSums::of(observations, &self.quantities));
+        match observed {
+            Ok(observed) => Ok((rounded, observed)),
             Err(source) => Err(CellError::Sum {
                 block: block.index,
                 source,
@@ -150,7 +180,11 @@ impl Cell {
     /// The cell's result once all blocks are in.
     pub(super) fn finish(self) -> Result<CellStatistics, Box<CellFailure>> {
         let state = self.state.into_inner();
-        let State { sums, failure } = state.unwrap_or_else(PoisonError::into_inner);
+        let State {
+            sums,
+            observed,
+            failure,
+        } = state.unwrap_or_else(PoisonError::into_inner);
         let environment = self.mdp.mdp().name().to_owned();
         let reward = self.reward.name().to_owned();
         if let Some((_, error)) = failure {
@@ -172,6 +206,7 @@ impl Cell {
             discount_used: self.discount.used(),
             rule: OPTIMAL.to_owned(),
             power: power.collect(),
+            tables: self.asked.tables(self.mdp.mdp(), &observed, self.level),
             mdp: self.mdp.mdp().clone(),
             plan: self.plan,
             pilot: self.pilot,

@@ -3,11 +3,11 @@
 use std::fmt::Write as _;
 
 use serde::Serialize;
-use serde_json::json;
+use serde_json::{Map, Value, json};
 
 use super::{CellStatistics, Statistics};
 use crate::io::parquet::{Column, Values};
-use crate::statistics::Estimate;
+use crate::statistics::{Estimate, Key, KeyKind, Measure, Table, TableRow};
 
 /// Version of the results' format.
 const SCHEMA: u32 = 1;
@@ -107,6 +107,89 @@ impl Statistics {
         ]
     }
 
+    /// Names of the statistics that were asked beyond POWER, in the order of the cells' tables.
+    #[must_use]
+    pub fn table_names(&self) -> Vec<&'static str> {
+        let first = self.cells.first();
+        first.map_or(Vec::new(), |cell| {
+            cell.tables.iter().map(|t| t.name).collect()
+        })
+    }
+
+    /// One statistic of all cells as tidy columns: one row per cell, table row and measure. Empty where it was not asked.
+    #[must_use]
+    pub fn table_columns(&self, name: &str) -> Vec<Column<'_>> {
+        let rows: Vec<Tidy<'_>> = self
+            .cells
+            .iter()
+            .filter_map(|cell| Some((cell, cell.table(name)?)))
+            .flat_map(|(cell, table)| tidy(cell, table))
+            .collect();
+        let Some(keys) = rows.first().map(|row| row.table.keys) else {
+            return Vec::new();
+        };
+        let number = |name, of: &dyn Fn(&Tidy<'_>) -> Option<f64>| Column {
+            name,
+            values: Values::Number(rows.iter().map(of).collect()),
+        };
+        let text = |name, of: &dyn for<'t> Fn(&Tidy<'t>) -> &'t str| Column {
+            name,
+            values: Values::Text(rows.iter().map(of).collect()),
+        };
+        let mut columns = vec![
+            text("environment", &|row| &row.cell.environment),
+            text("variant", &|row| &row.cell.variant),
+            text("reward", &|row| &row.cell.reward),
+            number("discount", &|row| Some(row.cell.discount)),
+            number("discount_used", &|row| Some(row.cell.discount_used)),
+            text("rule", &|row| &row.cell.rule),
+        ];
+        for (at, &(name, kind)) in keys.iter().enumerate() {
+            columns.push(key_column(
+                name,
+                kind,
+                rows.iter().map(|row| &row.row.keys[at]).collect(),
+            ));
+        }
+        columns.push(text("measure", &|row| row.measure));
+        let counts = rows.iter().map(|row| row.cell.samples);
+        columns.push(Column {
+            name: "n",
+            values: Values::Count(
+                counts
+                    .map(|n| i64::try_from(n).unwrap_or(i64::MAX))
+                    .collect(),
+            ),
+        });
+        let estimates: [(&'static str, Part); 7] = [
+            ("std_error", |e| e.std_error),
+            ("ci_low", |e| Some(e.ci_low)),
+            ("ci_high", |e| Some(e.ci_high)),
+            ("bound", |e| Some(e.bound)),
+            ("bound_max", |e| Some(e.bound_max)),
+            ("low", |e| Some(e.low)),
+            ("high", |e| Some(e.high)),
+        ];
+        columns.push(number("estimate", &|row| match row.value {
+            Measure::Estimate(estimate) => Some(estimate.estimate),
+            Measure::Number(value) => Some(*value),
+            Measure::Missing => None,
+        }));
+        for (name, of) in estimates {
+            columns.push(number(name, &|row| row.value.estimate().and_then(of)));
+        }
+        columns
+    }
+
+    /// The Parquet file of one statistic.
+    ///
+    /// # Errors
+    ///
+    /// What the Parquet writer says.
+    pub fn table_parquet(&self, name: &str) -> Result<Vec<u8>, ::parquet::errors::ParquetError> {
+        crate::io::parquet::write_table(&self.table_columns(name), Vec::new())
+    }
+
     /// `power.parquet`.
     ///
     /// # Errors
@@ -120,6 +203,47 @@ impl Statistics {
         let cells = self.cells.iter();
         cells.flat_map(|cell| (0..cell.power.len()).map(move |s| (cell, s)))
     }
+}
+
+/// A number of an estimate.
+type Part = fn(&Estimate) -> Option<f64>;
+
+/// One measure of one row of a table.
+struct Tidy<'a> {
+    cell: &'a CellStatistics,
+    table: &'a Table,
+    row: &'a TableRow,
+    measure: &'static str,
+    value: &'a Measure,
+}
+
+fn tidy<'a>(cell: &'a CellStatistics, table: &'a Table) -> impl Iterator<Item = Tidy<'a>> {
+    table.rows.iter().flat_map(move |row| {
+        let measures = table.measures.iter().zip(&row.measures);
+        measures.map(move |(measure, value)| Tidy {
+            cell,
+            table,
+            row,
+            measure,
+            value,
+        })
+    })
+}
+
+fn key_column<'a>(name: &'static str, kind: KeyKind, keys: Vec<&'a Key>) -> Column<'a> {
+    let text = |key: &&'a Key| match key {
+        Key::Text(text) => Some(text.as_str()),
+        _ => None,
+    };
+    let count = |key: &&'a Key| match key {
+        Key::Count(n) => i64::try_from(*n).ok(),
+        _ => None,
+    };
+    let values = match kind {
+        KeyKind::Text => Values::OptionalText(keys.iter().map(text).collect()),
+        KeyKind::Count => Values::OptionalCount(keys.iter().map(count).collect()),
+    };
+    Column { name, values }
 }
 
 impl CellStatistics {
@@ -144,7 +268,44 @@ impl CellStatistics {
             let row = row.unwrap_or_default();
             let _ = write!(text, "{}\n      {row}", if i > 0 { "," } else { "" });
         }
-        text.push_str("\n    ]}");
+        text.push_str("\n    ]");
+        for table in &self.tables {
+            table.push_json(text);
+        }
+        text.push('}');
+    }
+}
+
+impl Table {
+    /// `,"name":[rows]`, one row a line: the keys, then the measures.
+    fn push_json(&self, text: &mut String) {
+        let _ = write!(text, ",\"{}\":[", self.name);
+        for (i, row) in self.rows.iter().enumerate() {
+            let keys = self.keys.iter().zip(&row.keys).map(|((name, _), key)| {
+                let value = match key {
+                    Key::Text(value) => json!(value),
+                    Key::Count(value) => json!(value),
+                    Key::Missing => Value::Null,
+                };
+                ((*name).to_owned(), value)
+            });
+            let measures = self
+                .measures
+                .iter()
+                .zip(&row.measures)
+                .map(|(name, measure)| {
+                    let value = match measure {
+                        Measure::Estimate(estimate) => json!(estimate),
+                        Measure::Number(value) => json!(value),
+                        Measure::Missing => Value::Null,
+                    };
+                    ((*name).to_owned(), value)
+                });
+            let object: Map<String, Value> = keys.chain(measures).collect();
+            let comma = if i > 0 { "," } else { "" };
+            let _ = write!(text, "{comma}\n      {}", Value::Object(object));
+        }
+        text.push_str("\n    ]");
     }
 }
 

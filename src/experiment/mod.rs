@@ -20,7 +20,7 @@ pub use engine::{BackendChoice, Engine, EngineError, MdpHandle};
 pub use manifest::{RunRecord, manifest};
 pub use memory::Memory;
 pub use observer::{CellProgress, Observer, Progress, Unobserved};
-pub use one_goal::{Certainty, Decision, OneGoal, Path, PathEnd, Question, Step, TIE};
+pub use one_goal::{Certainty, Decision, OneGoal, Path, PathEnd, Question, Step};
 pub use results::{CellError, CellFailure, CellStatistics, Statistics};
 pub use run_spec::{RunError, RunSpec};
 pub use spec::{

@@ -8,11 +8,8 @@ use crate::mdp::Mdp;
 use crate::reward::RewardDistribution;
 use crate::rng::{self, Stream};
 use crate::solve::{Backend, Goals, SolveError, SolvedGoal};
+use crate::statistics::behaviour::{Prospects, Standing};
 use crate::units::{ChoiceId, Discount, SampleIndex, Seed, StateId};
-
-/// Two choices whose values differ by no more than this share of the scale of the rewards are a tie, provided that the
-/// certificate is at least as sharp.
-pub const TIE: f64 = 1e-10;
 
 /// Which goal to look at.
 #[derive(Clone, Debug, PartialEq)]
@@ -33,7 +30,7 @@ pub enum Question {
 pub enum Certainty {
     /// One choice is better than all others by more than the bound.
     Sure,
-    /// Several are equally good: equal rows, or values closer than [`TIE`] under a bound as sharp.
+    /// Several are equally good: equal rows, or values closer than [`TIE`](crate::statistics::behaviour::TIE) under a bound as sharp.
     Tie,
     /// Some are closer to the best than the bound, and may or may not be optimal.
     Undecided,
@@ -103,11 +100,13 @@ impl OneGoal {
         Ok(Self::of(mdp.clone(), discount, solved, scale))
     }
 
-    /// Reads the choices off certified values. `scale` is what [`TIE`] is relative to: the range of the rewards.
+    /// Reads the choices off certified values. `scale` is what [`TIE`](crate::statistics::behaviour::TIE) is relative to: the range of the rewards.
     #[must_use]
     pub fn of(mdp: Arc<Mdp>, discount: Discount, solved: SolvedGoal, scale: f64) -> Self {
-        let prospects = Prospects::new(&mdp, discount, &solved, scale);
-        let decisions = mdp.states().map(|s| prospects.decide(s)).collect();
+        let worth = solved.worths(discount);
+        let half_width = discount.used() * solved.half_width;
+        let prospects = Prospects::new(&mdp, &worth, half_width, scale);
+        let decisions = mdp.states().map(|s| decide(&mdp, &prospects, s)).collect();
         Self {
             mdp,
             discount,
@@ -255,119 +254,21 @@ fn range(rewards: &[f64]) -> f64 {
     scales.into_iter().find(|s| *s > 0.0).unwrap_or(1.0)
 }
 
-/// What it is worth to arrive in a state, `w = (1 - gamma) V* = (1 - gamma) R + gamma x`, with x the POWER integrand: the
-/// scale on which choices are compared, since `(1 - gamma)` times the value of a choice is `sum T w`.
-struct Prospects<'a> {
-    mdp: &'a Mdp,
-    worth: Vec<f64>,
-    /// Half-width of every worth.
-    half_width: f64,
-    /// Largest |w|, which rounding errors are relative to.
-    magnitude: f64,
-    /// Difference up to which choices are a tie.
-    tie: f64,
-}
-
-/// How a choice compares with the greedy one.
-#[derive(Clone, Copy, PartialEq, Eq)]
-enum Standing {
-    Optimal,
-    Possible,
-    Worse,
-}
-
-impl<'a> Prospects<'a> {
-    fn new(mdp: &'a Mdp, discount: Discount, solved: &SolvedGoal, scale: f64) -> Self {
-        let each = solved.rewards.iter().zip(&solved.integrand);
-        let worth: Vec<f64> = each
-            .map(|(r, x)| discount.complement() * r + discount.used() * x)
-            .collect();
-        Self {
-            mdp,
-            half_width: discount.used() * solved.half_width,
-            magnitude: worth.iter().fold(0.0, |m, w| m.max(w.abs())),
-            worth,
-            tie: TIE * scale,
-        }
-    }
-
-    fn value(&self, choice: ChoiceId) -> f64 {
-        let (to, probabilities) = self.mdp.row(choice);
-        to.iter()
-            .zip(probabilities)
-            .map(|(&t, p)| p * self.worth[t as usize])
-            .sum()
-    }
-
-    fn decide(&self, state: StateId) -> Decision {
-        let values: Vec<(ChoiceId, f64)> = self
-            .mdp
-            .choices(state)
-            .map(|c| (c, self.value(c)))
-            .collect();
-        let better = |best: (ChoiceId, f64), next: (ChoiceId, f64)| {
-            if next.1 > best.1 { next } else { best }
-        };
-        let (greedy, most) = values
-            .iter()
-            .copied()
-            .reduce(better)
-            .expect("every state has a choice");
-        let standing = |&(c, value): &(ChoiceId, f64)| self.standing(greedy, c, most - value);
-        let standings: Vec<Standing> = values.iter().map(standing).collect();
-        let best = values
-            .iter()
-            .zip(&standings)
-            .filter(|(_, s)| **s != Standing::Worse);
-        let best: Vec<ChoiceId> = best.map(|((c, _), _)| *c).collect();
-        let certainty = match best.len() {
-            _ if standings.contains(&Standing::Possible) => Certainty::Undecided,
-            1 => Certainty::Sure,
-            _ => Certainty::Tie,
-        };
-        Decision {
-            greedy,
-            best,
-            certainty,
-        }
-    }
-
-    /// `gap` is what the choice falls short of the greedy one.
-    fn standing(&self, greedy: ChoiceId, choice: ChoiceId, gap: f64) -> Standing {
-        let (difference, terms) = self.row_difference(greedy, choice);
-        if difference == 0.0 {
-            return Standing::Optimal;
-        }
-        // The gap is sum (T_greedy - T_choice) w: an error of h in every w moves it by at most h times the sum of
-        // |T_greedy - T_choice|. Rounding: w itself by 4u (its four operations), each of two sums of k products by
-        // (k + 1)u, rows that sum to one only within k u, one subtraction: below (4k + 8)u |w|, with 2u = EPSILON.
-        let rounding = (2 * terms + 4) as f64 * f64::EPSILON * self.magnitude;
-        let allowance = self.half_width * difference + rounding;
-        if allowance.max(gap) <= self.tie {
-            Standing::Optimal
-        } else if gap <= allowance || allowance.is_nan() {
-            Standing::Possible
-        } else {
-            Standing::Worse
-        }
-    }
-
-    /// Sum over successors of |T_a - T_b|, and the length of the longer row.
-    fn row_difference(&self, a: ChoiceId, b: ChoiceId) -> (f64, usize) {
-        let ((to_a, p_a), (to_b, p_b)) = (self.mdp.row(a), self.mdp.row(b));
-        let (mut i, mut j, mut sum) = (0, 0, 0.0);
-        // Successors are ascending in both rows.
-        while i < to_a.len() || j < to_b.len() {
-            let (x, y) = (to_a.get(i).copied(), to_b.get(j).copied());
-            let left = x.is_some_and(|x| y.is_none_or(|y| x <= y));
-            let right = y.is_some_and(|y| x.is_none_or(|x| y <= x));
-            let p = if left { p_a[i] } else { 0.0 };
-            let q = if right { p_b[j] } else { 0.0 };
-            sum += (p - q).abs();
-            i += usize::from(left);
-            j += usize::from(right);
-        }
-        (sum, to_a.len().max(to_b.len()))
+fn decide(mdp: &Mdp, prospects: &Prospects<'_>, state: StateId) -> Decision {
+    let (greedy, most) = prospects.greedy(state);
+    let stands = |c| prospects.standing(greedy, c, most - prospects.value(c));
+    let each = mdp.choices(state).map(|c| (c, stands(c)));
+    let standings: Vec<(ChoiceId, Standing)> =
+        each.filter(|(_, s)| *s != Standing::Worse).collect();
+    let certainty = match standings.len() {
+        _ if standings.iter().any(|(_, s)| *s == Standing::Possible) => Certainty::Undecided,
+        1 => Certainty::Sure,
+        _ => Certainty::Tie,
+    };
+    Decision {
+        greedy,
+        best: standings.into_iter().map(|(c, _)| c).collect(),
+        certainty,
     }
 }
 

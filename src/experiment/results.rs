@@ -5,7 +5,7 @@ use std::sync::Arc;
 use crate::mdp::Mdp;
 use crate::plan::Plan;
 use crate::solve::PilotReport;
-use crate::statistics::Estimate;
+use crate::statistics::{Estimate, Table};
 
 /// Results of one cell: (environment, variant, reward distribution, discount, decision rule).
 #[derive(Clone, Debug)]
@@ -40,6 +40,16 @@ pub struct CellStatistics {
     pub sweeps_max: u32,
     /// POWER of every state, `[n_states]`, in file order.
     pub power: Vec<Estimate>,
+    /// What was asked beyond POWER, a table for each statistic.
+    pub tables: Vec<Table>,
+}
+
+impl CellStatistics {
+    /// The table of a statistic (`optimality`, ...), where it was asked.
+    #[must_use]
+    pub fn table(&self, name: &str) -> Option<&Table> {
+        self.tables.iter().find(|table| table.name == name)
+    }
 }
 
 /// A cell that has no result, and why. It does not take the other cells along.
@@ -73,6 +83,18 @@ pub enum CellError {
         block: u64,
         /// What is wrong with its sums.
         source: crate::statistics::FixedPointError,
+    },
+    /// The backend left goals unobserved.
+    #[error(
+        "block {block} holds {expected_goals} goals, the backend returned observations of {goals}"
+    )]
+    Unobserved {
+        /// The block's number.
+        block: u64,
+        /// Goals that were asked for.
+        expected_goals: u64,
+        /// Goals that were observed.
+        goals: usize,
     },
     /// The backend handed over sums of another shape than the block's: no such buffer is ever a result.
     #[error(

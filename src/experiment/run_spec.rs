@@ -8,6 +8,7 @@ use crate::mdp::Mdp;
 use crate::plan::{Method, Plan};
 use crate::reward::RewardDistribution;
 use crate::solve::{Backend, CellProblem, GoalProgram, PilotReport, SolveError, pilot};
+use crate::statistics::{Asked, Request, UnknownName};
 use crate::units::{Discount, Seed};
 
 /// Most worker threads a run may ask for: beyond any machine, below what exhausts one.
@@ -45,6 +46,8 @@ pub struct RunSpec {
     pub level: f64,
     /// Worker threads; 0 (the default) for one per processor. Results do not depend on it.
     pub threads: usize,
+    /// What is asked beyond POWER. Default: nothing.
+    pub statistics: Request,
 }
 
 impl Default for RunSpec {
@@ -60,6 +63,7 @@ impl Default for RunSpec {
             seed: Seed(0),
             level: 0.95,
             threads: 0,
+            statistics: Request::default(),
         }
     }
 }
@@ -89,6 +93,9 @@ pub enum RunError {
         /// What was given.
         value: f64,
     },
+    /// Names that an MDP does not have; every one of them.
+    #[error("{}", .0.iter().map(ToString::to_string).collect::<Vec<_>>().join("; "))]
+    UnknownNames(Vec<UnknownName>),
     /// The worker threads could not be started.
     #[error("cannot start the worker threads")]
     Threads(#[source] rayon::ThreadPoolBuildError),
@@ -124,7 +131,8 @@ impl RunSpec {
         self.environments.len() * self.rewards.len() * self.discounts.len()
     }
 
-    /// What a backend is asked to solve for one cell: the optimal values of an MDP under a law and a discount.
+    /// What a backend is asked to solve for one cell: the optimal values of an MDP under a law and a discount. What is
+    /// asked beyond POWER is left to the caller.
     #[must_use]
     pub fn problem(
         &self,
@@ -143,6 +151,7 @@ impl RunSpec {
             max_sweeps: self.max_sweeps.unwrap_or_else(default_cap),
             seed: self.seed,
             plan: Arc::new(Plan::draw(mdp, discount)),
+            asked: Arc::new(Asked::default()),
         }
     }
 
@@ -184,6 +193,14 @@ impl RunSpec {
             "reward distributions",
             self.rewards.iter().map(|r| r.name()),
         )?;
+        let environments = self.environments.iter();
+        let unknown: Vec<UnknownName> = environments
+            .filter_map(|e| self.statistics.resolve(e.mdp()).err())
+            .flatten()
+            .collect();
+        if !unknown.is_empty() {
+            return Err(RunError::UnknownNames(unknown));
+        }
         let out_of_range = |what, wanted, value| RunError::OutOfRange {
             what,
             wanted,

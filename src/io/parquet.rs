@@ -26,8 +26,12 @@ pub struct Column<'a> {
 pub enum Values<'a> {
     /// UTF-8 text.
     Text(Vec<&'a str>),
+    /// UTF-8 text that may be missing.
+    OptionalText(Vec<Option<&'a str>>),
     /// Whole numbers.
     Count(Vec<i64>),
+    /// Whole numbers that may be missing.
+    OptionalCount(Vec<Option<i64>>),
     /// Numbers. What is missing or not finite is null, never 0.
     Number(Vec<Option<f64>>),
 }
@@ -36,7 +40,9 @@ impl Values<'_> {
     fn len(&self) -> usize {
         match self {
             Self::Text(values) => values.len(),
+            Self::OptionalText(values) => values.len(),
             Self::Count(values) => values.len(),
+            Self::OptionalCount(values) => values.len(),
             Self::Number(values) => values.len(),
         }
     }
@@ -78,7 +84,13 @@ fn schema(columns: &[Column<'_>]) -> Result<TypePtr> {
                 Some(LogicalType::String),
                 Repetition::REQUIRED,
             ),
+            Values::OptionalText(_) => (
+                Physical::BYTE_ARRAY,
+                Some(LogicalType::String),
+                Repetition::OPTIONAL,
+            ),
             Values::Count(_) => (Physical::INT64, None, Repetition::REQUIRED),
+            Values::OptionalCount(_) => (Physical::INT64, None, Repetition::OPTIONAL),
             Values::Number(_) => (Physical::DOUBLE, None, Repetition::OPTIONAL),
         };
         let field = Type::primitive_type_builder(column.name, physical)
@@ -97,14 +109,22 @@ fn write_column(writer: &mut ColumnWriter<'_>, values: &Values<'_>) -> Result<()
             let texts: Vec<ByteArray> = texts.iter().map(|&text| text.into()).collect();
             writer.write_batch(&texts, None, None)?;
         }
+        (ColumnWriter::ByteArrayColumnWriter(writer), Values::OptionalText(texts)) => {
+            let present: Vec<ByteArray> = texts.iter().flatten().map(|&text| text.into()).collect();
+            writer.write_batch(&present, Some(&levels(texts)), None)?;
+        }
         (ColumnWriter::Int64ColumnWriter(writer), Values::Count(counts)) => {
             writer.write_batch(counts, None, None)?;
         }
+        (ColumnWriter::Int64ColumnWriter(writer), Values::OptionalCount(counts)) => {
+            let present: Vec<i64> = counts.iter().flatten().copied().collect();
+            writer.write_batch(&present, Some(&levels(counts)), None)?;
+        }
         (ColumnWriter::DoubleColumnWriter(writer), Values::Number(numbers)) => {
             let kept = numbers.iter().map(|x| x.filter(|x| x.is_finite()));
-            let levels: Vec<i16> = kept.clone().map(|x| i16::from(x.is_some())).collect();
-            let present: Vec<f64> = kept.flatten().collect();
-            writer.write_batch(&present, Some(&levels), None)?;
+            let kept: Vec<Option<f64>> = kept.collect();
+            let present: Vec<f64> = kept.iter().flatten().copied().collect();
+            writer.write_batch(&present, Some(&levels(&kept)), None)?;
         }
         _ => {
             let message = "a column's writer does not fit its values".to_owned();
@@ -112,6 +132,11 @@ fn write_column(writer: &mut ColumnWriter<'_>, values: &Values<'_>) -> Result<()
         }
     }
     Ok(())
+}
+
+/// 1 where there is a value.
+fn levels<T>(values: &[Option<T>]) -> Vec<i16> {
+    values.iter().map(|x| i16::from(x.is_some())).collect()
 }
 
 #[cfg(test)]
@@ -125,6 +150,8 @@ mod tests {
         let values = [
             ("state", Values::Text(vec!["a", "ä", ""])),
             ("n", Values::Count(vec![1, i64::MAX, 0])),
+            ("label", Values::OptionalText(vec![None, Some("b"), None])),
+            ("steps", Values::OptionalCount(vec![Some(7), None, None])),
             ("power", Values::Number(numbers.to_vec())),
         ];
         values
@@ -154,10 +181,12 @@ mod tests {
             .collect();
         assert_eq!(rows[0][0], Field::Str("a".to_owned()));
         assert_eq!(rows[1][1], Field::Long(i64::MAX));
-        assert_eq!(rows[0][2], Field::Double(0.1 + 0.2));
-        assert_eq!(rows[1][2], Field::Null);
+        assert_eq!(rows[0][2..4], [Field::Null, Field::Long(7)]);
+        assert_eq!(rows[1][2..4], [Field::Str("b".to_owned()), Field::Null]);
+        assert_eq!(rows[0][4], Field::Double(0.1 + 0.2));
+        assert_eq!(rows[1][4], Field::Null);
         assert_eq!(
-            rows[2][2],
+            rows[2][4],
             Field::Null,
             "an infinite end of an interval is missing"
         );

@@ -9,6 +9,7 @@ mod digits;
 mod goal;
 mod map;
 mod marks;
+mod observed;
 mod picture;
 mod plan;
 #[cfg(test)]

@@ -8,6 +8,7 @@ use super::Colours;
 use super::bar::{Axis, interval};
 use super::digits::{decimals, grouped, outward, plain_name, small, with_half_width};
 use super::map::{MapOptions, power_map};
+use super::observed;
 use crate::experiment::{CellStatistics, Statistics};
 use crate::statistics::Estimate;
 use crate::units::StateId;
@@ -60,7 +61,8 @@ pub fn power_text(statistics: &Statistics, options: &TableOptions, colours: Colo
             );
             let map = map.map_or_else(|| no_map(cell), |map| map + "\n");
             let table = states(cell, statistics.level, options);
-            format!("{heading}\n{map}{table}")
+            let tables = observed::tables(cell, options);
+            format!("{heading}\n{map}{table}{tables}")
         })
         .collect();
     parts.join("\n") + &failures(statistics)

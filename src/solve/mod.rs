@@ -20,8 +20,9 @@ pub use reference::ReferenceBackend;
 
 use crate::plan::Plan;
 use crate::rng::Stream;
-use crate::statistics::{Block, BlockSums, PowerScale};
-use crate::units::{Discount, SampleIndex, Seed};
+use crate::statistics::behaviour::Observer;
+use crate::statistics::{Asked, Block, BlockSums, PowerScale};
+use crate::units::{Discount, SampleIndex, Seed, StateId};
 
 /// All that a backend needs to know about one cell: (environment, variant, reward distribution, discount, rule).
 #[derive(Clone, Debug)]
@@ -38,9 +39,32 @@ pub struct CellProblem {
     pub seed: Seed,
     /// Structure found once, and the algorithm chosen.
     pub plan: Arc<Plan>,
+    /// What is observed of every goal beyond POWER; by default nothing.
+    pub asked: Arc<Asked>,
 }
 
 impl CellProblem {
+    /// What turns solved goals into observations; `None` where nothing is asked beyond POWER.
+    #[must_use]
+    pub fn observer(&self) -> Option<Observer> {
+        let stage = self.program.stage();
+        let scale = stage.reward.law().scale();
+        Observer::new(&stage.mdp, self.discount, scale, &self.asked)
+    }
+
+    /// The exact reward of one state of a sampled goal.
+    ///
+    /// # Panics
+    ///
+    /// If the state's reward is fixed: plain programs draw every reward.
+    #[must_use]
+    pub fn reward(&self, stream: Stream, index: SampleIndex, state: StateId) -> f64 {
+        let stage = self.program.stage();
+        let coordinate = stage.mdp.reward_coordinate()[state.index()];
+        let coordinate = coordinate.expect("a plain goal program draws every reward");
+        f64::from(stage.reward.draw(self.seed, stream, index, coordinate))
+    }
+
     /// Shift and units of the POWER sums: functions of the law alone, so that every backend and shard agrees.
     #[must_use]
     pub fn power_scale(&self) -> PowerScale {
@@ -97,6 +121,15 @@ impl SolvedGoal {
         let factor = discount.used() / discount.complement();
         let each = self.rewards.iter().zip(&self.integrand);
         each.map(|(r, x)| r + factor * x).collect()
+    }
+
+    /// What it is worth to be in a state, `(1 - gamma) V*(s) = (1 - gamma) R(s) + gamma x(s)`, `[n_states]`; each within gamma times
+    /// the half-width.
+    #[must_use]
+    pub fn worths(&self, discount: Discount) -> Vec<f64> {
+        let each = self.rewards.iter().zip(&self.integrand);
+        each.map(|(r, x)| discount.complement() * r + discount.used() * x)
+            .collect()
     }
 
     /// Half-width of the interval around every one of [`values`](Self::values).

@@ -197,6 +197,7 @@ mod tests {
             tolerance: 1e-5,
             max_sweeps: CellProblem::sufficient_sweeps(discount, 1e-5, 1.0),
             seed: Seed(0),
+            asked: Arc::default(),
         }
     }
 

@@ -69,6 +69,25 @@ pub fn normal_quantile(level: f64) -> f64 {
     Normal::standard().inverse_cdf(0.5 + level / 2.0)
 }
 
+/// Wilson's score interval around a share of `n` goals.
+///
+/// Source: Wilson (1927), "Probable inference, the law of succession, and statistical inference".
+///
+/// # Panics
+///
+/// If `level` is not in (0, 1).
+#[must_use]
+pub fn wilson(share: f64, n: u64, level: f64) -> (f64, f64) {
+    let n = n as f64;
+    let z = normal_quantile(level);
+    let middle = share + z * z / (2.0 * n);
+    let half = z * (share * (1.0 - share) / n + z * z / (4.0 * n * n)).sqrt();
+    let whole = 1.0 + z * z / n;
+    let (low, high) = ((middle - half) / whole, (middle + half) / whole);
+    // At shares of 0 and 1 one end is the share itself; rounding must not move it past.
+    (low.clamp(0.0, share), high.clamp(share, 1.0))
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -80,6 +99,26 @@ mod tests {
         let half = 1.959_963_984_540_054 * (0.25_f64 / 3.0).sqrt();
         assert!(
             (e.ci_high - 0.5 - half).abs() < 1e-12 && (e.high - e.ci_high - 0.01).abs() < 1e-15
+        );
+    }
+
+    #[test]
+    fn wilson_s_interval_holds_the_shares_whose_test_does_not_reject() {
+        for (k, n) in [(0, 1), (1, 1), (3, 10), (81, 263), (263, 263)] {
+            let share = f64::from(k) / f64::from(n);
+            let (low, high) = wilson(share, n as u64, 0.95);
+            for end in [low, high] {
+                let deviation = (end * (1.0 - end) / f64::from(n)).sqrt();
+                let scores = (share - end) / deviation;
+                assert!(end == share || (scores.abs() - 1.959_963_984_540_054).abs() < 1e-9);
+            }
+            assert!(low < high && low <= share && share <= high);
+        }
+        // Newcombe (1998), table I: 81 of 263.
+        let (low, high) = wilson(81.0 / 263.0, 263, 0.95);
+        assert_eq!(
+            (format!("{low:.4}"), format!("{high:.4}")),
+            ("0.2553".into(), "0.3662".into())
         );
     }
 

@@ -3,13 +3,26 @@
 //! Backends hand over plain f64 sums of one block ([`BlockSums`]). They are rounded once to integers and added as
 //! integers ([`CellSums`]), so that any order of blocks, threads and shards gives the same bytes. [`Estimate`]s with
 //! their statistical interval and numerical bound come out at the end.
+//!
+//! What is asked beyond POWER ([`Request`]) is resolved to one MDP ([`Asked`]). `behaviour` turns every goal into a row of
+//! [`Observations`], the runner reduces a block's rows to integers ([`ObservedSums`]), and every statistic reads its [`Table`] off those.
 
+mod asked;
+pub mod behaviour;
 mod block;
 mod estimate;
 mod fixed;
+mod moments;
+mod observations;
 mod sums;
+mod table;
+
+pub use asked::{Asked, Request, Statistic, UnknownName};
 
 pub use block::{Block, Blocks, TILE, block_size};
-pub use estimate::{Estimate, normal_quantile};
+pub use estimate::{Estimate, normal_quantile, wilson};
 pub use fixed::{FixedPoint, FixedPointError};
+pub use moments::{Map, Moments, ObservedSums, Quantity};
+pub use observations::{Observations, Observed, Row, Uncertain};
 pub use sums::{BlockSums, CellSums, MAX_LISTED_GOALS, PowerScale};
+pub use table::{Key, KeyKind, Measure, Table, TableRow};

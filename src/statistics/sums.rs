@@ -1,6 +1,6 @@
 //! What a backend returns for a block, and how blocks add up.
 
-use super::{Estimate, FixedPoint, FixedPointError};
+use super::{Estimate, FixedPoint, FixedPointError, Observations};
 
 /// How many unconverged goals are listed by number; all are counted.
 pub const MAX_LISTED_GOALS: usize = 16;
@@ -26,6 +26,8 @@ pub struct BlockSums {
     pub sweeps: u64,
     /// Largest number of sweeps a goal was given.
     pub sweeps_max: u32,
+    /// What is asked beyond POWER, goal by goal.
+    pub observations: Observations,
 }
 
 impl BlockSums {
@@ -56,6 +58,7 @@ impl BlockSums {
         self.unconverged_goals.truncate(MAX_LISTED_GOALS);
         self.sweeps += next.sweeps;
         self.sweeps_max = self.sweeps_max.max(next.sweeps_max);
+        self.observations.append(&next.observations);
     }
 
     /// Notes one goal's certificate.

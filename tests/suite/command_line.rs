@@ -80,7 +80,8 @@ fn a_run_leaves_everything_behind_and_its_document_is_on_stdout() {
             "manifest.json",
             "power.parquet",
             "power.svg",
-            "results.json"
+            "results.json",
+            "results.txt"
         ]
     );
     assert_eq!(fs::read(out.join("results.json")).unwrap(), output.stdout);
@@ -115,7 +116,8 @@ fn any_number_of_threads_and_any_repetition_give_the_same_files() {
             assert_eq!(code(&output), 0, "{output:?}");
             assert!(output.stderr.is_empty(), "--quiet");
             let out = home.path().join("out");
-            ["results.json", "power.parquet", "power.svg"].map(|f| fs::read(out.join(f)).unwrap())
+            ["results.json", "results.txt", "power.parquet", "power.svg"]
+                .map(|f| fs::read(out.join(f)).unwrap())
         };
         let one = files(&["--threads", "1"]);
         assert!(one == files(&["--threads", "7"]), "{backend}");

@@ -72,6 +72,7 @@ fn solve(backend: &dyn Backend, mdp: &Arc<Mdp>, case: &Case) -> SolvedGoal {
         max_sweeps: CellProblem::sufficient_sweeps(discount, 1e-5 * range, range),
         seed: Seed(case.seed),
         plan: Arc::new(Plan::draw(mdp, discount)),
+        asked: Arc::default(),
     };
     let goals = Goals::Sampled {
         stream: Stream::Reward,

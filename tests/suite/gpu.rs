@@ -19,6 +19,7 @@ use powersweep::solve::{Backend, CellProblem, Goals, ReferenceBackend, SolveErro
 use powersweep::statistics::{BlockSums, Blocks};
 use powersweep::{Discount, SampleIndex};
 
+use crate::behaviour::optimal_choices_are_those_of_all_policies;
 use crate::cases::all_cases_pass_on;
 use crate::parity::{agrees, backend_agrees_at, datasets, problem, solve};
 
@@ -44,6 +45,15 @@ fn backend(test: &str) -> Option<GpuBackend> {
     };
     let _ = std::io::stderr().write_all(line.as_bytes());
     opened.clone()
+}
+
+#[test]
+fn gpu_finds_the_optimal_choices_of_every_goal() {
+    let Some(backend) = backend("optimal choices") else {
+        return;
+    };
+    // Single precision does not certify the tolerance at 0.99.
+    optimal_choices_are_those_of_all_policies(&backend, &[0.3, 0.9]);
 }
 
 #[test]

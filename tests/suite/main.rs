@@ -1,6 +1,7 @@
 //! The integration tests: one binary, one module a topic.
 
 mod architecture;
+mod behaviour;
 mod bench_datasets;
 mod cases;
 mod command_line;

@@ -41,6 +41,7 @@ pub(crate) fn problem(mdp: &Arc<Mdp>, law: Uniform, gamma: f64, tolerance: f64) 
         max_sweeps: CellProblem::sufficient_sweeps(discount, tolerance * range, range),
         seed: Seed(0x0123_4567_89ab_cdef),
         plan: Arc::new(Plan::draw(mdp, discount)),
+        asked: Arc::default(),
     }
 }
 

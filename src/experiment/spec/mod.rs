@@ -8,6 +8,7 @@ mod environments;
 mod inputs;
 mod read;
 mod render;
+mod statistics;
 
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -22,6 +23,7 @@ use crate::io::ReadError;
 use crate::mdp::Mdp;
 use crate::plan::Method;
 use crate::reward::RewardDistribution;
+use crate::statistics::Request;
 use crate::units::{Discount, Seed};
 
 /// Version of the experiment file's format.
@@ -129,6 +131,8 @@ pub struct Experiment {
     pub seed: Resolved<u64>,
     /// Level of the intervals.
     pub level: Resolved<f64>,
+    /// What is asked beyond POWER.
+    pub statistics: Resolved<Request>,
     /// The file as it was read.
     pub file: InputFile,
     /// The MDP files as they were read, in the order of `source`.
@@ -189,6 +193,7 @@ impl Experiment {
             seed: Seed(self.seed.value),
             level: self.level.value,
             threads,
+            statistics: self.statistics.value.clone(),
         }
     }
 
@@ -215,7 +220,10 @@ impl Experiment {
             ("backend", json!(backend)),
             ("seed", json!(self.seed.value)),
             ("level", json!(self.level.value)),
-            ("statistics", json!(["power"])),
+            (
+                "statistics",
+                render::statistics_json(&self.statistics.value),
+            ),
         ];
         let owned = fields.into_iter().map(|(k, v)| (k.to_owned(), v));
         owned.collect()

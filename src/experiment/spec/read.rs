@@ -4,6 +4,7 @@ use std::collections::HashSet;
 use std::path::Path;
 
 use super::environments::Environments;
+use super::statistics::read_statistics;
 use super::{Experiment, ExperimentError, InputFile, Overrides, Read, Resolved, RewardEntry};
 use crate::document::{Faults, Node, SourceText, Spanned, TableReader, nearest, parse_toml};
 use crate::experiment::{BackendChoice, RunSpec};
@@ -46,21 +47,6 @@ const LATER_SOLVE: &[&str] = &[
     "check_every",
 ];
 const LATER_SAMPLE: &[&str] = &["until", "stream", "first", "exact", "accepted"];
-const LATER_STATISTICS: &[&str] = &[
-    "optimality",
-    "events",
-    "correlation",
-    "histogram",
-    "quantiles",
-    "joint",
-    "paired",
-    "orbits",
-    "goals",
-    "visits",
-    "tails",
-    "policies",
-    "simultaneous",
-];
 
 /// See [`Experiment::load`].
 pub(super) fn load(
@@ -117,7 +103,8 @@ fn read(
     let rewards = table.list("reward").map(|list| read_rewards(&list, faults));
     let solve = Solve::read(table.take("solve"), !overrides.discounts.is_empty(), faults);
     let sample = Sample::read(table.take("sample"), faults);
-    read_statistics(table.take("statistics"), faults);
+    let statistics = table.take("statistics");
+    let statistics = statistics.and_then(|node| read_statistics(node, &environments.mdps, faults));
     table.reserve(LATER, faults);
     table.finish(faults);
 
@@ -149,6 +136,7 @@ fn read(
         samples: Resolved::new(overrides.samples, sample.count, defaults.samples),
         seed: Resolved::new(overrides.seed, sample.seed, defaults.seed.0),
         level: Resolved::new(overrides.level, sample.level, defaults.level),
+        statistics: Resolved::new(None, statistics, defaults.statistics),
         file,
         mdp_files: environments.files,
     });
@@ -398,20 +386,4 @@ fn in_range<T: Copy + std::fmt::Display>(
         format!("{what} must be {wanted}, this is {}", x.value),
     );
     None
-}
-
-fn read_statistics(node: Option<&Spanned<Node>>, faults: &mut Faults) {
-    let table = node.and_then(|node| TableReader::open(node, "[statistics]", faults));
-    let Some(mut table) = table else { return };
-    let power: Read<bool> = table.boolean("power", faults);
-    table.reserve(LATER_STATISTICS, faults);
-    if let Some(power) = power
-        && !power.value
-    {
-        faults.error(
-            power.span,
-            "without `power` there is no statistic: others are not yet supported",
-        );
-    }
-    table.finish(faults);
 }

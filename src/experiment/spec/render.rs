@@ -8,6 +8,7 @@ use serde_json::json;
 use super::{EnvironmentSource, Experiment, Origin, RewardEntry};
 use crate::document::{Faults, Node};
 use crate::plan::Method;
+use crate::statistics::Request;
 
 /// Column of the comments that name origins.
 const COMMENT_COLUMN: usize = 44;
@@ -101,6 +102,9 @@ impl Experiment {
         );
         text.push_str("\n[statistics]\n");
         line(&mut text, "power", &true.into(), Origin::Default);
+        for (key, value) in request_entries(&self.statistics.value) {
+            line(&mut text, key, &value, self.statistics.origin);
+        }
         text
     }
 
@@ -155,7 +159,7 @@ impl Experiment {
             "count": entry(json!(self.samples.value), self.samples.origin),
             "seed": entry(json!(self.seed.value), self.seed.origin),
             "level": entry(json!(self.level.value), self.level.origin),
-            "statistics": entry(json!(["power"]), Origin::Default),
+            "statistics": entry(statistics_json(&self.statistics.value), self.statistics.origin),
         })
     }
 }
@@ -234,6 +238,31 @@ pub(super) fn reward_json(reward: &RewardEntry) -> serde_json::Value {
     table.insert("name".to_owned(), json!(reward.distribution.name()));
     table.extend(table_json(&reward.parameters));
     table.into()
+}
+
+/// The keys of `[statistics]` beside `power`.
+fn request_entries(request: &Request) -> Vec<(&'static str, toml::Value)> {
+    let mut entries = Vec::new();
+    if !request.optimality.is_empty() {
+        let names = request.optimality.iter().map(|name| string(name));
+        entries.push(("optimality", toml::Value::Array(names.collect())));
+    }
+    entries
+}
+
+/// What is measured: `["power"]`, or what is asked beyond it by its keys in the experiment file.
+pub(super) fn statistics_json(request: &Request) -> serde_json::Value {
+    if request.is_empty() {
+        return json!(["power"]);
+    }
+    let entries = request_entries(request).into_iter();
+    let entries = entries.map(|(key, value)| (key.to_owned(), json!(value)));
+    serde_json::Value::Object(
+        [("power".to_owned(), json!(true))]
+            .into_iter()
+            .chain(entries)
+            .collect(),
+    )
 }
 
 /// `auto`, or the method's name.

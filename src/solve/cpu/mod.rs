@@ -1,12 +1,13 @@
 //! The SIMD backend: tiles of goals across vector lanes, values in cache, one instruction stream for all goals.
 //!
 //! A tile is solved by one thread: `draw` fills in the goals, `iterate` sweeps them with a `kernel` until every lane is
-//! certified, `sums` adds them up. Where single precision cannot certify, the tile goes on in double precision from
+//! certified, `sums` adds them up, and `observe` hands them on where more than POWER is asked. Where single precision cannot certify, the tile goes on in double precision from
 //! where it stands. `simd` holds the vectors, and all `unsafe` code.
 
 mod draw;
 mod iterate;
 mod kernel;
+mod observe;
 mod simd;
 mod solver;
 mod sums;

@@ -8,13 +8,15 @@ use super::NAME;
 use super::draw::Drawing;
 use super::iterate::{Effort, Limits, iterate};
 use super::kernel::{Deterministic, Kernel, Sparse};
+use super::observe::Scratch;
 use super::simd::{Isa, Job, Level, dispatch};
 use super::sums::{ChunkSums, Goals as TileGoals, integrand};
 use super::tile::{Constants, Tile};
 use crate::plan::KernelClass;
 use crate::rng::Stream;
 use crate::solve::{CellProblem, CellSolver, Goals, SolveError, SolvedGoal};
-use crate::statistics::{Block, BlockSums, TILE};
+use crate::statistics::behaviour::{GoalValues, Observer};
+use crate::statistics::{Block, BlockSums, Observations, TILE};
 use crate::units::SampleIndex;
 
 /// Tiles per chunk: the unit of parallel work within a block, summed on its own whether or not it ran in parallel.
@@ -35,6 +37,8 @@ struct Workspace {
     single: Tile<f32>,
     /// Made when a tile first needs it.
     double: Option<Tile<f64>>,
+    /// Of use where more than POWER is asked.
+    scratch: Scratch,
 }
 
 /// A cell, ready to solve.
@@ -49,6 +53,8 @@ pub(in crate::solve) struct CpuSolver {
     limits: Limits,
     mean: f64,
     shift: f64,
+    /// What is asked beyond POWER.
+    observer: Option<Observer>,
     workspaces: Mutex<Vec<Workspace>>,
 }
 
@@ -98,6 +104,7 @@ impl CpuSolver {
             },
             mean: lattice.mean(),
             shift: problem.power_scale().shift,
+            observer: problem.observer(),
             workspaces: Mutex::new(Vec::new()),
             problem,
         })
@@ -116,6 +123,7 @@ impl CpuSolver {
         let mut workspace = lock().pop().unwrap_or_else(|| Workspace {
             single: Tile::new(self.n_states()),
             double: None,
+            scratch: Scratch::default(),
         });
         let result = work(&mut workspace);
         lock().push(workspace);
@@ -124,17 +132,61 @@ impl CpuSolver {
 
     fn solve_chunk(&self, first: u64, end: u64) -> BlockSums {
         let mut sums = ChunkSums::new(self.n_states());
+        let observer = self.observer.as_ref();
+        let mut observations = observer.map(|o| o.observations((end - first) as usize));
         self.with_workspace(|workspace| {
             for tile in (first..end).step_by(TILE) {
-                self.add_tile(workspace, tile, end, &mut sums);
+                let outcome = self.add_tile(workspace, tile, end, &mut sums);
+                if let Some((observer, observations)) = observer.zip(observations.as_mut()) {
+                    let count = (end - tile).min(TILE as u64) as usize;
+                    self.observe(workspace, outcome, tile, count, observer, observations);
+                }
             }
         });
         let states = self.problem.plan.model().states().iter();
-        sums.finish(states.map(|s| s.state.index()))
+        BlockSums {
+            observations: observations.unwrap_or_default(),
+            ..sums.finish(states.map(|s| s.state.index()))
+        }
+    }
+
+    /// Hands the first `count` goals of a certified tile to the observer.
+    fn observe(
+        &self,
+        workspace: &mut Workspace,
+        outcome: Outcome,
+        first: u64,
+        count: usize,
+        observer: &Observer,
+        observations: &mut Observations,
+    ) {
+        let (rows, constants) = (self.problem.plan.model().states(), self.limits.constants);
+        let scratch = &mut workspace.scratch;
+        match &workspace.double {
+            Some(tile) if outcome.is_double() => scratch.read(tile, rows, constants),
+            _ => scratch.read(&workspace.single, rows, constants),
+        }
+        let stream = self.problem.program.stage().stream;
+        let each = scratch.worths.chunks_exact(rows.len()).take(count);
+        for (lane, worth) in each.enumerate() {
+            let index = SampleIndex(first + lane as u64);
+            let goal = GoalValues {
+                worth,
+                half_width: scratch.half_widths[lane],
+                reward: &|state| self.problem.reward(stream, index, state),
+            };
+            observer.observe(goal, &mut scratch.memory, observations);
+        }
     }
 
     /// Solves the tile that starts at goal `first` and sums its goals below `end`.
-    fn add_tile(&self, workspace: &mut Workspace, first: u64, end: u64, sums: &mut ChunkSums) {
+    fn add_tile(
+        &self,
+        workspace: &mut Workspace,
+        first: u64,
+        end: u64,
+        sums: &mut ChunkSums,
+    ) -> Outcome {
         let source = Source::Sampled {
             stream: self.problem.program.stage().stream,
             first,
@@ -154,6 +206,7 @@ impl CpuSolver {
             sums,
         };
         dispatch(self.level, job);
+        outcome
     }
 
     fn solve_tile_at_level(&self, workspace: &mut Workspace, source: Source<'_>) -> Outcome {

@@ -2,6 +2,8 @@
 
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 
+use rayon::prelude::*;
+
 use super::allowance::Allowance;
 use super::cell::{Cell, Scale, stays};
 use super::given::GivenGoal;
@@ -17,7 +19,8 @@ use crate::rng::Stream;
 use crate::solve::{
     CellProblem, CellSolver, DeviceFault, Goals, SolveError, SolvedGoal, check_given,
 };
-use crate::statistics::{Block, BlockSums, MAX_LISTED_GOALS, TILE};
+use crate::statistics::behaviour::{GoalValues, Memory, Observer};
+use crate::statistics::{Block, BlockSums, MAX_LISTED_GOALS, Observations, TILE};
 use crate::units::SampleIndex;
 
 /// Memory that the groups in flight may take together.
@@ -33,6 +36,8 @@ pub(super) struct GpuSolver {
     cell: Cell,
     iterations: Iterations,
     stays: Vec<bool>,
+    /// What is asked beyond POWER.
+    observer: Option<Observer>,
     pool: Pool,
 }
 
@@ -126,6 +131,7 @@ impl GpuSolver {
         Ok(Self {
             stays: stays(model),
             gpu,
+            observer: problem.observer(),
             problem,
             cell,
             iterations,
@@ -309,6 +315,72 @@ impl GpuSolver {
         }
     }
 
+    /// Reads the goals of a solved block back and hands them to the observer.
+    fn observe(
+        &self,
+        observer: &Observer,
+        workspace: &Workspace,
+        block: Block,
+        parallel: bool,
+    ) -> Result<Observations, SolveError> {
+        let device = &self.gpu.device;
+        let lanes = workspace.read_lanes(device)?;
+        let fixed = workspace.read_integrands(device)?;
+        let n = self.stays.len();
+        let tile = |at: usize| {
+            let first = at * TILE;
+            let count = (block.len as usize - first).min(TILE);
+            let mut observations = observer.observations(count);
+            let mut memory = Memory::default();
+            let integrands = &fixed[first * n..(first + TILE) * n];
+            for lane in 0..count {
+                let half_width = i64::from(lanes[first + lane].half_width);
+                let half_width = self.cell.half_width(half_width);
+                let index = SampleIndex(block.first + (first + lane) as u64);
+                let goal = self.lane_of(integrands, lane, half_width, index);
+                let values = GoalValues {
+                    worth: &goal.worths(self.problem.discount),
+                    half_width: self.problem.discount.used() * half_width,
+                    reward: &|state| goal.rewards[state.index()],
+                };
+                observer.observe(values, &mut memory, &mut observations);
+            }
+            observations
+        };
+        let tiles = 0..(block.len as usize).div_ceil(TILE);
+        let each: Vec<Observations> = match parallel {
+            true => tiles.into_par_iter().map(tile).collect(),
+            false => tiles.map(tile).collect(),
+        };
+        let mut all = observer.observations(block.len as usize);
+        each.iter().for_each(|part| all.append(part));
+        Ok(all)
+    }
+
+    /// One goal of a tile's integrands in fixed point, `[n_states, TILE]`.
+    fn lane_of(
+        &self,
+        fixed: &[i32],
+        lane: usize,
+        half_width: f64,
+        index: SampleIndex,
+    ) -> SolvedGoal {
+        let states = self.problem.plan.model().states();
+        let shift = self.problem.power_scale().shift;
+        let unit = self.cell.binade / SUM_UNITS;
+        let mut integrand = vec![0.0; states.len()];
+        for (row, s) in states.iter().enumerate() {
+            integrand[s.state.index()] = shift + f64::from(fixed[row * TILE + lane]) * unit;
+        }
+        SolvedGoal {
+            rewards: self.rewards(self.problem.program.stage().stream, index),
+            integrand,
+            half_width,
+            converged: half_width <= self.problem.tolerance,
+            sweeps: 0,
+        }
+    }
+
     /// Solves the tile that starts at `first` and returns some of its lanes.
     fn solve_tile(
         &self,
@@ -423,8 +495,9 @@ impl CellSolver for GpuSolver {
         &self.problem
     }
 
-    /// The block is one group of goals on the device; `parallel` changes nothing.
-    fn solve_block(&self, block: Block, _parallel: bool) -> Result<BlockSums, SolveError> {
+    /// The block is one group of goals on the device. Where more than POWER is asked, their integrands come back and are observed
+    /// here; `parallel` spreads that work.
+    fn solve_block(&self, block: Block, parallel: bool) -> Result<BlockSums, SolveError> {
         let stream = self.problem.program.stage().stream;
         let source = Source::Sampled {
             stream,
@@ -432,8 +505,17 @@ impl CellSolver for GpuSolver {
         };
         let tiles = block.len.div_ceil(TILE as u64) as u32;
         self.with_workspace(tiles, |workspace| {
-            let solved = self.solve(workspace, source, block.len as u32, 0)?;
-            Ok(self.block_sums(block, &solved))
+            let flags = if self.observer.is_some() {
+                FLAG_KEEP
+            } else {
+                0
+            };
+            let solved = self.solve(workspace, source, block.len as u32, flags)?;
+            let mut sums = self.block_sums(block, &solved);
+            if let Some(observer) = &self.observer {
+                sums.observations = self.observe(observer, workspace, block, parallel)?;
+            }
+            Ok(sums)
         })
     }
 

@@ -79,6 +79,7 @@ fn problem(method: Method) -> CellProblem {
         max_sweeps: 10_000,
         seed: Seed(7),
         plan: Arc::new(plan),
+        asked: Arc::default(),
     }
 }
 

@@ -14,6 +14,7 @@ use model::Model;
 
 use super::{Backend, CellProblem, CellSolver, Goals, ProgramError, SolveError, SolvedGoal};
 use crate::rng::Stream;
+use crate::statistics::behaviour::{GoalValues, Memory};
 use crate::statistics::{Block, BlockSums, TILE};
 use crate::units::SampleIndex;
 
@@ -114,6 +115,11 @@ impl ReferenceSolver {
         let stage = self.problem.program.stage();
         let shift = self.problem.power_scale().shift;
         let mut sums = BlockSums::new(stage.mdp.n_states());
+        let observer = self.problem.observer();
+        let mut memory = Memory::default();
+        if let Some(observer) = &observer {
+            sums.observations = observer.observations((end - first) as usize);
+        }
         for goal in first..end {
             let solved = self.solve(goal, self.draw(stage.stream, SampleIndex(goal)))?;
             for (state, x) in solved.integrand.iter().enumerate() {
@@ -127,6 +133,15 @@ impl ReferenceSolver {
                 self.problem.tolerance,
                 solved.sweeps,
             );
+            if let Some(observer) = &observer {
+                let discount = self.problem.discount;
+                let values = GoalValues {
+                    worth: &solved.worths(discount),
+                    half_width: discount.used() * solved.half_width,
+                    reward: &|state| solved.rewards[state.index()],
+                };
+                observer.observe(values, &mut memory, &mut sums.observations);
+            }
         }
         Ok(sums)
     }

@@ -22,6 +22,7 @@ fn solver(mdp: Mdp, gamma: f64, max_sweeps: u32) -> Box<dyn CellSolver> {
         max_sweeps,
         seed: Seed(7),
         plan,
+        asked: Arc::default(),
     };
     ReferenceBackend::new().prepare(problem).unwrap()
 }

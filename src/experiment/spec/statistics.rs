@@ -1,0 +1,113 @@
+//! The `[statistics]` table: what is asked, with every name looked up in every environment.
+
+use std::collections::HashSet;
+
+use crate::document::{Faults, Node, Span, Spanned, TableReader};
+use crate::mdp::Mdp;
+use crate::statistics::Request;
+
+/// Keys of later versions.
+const LATER: &[&str] = &[
+    "events",
+    "occupancy",
+    "distribution",
+    "correlation",
+    "histogram",
+    "quantiles",
+    "joint",
+    "paired",
+    "orbits",
+    "goals",
+    "visits",
+    "tails",
+    "policies",
+    "simultaneous",
+];
+
+/// Names with their places, statistic by statistic.
+type Places = Vec<(&'static str, Vec<Span>)>;
+
+/// Reads the table. `None` where it asks for nothing that can be told.
+pub(super) fn read_statistics(
+    node: &Spanned<Node>,
+    environments: &[Mdp],
+    faults: &mut Faults,
+) -> Option<Request> {
+    let mut table = TableReader::open(node, "[statistics]", faults)?;
+    if let Some(power) = table.boolean("power", faults)
+        && !power.value
+    {
+        faults.error(power.span, "POWER is always measured: leave `power` out");
+    }
+    let mut request = Request::default();
+    let mut places = Places::new();
+    if let Some(list) = table.list("optimality") {
+        let names = read_names("optimality", &list, faults);
+        places.push(("optimality", names.iter().map(|n| n.span.clone()).collect()));
+        request.optimality = names.into_iter().map(|n| n.value).collect();
+    }
+    table.reserve(LATER, faults);
+    table.finish(faults);
+    check_names(&request, &places, environments, faults);
+    Some(request)
+}
+
+/// A list of different names.
+fn read_names(key: &str, list: &[&Spanned<Node>], faults: &mut Faults) -> Vec<Spanned<String>> {
+    let mut names: Vec<Spanned<String>> = Vec::new();
+    for node in list {
+        match node.value.as_str() {
+            Some(name) if names.iter().any(|n| n.value == name) => {
+                let message = format!("{name:?} stands twice in `{key}`");
+                faults.error(node.span.clone(), message);
+            }
+            Some(name) => names.push(Spanned {
+                value: name.to_owned(),
+                span: node.span.clone(),
+            }),
+            None => {
+                let found = node.value.type_name();
+                let message = format!("`{key}` in [statistics] holds names, this is {found}");
+                faults.error(node.span.clone(), message);
+            }
+        }
+    }
+    names
+}
+
+/// Looks every name up in every environment; a name that several lack is told once.
+fn check_names(request: &Request, places: &Places, environments: &[Mdp], faults: &mut Faults) {
+    let mut told = HashSet::new();
+    for mdp in environments {
+        let unknown = request.resolve(mdp).err().unwrap_or_default();
+        for name in unknown {
+            if !told.insert((name.statistic, name.position)) {
+                continue;
+            }
+            let of_statistic = places
+                .iter()
+                .find(|(statistic, _)| *statistic == name.statistic);
+            let span = of_statistic.and_then(|(_, spans)| spans.get(name.position).cloned());
+            let message = format!("{} has no {} {:?}", name.mdp, name.wanted, name.name);
+            match name.nearest {
+                Some(near) => {
+                    faults.error_with_help(span, message, format!("did you mean {near:?}?"));
+                }
+                None => faults.error_with_help(span, message, known(mdp)),
+            }
+        }
+    }
+}
+
+/// What could have been named.
+fn known(mdp: &Mdp) -> String {
+    let labels = mdp.state_labels().keys().chain(mdp.choice_labels().keys());
+    let labels: Vec<&str> = labels.map(String::as_str).collect();
+    match labels.len() {
+        0 => "it has no labels; states go by their names, the start by \"start\"".to_owned(),
+        _ => format!(
+            "its labels: {}; states go by their names, the start by \"start\"",
+            labels.join(", ")
+        ),
+    }
+}

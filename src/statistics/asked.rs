@@ -1,0 +1,203 @@
+//! What is asked beyond POWER: by name, and resolved to one MDP.
+
+use std::collections::BTreeMap;
+use std::fmt::Debug;
+use std::ops::Range;
+use std::sync::Arc;
+
+use super::behaviour::{Look, Optimality};
+use super::{ObservedSums, Quantity, Row, Table};
+use crate::document::nearest;
+use crate::mdp::Mdp;
+use crate::units::{ChoiceId, StateId};
+
+/// One statistic of one cell. To add one: a file with its type beside `optimality.rs`, what is asked of it in [`Request`], and a line in
+/// [`Request::resolve`].
+pub trait Statistic: Debug + Send + Sync {
+    /// The key in the JSON document, and the stem of its Parquet file.
+    fn name(&self) -> &'static str;
+
+    /// Numbers per goal.
+    fn n_columns(&self) -> usize;
+
+    /// Appends its numbers of one goal.
+    fn observe(&self, look: &mut Look<'_>, row: &mut Row<'_>);
+
+    /// The means that are taken; columns count from the statistic's own first.
+    fn quantities(&self) -> Vec<Quantity>;
+
+    /// What came out; its quantities are those of `sums` from number `first` on.
+    fn table(&self, mdp: &Mdp, sums: &ObservedSums, first: usize, level: f64) -> Table;
+}
+
+/// What is asked, by the names that stand in the experiment file.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Request {
+    /// States, labels of states (`start` for the start states) whose choices are counted, and labels of choices, which are counted
+    /// as sets.
+    pub optimality: Vec<String>,
+}
+
+/// A name that an MDP does not have.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("{mdp} has no {wanted} {name:?}{}", near(.nearest))]
+pub struct UnknownName {
+    /// The MDP.
+    pub mdp: String,
+    /// The statistic that asks for it.
+    pub statistic: &'static str,
+    /// Position in the statistic's list.
+    pub position: usize,
+    /// What was wanted.
+    pub wanted: &'static str,
+    /// The name.
+    pub name: String,
+    /// The nearest name there is.
+    pub nearest: Option<String>,
+}
+
+fn near(nearest: &Option<String>) -> String {
+    let near = nearest.as_ref();
+    near.map_or(String::new(), |name| format!("; did you mean {name:?}?"))
+}
+
+/// Everything asked of one cell. The default is nothing beyond POWER.
+#[derive(Clone, Debug, Default)]
+pub struct Asked {
+    statistics: Vec<Arc<dyn Statistic>>,
+}
+
+/// The start states, where no state and no label has that name.
+const START: &str = "start";
+
+/// What a name stands for.
+enum Named<'m> {
+    States(Vec<StateId>),
+    Choices(&'m str, &'m [ChoiceId]),
+}
+
+impl Request {
+    /// Whether nothing is asked.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        *self == Self::default()
+    }
+
+    /// Finds every name in an MDP.
+    ///
+    /// # Errors
+    ///
+    /// Every name that it does not have.
+    pub fn resolve(&self, mdp: &Mdp) -> Result<Asked, Vec<UnknownName>> {
+        let mut unknown = Vec::new();
+        let mut statistics: Vec<Arc<dyn Statistic>> = Vec::new();
+        if !self.optimality.is_empty() {
+            statistics.push(Arc::new(self.optimality(mdp, &mut unknown)));
+        }
+        match unknown.is_empty() {
+            true => Ok(Asked { statistics }),
+            false => Err(unknown),
+        }
+    }
+
+    fn optimality(&self, mdp: &Mdp, unknown: &mut Vec<UnknownName>) -> Optimality {
+        let (mut states, mut sets) = (Vec::new(), Vec::new());
+        for (position, name) in self.optimality.iter().enumerate() {
+            match find(mdp, name, true) {
+                Some(Named::States(found)) => {
+                    let new = found.into_iter().filter(|s| !states.contains(s));
+                    states.extend(new.collect::<Vec<_>>());
+                }
+                Some(Named::Choices(label, members)) => sets.push((label, members)),
+                None => unknown.push(UnknownName {
+                    mdp: mdp.name().to_owned(),
+                    statistic: "optimality",
+                    position,
+                    wanted: "state or label",
+                    name: name.clone(),
+                    nearest: nearest_name(mdp, name, true),
+                }),
+            }
+        }
+        Optimality::new(mdp, &states, &sets)
+    }
+}
+
+/// A state, else a label of states, else a label of choices, else `start`.
+fn find<'m>(mdp: &'m Mdp, name: &str, single_states: bool) -> Option<Named<'m>> {
+    let state = mdp.find_state(name).filter(|_| single_states);
+    if let Some(state) = state {
+        return Some(Named::States(vec![state]));
+    }
+    if let Some(states) = mdp.state_labels().get(name) {
+        return Some(Named::States(states.clone()));
+    }
+    if let Some((label, choices)) = mdp.choice_labels().get_key_value(name) {
+        return Some(Named::Choices(label, choices));
+    }
+    let start = || mdp.start().iter().map(|(s, _)| *s).collect();
+    (single_states && name == START).then(|| Named::States(start()))
+}
+
+fn nearest_name(mdp: &Mdp, name: &str, single_states: bool) -> Option<String> {
+    fn keys<V>(map: &BTreeMap<String, V>) -> impl Iterator<Item = &str> {
+        map.keys().map(String::as_str)
+    }
+    let mut known: Vec<&str> = keys(mdp.state_labels())
+        .chain(keys(mdp.choice_labels()))
+        .collect();
+    if single_states {
+        known.push(START);
+        known.extend(mdp.states().map(|s| mdp.state_name(s)));
+    }
+    nearest(name, &known).map(str::to_owned)
+}
+
+impl Asked {
+    /// Whether there is nothing beyond POWER.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.statistics.is_empty()
+    }
+
+    /// The statistics, in the order of their columns.
+    #[must_use]
+    pub fn statistics(&self) -> &[Arc<dyn Statistic>] {
+        &self.statistics
+    }
+
+    /// Numbers per goal.
+    #[must_use]
+    pub fn n_columns(&self) -> usize {
+        self.statistics.iter().map(|s| s.n_columns()).sum()
+    }
+
+    /// The means that are taken over all columns.
+    #[must_use]
+    pub fn quantities(&self) -> Vec<Quantity> {
+        let mut all = Vec::new();
+        let mut column = 0;
+        for statistic in &self.statistics {
+            let own = statistic.quantities().into_iter();
+            all.extend(own.map(|q| Quantity {
+                column: q.column + column,
+                ..q
+            }));
+            column += statistic.n_columns();
+        }
+        all
+    }
+
+    /// What came out of every statistic.
+    #[must_use]
+    pub fn tables(&self, mdp: &Mdp, sums: &ObservedSums, level: f64) -> Vec<Table> {
+        let firsts = self.statistics.iter().scan(0, |next, statistic| {
+            let own: Range<usize> = *next..*next + statistic.quantities().len();
+            *next = own.end;
+            Some(own.start)
+        });
+        let each = self.statistics.iter().zip(firsts);
+        each.map(|(statistic, first)| statistic.table(mdp, sums, first, level))
+            .collect()
+    }
+}

@@ -1,0 +1,210 @@
+//! One solved goal, looked at: its optimal choices, decided state by state where a statistic asks for them.
+
+use std::sync::Arc;
+
+use super::second_look::{Refined, refine};
+use super::standing::{Prospects, Standing};
+use crate::mdp::Mdp;
+use crate::statistics::Observations;
+use crate::statistics::asked::Asked;
+use crate::units::{ChoiceId, Discount, StateId};
+
+/// A certified goal, as a backend hands it over.
+#[derive(Clone, Copy)]
+pub struct GoalValues<'a> {
+    /// `(1 - gamma) V* = (1 - gamma) R + gamma x` with x the POWER integrand, `[n_states]`.
+    pub worth: &'a [f64],
+    /// Half-width of every worth: gamma times that of the integrand, and what the rewards in it were rounded by.
+    pub half_width: f64,
+    /// The exact reward of a state: asked for where a second look is needed.
+    pub reward: &'a dyn Fn(StateId) -> f64,
+}
+
+/// What is known of the choices of a state.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Decided {
+    /// The choice with the largest value found; the first of several.
+    pub greedy: ChoiceId,
+    /// Choices as good as the greedy one, itself included.
+    pub optimal: u32,
+    /// Choices that may be optimal or not. Where there are any, `optimal` ones may turn out to be worse.
+    pub possible: u32,
+}
+
+impl Decided {
+    /// Whether the set of optimal choices is known.
+    #[must_use]
+    pub fn is_sure(self) -> bool {
+        self.possible == 0
+    }
+}
+
+/// Turns solved goals of one cell into observations. Backends call it goal by goal.
+#[derive(Clone, Debug)]
+pub struct Observer {
+    mdp: Arc<Mdp>,
+    discount: Discount,
+    scale: f64,
+    asked: Arc<Asked>,
+}
+
+impl Observer {
+    /// For one cell; `scale` is the range of the law, which ties are relative to. `None` where nothing is asked beyond POWER, so that
+    /// nothing is done for it.
+    #[must_use]
+    pub fn new(mdp: &Arc<Mdp>, discount: Discount, scale: f64, asked: &Arc<Asked>) -> Option<Self> {
+        (!asked.is_empty()).then(|| Self {
+            mdp: mdp.clone(),
+            discount,
+            scale,
+            asked: asked.clone(),
+        })
+    }
+
+    /// Room for the observations of so many goals.
+    #[must_use]
+    pub fn observations(&self, goals: usize) -> Observations {
+        Observations::new(self.asked.n_columns(), goals)
+    }
+
+    /// Looks at one goal and appends its row.
+    pub fn observe(&self, goal: GoalValues<'_>, memory: &mut Memory, out: &mut Observations) {
+        memory.begin(&self.mdp);
+        let prospects = Prospects::new(&self.mdp, goal.worth, goal.half_width, self.scale);
+        let mut look = Look {
+            observer: self,
+            goal,
+            prospects,
+            second: None,
+            memory,
+        };
+        let mut row = out.row();
+        for statistic in self.asked.statistics() {
+            statistic.observe(&mut look, &mut row);
+        }
+        row.finish();
+    }
+
+    fn compare_again(&self, refined: &Refined, state: StateId, memory: &mut Memory) -> Decided {
+        let Refined { worth, half_width } = refined;
+        let prospects = Prospects::new(&self.mdp, worth, *half_width, self.scale);
+        compare(&prospects, &self.mdp, state, memory)
+    }
+}
+
+/// What an observer keeps from goal to goal, so that nothing is allocated for a goal. One for every thread.
+#[derive(Clone, Debug, Default)]
+pub struct Memory {
+    goal: u32,
+    /// Per state: the goal it was last decided for.
+    decided_for: Vec<u32>,
+    /// Per state.
+    decided: Vec<Option<Decided>>,
+    /// Per choice.
+    standings: Vec<Standing>,
+}
+
+impl Memory {
+    /// Forgets the goal before.
+    fn begin(&mut self, mdp: &Mdp) {
+        self.goal = self.goal.wrapping_add(1);
+        if self.decided.len() != mdp.n_states() || self.goal == 0 {
+            self.goal = 1;
+            self.decided_for = vec![0; mdp.n_states()];
+            self.decided = vec![None; mdp.n_states()];
+            self.standings = vec![Standing::Worse; mdp.n_choices()];
+        }
+    }
+}
+
+/// One goal under the eyes of the statistics.
+pub struct Look<'a> {
+    observer: &'a Observer,
+    goal: GoalValues<'a>,
+    prospects: Prospects<'a>,
+    second: Option<Refined>,
+    memory: &'a mut Memory,
+}
+
+impl Look<'_> {
+    /// The MDP.
+    #[must_use]
+    pub fn mdp(&self) -> &Mdp {
+        &self.observer.mdp
+    }
+
+    /// The discount.
+    #[must_use]
+    pub fn discount(&self) -> Discount {
+        self.observer.discount
+    }
+
+    /// Which choices of a state are optimal. Where the backend's certificate leaves it open, the goal is solved again in f64.
+    pub fn decide(&mut self, state: StateId) -> Decided {
+        let at = state.index();
+        if self.memory.decided_for[at] == self.memory.goal
+            && let Some(decided) = self.memory.decided[at]
+            && (decided.is_sure() || self.second.is_some())
+        {
+            return decided;
+        }
+        let mut decided = match &self.second {
+            None => compare(&self.prospects, &self.observer.mdp, state, self.memory),
+            Some(refined) => self.observer.compare_again(refined, state, self.memory),
+        };
+        if !decided.is_sure() && self.second.is_none() {
+            let refined = self.look_again();
+            decided = self.observer.compare_again(&refined, state, self.memory);
+            self.second = Some(refined);
+            // What was left open before is open to the second look as well.
+            let goal = self.memory.goal;
+            let open = |d: &Option<Decided>| d.is_some_and(|d| !d.is_sure());
+            for (stamp, decided) in self.memory.decided_for.iter_mut().zip(&self.memory.decided) {
+                if *stamp == goal && open(decided) {
+                    *stamp = 0;
+                }
+            }
+        }
+        self.memory.decided_for[at] = self.memory.goal;
+        self.memory.decided[at] = Some(decided);
+        decided
+    }
+
+    /// Where a choice of a state stands that [`decide`](Self::decide) was called for.
+    #[must_use]
+    pub fn standing(&self, choice: ChoiceId) -> Standing {
+        self.memory.standings[choice.index()]
+    }
+
+    /// Exact reward of a state.
+    #[must_use]
+    pub fn reward(&self, state: StateId) -> f64 {
+        (self.goal.reward)(state)
+    }
+
+    fn look_again(&self) -> Refined {
+        let mdp = &self.observer.mdp;
+        let rewards: Vec<f64> = mdp.states().map(|s| (self.goal.reward)(s)).collect();
+        refine(mdp, self.observer.discount, &rewards, self.goal.worth)
+    }
+}
+
+/// Compares all choices of a state and notes where they stand.
+fn compare(prospects: &Prospects<'_>, mdp: &Mdp, state: StateId, memory: &mut Memory) -> Decided {
+    let (greedy, most) = prospects.greedy(state);
+    let mut decided = Decided {
+        greedy,
+        optimal: 0,
+        possible: 0,
+    };
+    for choice in mdp.choices(state) {
+        let standing = match choice == greedy {
+            true => Standing::Optimal,
+            false => prospects.standing(greedy, choice, most - prospects.value(choice)),
+        };
+        decided.optimal += u32::from(standing == Standing::Optimal);
+        decided.possible += u32::from(standing == Standing::Possible);
+        memory.standings[choice.index()] = standing;
+    }
+    decided
+}

@@ -1,0 +1,223 @@
+//! How often choices are optimal.
+
+use super::look::Look;
+use super::standing::Standing;
+use crate::mdp::Mdp;
+use crate::statistics::asked::Statistic;
+use crate::statistics::{
+    Key, KeyKind, Map, Measure, Observed, ObservedSums, Quantity, Row, Table, TableRow,
+};
+use crate::units::{ChoiceId, StateId};
+
+/// For choices of some states, and for named sets of choices: the probability over goals that an optimal policy takes one.
+///
+/// - `weak`: some optimal policy takes it (Turner et al. 2021, definition 4.4); of a set, one of it;
+/// - `strict`: every optimal policy does;
+/// - `fractional`: the share that falls to it when ties are split evenly over the optimal choices.
+///
+/// There is one column per choice and set, the fractional share: it is above 0 where the choice is optimal, and 1 where no other is.
+#[derive(Clone, Debug)]
+pub struct Optimality {
+    rows: Vec<Options>,
+}
+
+/// What is looked at in one state: its choices one by one, or a named set of them.
+#[derive(Clone, Debug)]
+struct Options {
+    state: StateId,
+    /// The name of the set, and for every choice of the state whether it is in it. `None` for the choices one by one.
+    set: Option<(String, Vec<bool>)>,
+    choices: Vec<ChoiceId>,
+}
+
+impl Optimality {
+    /// For every choice of `states`, and for every state with a choice in one of `sets` the choices of the set.
+    #[must_use]
+    pub fn new(mdp: &Mdp, states: &[StateId], sets: &[(&str, &[ChoiceId])]) -> Self {
+        let choices = |state| mdp.choices(state).collect();
+        let mut rows: Vec<Options> = Vec::new();
+        for &state in states {
+            rows.push(Options {
+                state,
+                set: None,
+                choices: choices(state),
+            });
+        }
+        for &(name, members) in sets {
+            let mut states: Vec<StateId> = members.iter().map(|&c| mdp.state_of(c)).collect();
+            states.sort_unstable();
+            states.dedup();
+            for state in states {
+                let inside = mdp.choices(state).map(|c| members.contains(&c));
+                rows.push(Options {
+                    state,
+                    set: Some((name.to_owned(), inside.collect())),
+                    choices: choices(state),
+                });
+            }
+        }
+        Self { rows }
+    }
+
+    /// Every column with what it is about.
+    fn columns(&self) -> impl Iterator<Item = (&Options, Option<ChoiceId>)> {
+        self.rows.iter().flat_map(|options| {
+            let single = options.choices.iter().map(|&c| Some(c));
+            let columns: Vec<Option<ChoiceId>> = match options.set {
+                None => single.collect(),
+                Some(_) => vec![None],
+            };
+            columns.into_iter().map(move |choice| (options, choice))
+        })
+    }
+}
+
+/// The share of one choice, given where it stands and how many are optimal or may be.
+fn share_of_choice(standing: Standing, optimal: u32, possible: u32) -> Observed {
+    let even = 1.0 / f64::from(optimal);
+    match (standing, possible) {
+        (Standing::Worse, _) => Observed::sure(0.0),
+        (_, 0) => Observed::sure(even),
+        // All that are as good as the greedy one are optimal together or not at all.
+        (Standing::Optimal, _) => Observed {
+            value: even,
+            low: 0.0,
+            high: even,
+        },
+        (Standing::Possible, _) => Observed {
+            value: 0.0,
+            low: 0.0,
+            high: 1.0,
+        },
+    }
+}
+
+/// The share of a set, given where every choice stands and whether it is in the set.
+fn share_of_set(members: impl Iterator<Item = (Standing, bool)>) -> Observed {
+    let (mut inside, mut optimal) = (0_u32, 0_u32);
+    let (mut open_inside, mut open_outside) = (false, false);
+    for (standing, member) in members {
+        match standing {
+            Standing::Worse => {}
+            Standing::Optimal => {
+                optimal += 1;
+                inside += u32::from(member);
+            }
+            Standing::Possible if member => open_inside = true,
+            Standing::Possible => open_outside = true,
+        }
+    }
+    let value = f64::from(inside) / f64::from(optimal);
+    let open = open_inside || open_outside;
+    let surely_none = inside == 0 && !open_inside;
+    let surely_all = inside == optimal && !open_outside;
+    match open && !surely_none && !surely_all {
+        true => Observed {
+            value,
+            low: 0.0,
+            high: 1.0,
+        },
+        false => Observed::sure(value),
+    }
+}
+
+impl Statistic for Optimality {
+    fn name(&self) -> &'static str {
+        "optimality"
+    }
+
+    fn n_columns(&self) -> usize {
+        self.columns().count()
+    }
+
+    fn observe(&self, look: &mut Look<'_>, row: &mut Row<'_>) {
+        for options in &self.rows {
+            let decided = look.decide(options.state);
+            let standings = options.choices.iter().map(|&c| look.standing(c));
+            match &options.set {
+                None => standings.for_each(|standing| {
+                    row.push_observed(share_of_choice(standing, decided.optimal, decided.possible));
+                }),
+                Some((_, members)) => {
+                    row.push_observed(share_of_set(standings.zip(members.iter().copied())));
+                }
+            }
+        }
+    }
+
+    fn quantities(&self) -> Vec<Quantity> {
+        let maps = [Map::Positive, Map::One, Map::Identity];
+        let columns = 0..self.n_columns();
+        let each = columns.flat_map(|column| maps.map(|map| Quantity::share(column, map)));
+        each.collect()
+    }
+
+    fn table(&self, mdp: &Mdp, sums: &ObservedSums, first: usize, level: f64) -> Table {
+        let quantities = self.quantities();
+        let rows = self
+            .columns()
+            .enumerate()
+            .map(|(column, (options, choice))| {
+                let action = choice.map_or(Key::Missing, |c| Key::text(mdp.action_name(c)));
+                let set = options.set.as_ref();
+                let mut measures: Vec<Measure> = (0..3)
+                    .map(|m| 3 * column + m)
+                    .map(|at| Measure::Estimate(sums.estimate(first + at, &quantities[at], level)))
+                    .collect();
+                // The fractional share is open wherever either of the others is.
+                measures.push(Measure::Number(sums.undecided(first + 3 * column + 2)));
+                TableRow {
+                    keys: vec![
+                        Key::text(mdp.state_name(options.state)),
+                        action,
+                        set.map_or(Key::Missing, |(name, _)| Key::text(name)),
+                    ],
+                    measures,
+                }
+            });
+        Table {
+            name: self.name(),
+            keys: &[
+                ("state", KeyKind::Text),
+                ("action", KeyKind::Text),
+                ("label", KeyKind::Text),
+            ],
+            measures: &["weak", "strict", "fractional", "undecided"],
+            rows: rows.collect(),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use Standing::{Optimal, Possible, Worse};
+
+    #[test]
+    fn ties_are_shared_and_what_is_open_stays_open() {
+        assert_eq!(share_of_choice(Optimal, 2, 0), Observed::sure(0.5));
+        assert_eq!(share_of_choice(Worse, 1, 1), Observed::sure(0.0));
+        let greedy = share_of_choice(Optimal, 1, 1);
+        assert_eq!((greedy.value, greedy.low, greedy.high), (1.0, 0.0, 1.0));
+        let rival = share_of_choice(Possible, 1, 1);
+        assert_eq!((rival.value, rival.low, rival.high), (0.0, 0.0, 1.0));
+    }
+
+    #[test]
+    fn a_set_is_decided_where_its_doubtful_members_are_on_one_side() {
+        let share = |list: &[(Standing, bool)]| share_of_set(list.iter().copied());
+        let sure = [
+            (vec![(Optimal, true), (Possible, true), (Worse, false)], 1.0),
+            (
+                vec![(Optimal, false), (Possible, false), (Worse, true)],
+                0.0,
+            ),
+            (vec![(Optimal, true), (Optimal, false), (Worse, true)], 0.5),
+        ];
+        for (list, value) in sure {
+            assert_eq!(share(&list), Observed::sure(value), "{list:?}");
+        }
+        let open = share(&[(Optimal, true), (Possible, false)]);
+        assert_eq!((open.value, open.low, open.high), (1.0, 0.0, 1.0));
+    }
+}

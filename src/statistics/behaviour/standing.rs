@@ -1,0 +1,121 @@
+//! How the choices of a state compare, as far as certified values decide it.
+
+use crate::mdp::Mdp;
+use crate::units::{ChoiceId, StateId};
+
+/// Two choices whose values differ by no more than this share of the scale of the rewards are a tie, provided that the
+/// certificate is at least as sharp.
+pub const TIE: f64 = 1e-10;
+
+/// How a choice compares with the greedy one.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Standing {
+    /// As good as the greedy one: an equal row, or a value closer than [`TIE`] under a bound as sharp.
+    Optimal,
+    /// Closer to the greedy one than the bound: it may be optimal, it may be worse.
+    Possible,
+    /// Worse by more than the bound.
+    Worse,
+}
+
+/// What it is worth to arrive in a state, `w = (1 - gamma) V* = (1 - gamma) R + gamma x` with x the POWER integrand: the
+/// scale on which choices are compared, since `(1 - gamma)` times the value of a choice is `(1 - gamma) R + gamma sum T w`.
+#[derive(Clone, Copy, Debug)]
+pub struct Prospects<'a> {
+    mdp: &'a Mdp,
+    /// `[n_states]`.
+    worth: &'a [f64],
+    /// Half-width of every worth.
+    half_width: f64,
+    /// Largest |w|, which rounding errors are relative to.
+    magnitude: f64,
+    /// Difference up to which choices are a tie.
+    tie: f64,
+}
+
+impl<'a> Prospects<'a> {
+    /// `worth` is `[n_states]`, each within `half_width` of the truth; `scale` is what [`TIE`] is relative to: the range of
+    /// the rewards.
+    #[must_use]
+    pub fn new(mdp: &'a Mdp, worth: &'a [f64], half_width: f64, scale: f64) -> Self {
+        Self {
+            mdp,
+            worth,
+            half_width,
+            magnitude: worth.iter().fold(0.0, |m, w| f64::max(m, w.abs())),
+            tie: TIE * scale,
+        }
+    }
+
+    /// `sum T w` of a choice.
+    #[must_use]
+    pub fn value(&self, choice: ChoiceId) -> f64 {
+        let (to, probabilities) = self.mdp.row(choice);
+        let terms = to.iter().zip(probabilities);
+        terms.map(|(&t, p)| p * self.worth[t as usize]).sum()
+    }
+
+    /// The choice with the largest value (the first of several), and the value.
+    ///
+    /// # Panics
+    ///
+    /// Never: every state has a choice.
+    #[must_use]
+    pub fn greedy(&self, state: StateId) -> (ChoiceId, f64) {
+        let values = self.mdp.choices(state).map(|c| (c, self.value(c)));
+        let better = |best: (ChoiceId, f64), next: (ChoiceId, f64)| {
+            if next.1 > best.1 { next } else { best }
+        };
+        values.reduce(better).expect("every state has a choice")
+    }
+
+    /// Where `choice` stands, which falls short of the greedy one by `gap`.
+    #[must_use]
+    pub fn standing(&self, greedy: ChoiceId, choice: ChoiceId, gap: f64) -> Standing {
+        // Rows differ by at most 2 in total, and no row has more successors than the MDP has states: a gap beyond that
+        // needs no closer look.
+        let most = 2.0 * self.half_width + self.rounding(self.worth.len());
+        if gap > most && gap > self.tie {
+            return Standing::Worse;
+        }
+        let (difference, terms) = self.row_difference(greedy, choice);
+        if difference == 0.0 {
+            return Standing::Optimal;
+        }
+        // The gap is sum (T_greedy - T_choice) w: an error of h in every w moves it by at most h times the sum of
+        // |T_greedy - T_choice|.
+        let allowance = self.half_width * difference + self.rounding(terms);
+        if allowance.max(gap) <= self.tie {
+            Standing::Optimal
+        } else if gap <= allowance || allowance.is_nan() {
+            Standing::Possible
+        } else {
+            Standing::Worse
+        }
+    }
+
+    /// What rounding can have added to a gap between rows of up to k `terms`: w itself by 4u (its four operations), each of two
+    /// sums of k products by (k + 1)u, rows that sum to one only within k u, one subtraction: below (4k + 8)u |w|, with
+    /// 2u = EPSILON.
+    fn rounding(&self, terms: usize) -> f64 {
+        (2 * terms + 4) as f64 * f64::EPSILON * self.magnitude
+    }
+
+    /// Sum over successors of |T_a - T_b|, and the length of the longer row.
+    fn row_difference(&self, a: ChoiceId, b: ChoiceId) -> (f64, usize) {
+        let ((to_a, p_a), (to_b, p_b)) = (self.mdp.row(a), self.mdp.row(b));
+        let (mut i, mut j, mut sum) = (0, 0, 0.0);
+        // Successors are ascending in both rows.
+        while i < to_a.len() || j < to_b.len() {
+            let (x, y) = (to_a.get(i).copied(), to_b.get(j).copied());
+            let left = x.is_some_and(|x| y.is_none_or(|y| x <= y));
+            let right = y.is_some_and(|y| x.is_none_or(|x| y <= x));
+            let p = if left { p_a[i] } else { 0.0 };
+            let q = if right { p_b[j] } else { 0.0 };
+            sum += (p - q).abs();
+            i += usize::from(left);
+            j += usize::from(right);
+        }
+        (sum, to_a.len().max(to_b.len()))
+    }
+}

@@ -1,0 +1,314 @@
+//! From the observations of a block to exact integer sums, and from those to estimates.
+
+use super::estimate::wilson;
+use super::{Estimate, FixedPoint, FixedPointError, Observations, PowerScale};
+
+/// What is summed of a column.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub enum Map {
+    /// The number itself.
+    Identity,
+    /// 1 where it is above 0.
+    Positive,
+    /// 1 where it is 1.
+    One,
+}
+
+impl Map {
+    /// Maps a number. Every map is increasing, so that a bracket's ends go to the bracket's ends.
+    #[must_use]
+    pub fn of(self, x: f64) -> f64 {
+        match self {
+            Self::Identity => x,
+            Self::Positive => f64::from(u8::from(x > 0.0)),
+            Self::One => f64::from(u8::from(x >= 1.0)),
+        }
+    }
+}
+
+/// One mean over goals: a column, what is taken of it, and how large it can be.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Quantity {
+    /// The column, counted from the statistic's first.
+    pub column: usize,
+    /// What is taken of it.
+    pub map: Map,
+    /// Shift and units of its sums, fixed before the first goal.
+    pub scale: PowerScale,
+}
+
+impl Quantity {
+    /// A quantity in [0, 1].
+    #[must_use]
+    pub fn share(column: usize, map: Map) -> Self {
+        Self {
+            column,
+            map,
+            scale: PowerScale::new(0.0, 1.0),
+        }
+    }
+}
+
+/// Exact integer sums of one quantity over any set of goals.
+#[derive(Clone, Copy, Debug, Default, PartialEq)]
+pub struct Moments {
+    sum: i128,
+    square: i128,
+    /// What the values lie above the lower ends of their brackets.
+    below: i128,
+    /// What they lie below the upper ends.
+    above: i128,
+    /// Goals whose value is not known exactly.
+    uncertain: u64,
+    /// Largest distance from a value to an end of its bracket.
+    widest: f64,
+}
+
+impl Moments {
+    fn merge(&mut self, other: &Self) -> Result<(), FixedPointError> {
+        self.sum = FixedPoint::add(self.sum, other.sum)?;
+        self.square = FixedPoint::add(self.square, other.square)?;
+        self.below = FixedPoint::add(self.below, other.below)?;
+        self.above = FixedPoint::add(self.above, other.above)?;
+        self.uncertain += other.uncertain;
+        self.widest = self.widest.max(other.widest);
+        Ok(())
+    }
+}
+
+/// Sums over the observations of one cell.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct ObservedSums {
+    /// Goals.
+    pub goals: u64,
+    moments: Vec<Moments>,
+}
+
+impl ObservedSums {
+    /// Nothing yet.
+    #[must_use]
+    pub fn new(quantities: usize) -> Self {
+        Self {
+            goals: 0,
+            moments: vec![Moments::default(); quantities],
+        }
+    }
+
+    /// Sums the observations of a block. Goals are added in their order in f64 and rounded once, so that the result does
+    /// not depend on who observed them. Columns of `quantities` count from the first of all.
+    ///
+    /// # Errors
+    ///
+    /// [`FixedPointError`] where a number is none, or too large.
+    pub fn of(
+        observations: &Observations,
+        quantities: &[Quantity],
+    ) -> Result<Self, FixedPointError> {
+        let mut plain = vec![[0.0; 2]; quantities.len()];
+        for row in observations.rows() {
+            for (q, [sum, square]) in quantities.iter().zip(&mut plain) {
+                let x = q.map.of(row[q.column]) - q.scale.shift;
+                *sum += x;
+                *square += x * x;
+            }
+        }
+        let mut sums = Self::new(quantities.len());
+        sums.goals = observations.goals() as u64;
+        let each = quantities.iter().zip(&plain);
+        for ((q, [sum, square]), moments) in each.zip(&mut sums.moments) {
+            moments.sum = q.scale.units.round(*sum)?;
+            moments.square = q.scale.square_units.round(*square)?;
+        }
+        sums.add_brackets(observations, quantities)?;
+        Ok(sums)
+    }
+
+    fn add_brackets(
+        &mut self,
+        observations: &Observations,
+        quantities: &[Quantity],
+    ) -> Result<(), FixedPointError> {
+        if observations.uncertain().is_empty() {
+            return Ok(());
+        }
+        let mut of_column = vec![Vec::new(); observations.columns()];
+        for (at, q) in quantities.iter().enumerate() {
+            of_column[q.column].push(at);
+        }
+        let mut spread = vec![[0.0; 2]; quantities.len()];
+        let rows: Vec<&[f64]> = observations.rows().collect();
+        for u in observations.uncertain() {
+            for &at in &of_column[u.column as usize] {
+                let map = quantities[at].map;
+                let value = map.of(rows[u.goal as usize][u.column as usize]);
+                let (below, above) = (value - map.of(u.low), map.of(u.high) - value);
+                let moments = &mut self.moments[at];
+                spread[at][0] += below;
+                spread[at][1] += above;
+                moments.uncertain += u64::from(below != 0.0 || above != 0.0);
+                moments.widest = moments.widest.max(below).max(above);
+            }
+        }
+        let each = quantities.iter().zip(&spread);
+        for ((q, [below, above]), moments) in each.zip(&mut self.moments) {
+            moments.below = q.scale.units.round(*below)?;
+            moments.above = q.scale.units.round(*above)?;
+        }
+        Ok(())
+    }
+
+    /// Adds the sums of other goals. Any order gives the same value.
+    ///
+    /// # Errors
+    ///
+    /// [`FixedPointError::Overflow`].
+    pub fn merge(&mut self, other: &Self) -> Result<(), FixedPointError> {
+        self.goals += other.goals;
+        let mut pairs = self.moments.iter_mut().zip(&other.moments);
+        pairs.try_for_each(|(a, b)| a.merge(b))
+    }
+
+    /// The estimate of quantity number `at`.
+    ///
+    /// Where every goal's value is 0 or 1 the mean is a share and its interval Wilson's; else it is the normal one. `low` and
+    /// `high` are the ends of the intervals that the least and the most of every goal's bracket would give.
+    #[must_use]
+    pub fn estimate(&self, at: usize, quantity: &Quantity, level: f64) -> Estimate {
+        let (n, moments, units) = (self.goals, &self.moments[at], quantity.scale.units);
+        let count = n as f64;
+        let below = units.value(moments.below) / count;
+        let above = units.value(moments.above) / count;
+        let mean = units.value(moments.sum) / count;
+        let square = quantity.scale.square_units.value(moments.square) / count;
+        let estimate = Estimate {
+            bound: below.max(above),
+            bound_max: moments.widest,
+            ..Estimate::of_mean(
+                n,
+                quantity.scale.shift + mean,
+                (square - mean * mean).max(0.0),
+                level,
+                0.0,
+                0.0,
+            )
+        };
+        // Sums of zeros and ones are exact: no other numbers in [0, 1] are their own squares in sum.
+        let is_share = quantity.scale == PowerScale::new(0.0, 1.0) && moments.sum == moments.square;
+        if !is_share {
+            return Estimate {
+                low: estimate.ci_low - below,
+                high: estimate.ci_high + above,
+                ..estimate
+            };
+        }
+        let (ci_low, ci_high) = wilson(mean, n, level);
+        Estimate {
+            ci_low,
+            ci_high,
+            low: wilson((mean - below).max(0.0), n, level).0,
+            high: wilson((mean + above).min(1.0), n, level).1,
+            ..estimate
+        }
+    }
+
+    /// Share of the goals whose value of quantity number `at` is not known.
+    #[must_use]
+    pub fn undecided(&self, at: usize) -> f64 {
+        self.moments[at].uncertain as f64 / self.goals as f64
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::statistics::Observed;
+
+    fn observations(rows: &[[Observed; 2]]) -> Observations {
+        let mut all = Observations::new(2, rows.len());
+        for values in rows {
+            let mut row = all.row();
+            values.iter().for_each(|&x| row.push_observed(x));
+            row.finish();
+        }
+        all
+    }
+
+    fn some(n: u64) -> Observations {
+        let unit = |i: u64| (i as f64 * 0.7).sin().abs();
+        let rows: Vec<[Observed; 2]> = (0..n)
+            .map(|i| {
+                let share = Observed::sure(f64::from(u8::from(i % 3 == 0)));
+                let open = Observed {
+                    value: 0.0,
+                    low: 0.0,
+                    high: 1.0,
+                };
+                let first = if i % 50 == 1 { open } else { share };
+                [first, Observed::sure(unit(i))]
+            })
+            .collect();
+        observations(&rows)
+    }
+
+    fn quantities() -> [Quantity; 3] {
+        [
+            Quantity::share(0, Map::Identity),
+            Quantity::share(1, Map::Identity),
+            Quantity::share(1, Map::Positive),
+        ]
+    }
+
+    #[test]
+    fn any_order_of_merging_gives_the_same_sums() {
+        let parts: Vec<ObservedSums> = (1..9)
+            .map(|n| ObservedSums::of(&some(n * 37), &quantities()).unwrap())
+            .collect();
+        let fold = |order: &mut dyn Iterator<Item = &ObservedSums>| {
+            let mut sums = ObservedSums::new(3);
+            order.for_each(|part| sums.merge(part).unwrap());
+            sums
+        };
+        assert_eq!(fold(&mut parts.iter()), fold(&mut parts.iter().rev()));
+        assert_ne!(fold(&mut parts.iter()), fold(&mut parts.iter().skip(1)));
+    }
+
+    #[test]
+    fn undecided_goals_widen_the_interval_to_one_side() {
+        let sums = ObservedSums::of(&some(300), &quantities()).unwrap();
+        let share = sums.estimate(0, &quantities()[0], 0.95);
+        // Goals 0, 3, 6, ...; of the undecided ones (1, 51, 101, ...) two in six are multiples of three and count as 0.
+        assert_eq!(share.estimate, 98.0 / 300.0);
+        assert_eq!((share.bound, share.bound_max), (6.0 / 300.0, 1.0));
+        assert_eq!(share.low, share.ci_low);
+        assert!(share.high > share.ci_high + 0.019);
+        assert_eq!(sums.undecided(0), 6.0 / 300.0);
+        assert_eq!(sums.undecided(1), 0.0);
+        let (low, high) = wilson(104.0 / 300.0, 300, 0.95);
+        assert!(share.high == high && share.low < low);
+    }
+
+    #[test]
+    fn means_have_normal_intervals_and_shares_wilson_s() {
+        let sums = ObservedSums::of(&some(300), &quantities()).unwrap();
+        let mean = sums.estimate(1, &quantities()[1], 0.95);
+        let half = 1.959_963_984_540_054 * mean.std_error.unwrap();
+        assert!((mean.ci_high - mean.estimate - half).abs() < 1e-12);
+        // 299 of 300 are above 0: a normal interval would end above 1.
+        let share = sums.estimate(2, &quantities()[2], 0.95);
+        assert_eq!(share.estimate, 299.0 / 300.0);
+        assert!(share.ci_high < 1.0 && share.ci_high > share.estimate);
+    }
+
+    #[test]
+    fn what_is_not_a_number_is_an_error() {
+        let bad = observations(&[[Observed::sure(0.0), Observed::sure(f64::NAN)]]);
+        assert!(ObservedSums::of(&bad, &quantities()[..2]).is_err());
+        let open = Observed {
+            value: 0.0,
+            low: f64::NAN,
+            high: 1.0,
+        };
+        let bad = observations(&[[open, Observed::sure(0.0)]]);
+        assert!(ObservedSums::of(&bad, &quantities()[..2]).is_err());
+    }
+}

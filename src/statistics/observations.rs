@@ -1,0 +1,146 @@
+//! One number per goal and observable, as backends hand them over: the raw material of every statistic beyond POWER.
+
+/// One scalar of one goal with its numerical bracket.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Observed {
+    /// The number that enters the estimate.
+    pub value: f64,
+    /// The least that it may be in exact arithmetic.
+    pub low: f64,
+    /// The most.
+    pub high: f64,
+}
+
+impl Observed {
+    /// A number that is known.
+    #[must_use]
+    pub fn sure(value: f64) -> Self {
+        Self {
+            value,
+            low: value,
+            high: value,
+        }
+    }
+}
+
+/// A bracket that is wider than nothing, and where it stands.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Uncertain {
+    /// Position of the goal in the block.
+    pub goal: u32,
+    /// The column.
+    pub column: u32,
+    /// Least.
+    pub low: f64,
+    /// Most.
+    pub high: f64,
+}
+
+/// The observables of consecutive goals: `[n_goals, n_columns]`, row-major. It lives to the block's end, and sums, joint moments and
+/// tables per goal are functions of it.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Observations {
+    columns: usize,
+    goals: usize,
+    values: Vec<f64>,
+    uncertain: Vec<Uncertain>,
+}
+
+impl Observations {
+    /// No goal yet, with room for `goals`.
+    #[must_use]
+    pub fn new(columns: usize, goals: usize) -> Self {
+        Self {
+            columns,
+            goals: 0,
+            values: Vec::with_capacity(columns * goals),
+            uncertain: Vec::new(),
+        }
+    }
+
+    /// Number of goals.
+    #[must_use]
+    pub fn goals(&self) -> usize {
+        self.goals
+    }
+
+    /// Number of columns.
+    #[must_use]
+    pub fn columns(&self) -> usize {
+        self.columns
+    }
+
+    /// The values of all goals, a row for each.
+    pub fn rows(&self) -> impl ExactSizeIterator<Item = &[f64]> {
+        (0..self.goals).map(|g| &self.values[g * self.columns..(g + 1) * self.columns])
+    }
+
+    /// Where a value is not known exactly, by goal and column ascending.
+    #[must_use]
+    pub fn uncertain(&self) -> &[Uncertain] {
+        &self.uncertain
+    }
+
+    /// Starts the row of the next goal.
+    pub fn row(&mut self) -> Row<'_> {
+        Row { to: self }
+    }
+
+    /// Appends the goals that follow these.
+    pub fn append(&mut self, next: &Self) {
+        if self.goals == 0 {
+            self.columns = next.columns;
+        }
+        let offset = self.goals as u32;
+        self.goals += next.goals;
+        self.values.extend_from_slice(&next.values);
+        self.uncertain
+            .extend(next.uncertain.iter().map(|u| Uncertain {
+                goal: u.goal + offset,
+                ..*u
+            }));
+    }
+}
+
+/// The row of one goal, filled from left to right.
+#[derive(Debug)]
+pub struct Row<'a> {
+    to: &'a mut Observations,
+}
+
+impl Row<'_> {
+    /// The next number, which is known.
+    pub fn push(&mut self, value: f64) {
+        self.to.values.push(value);
+    }
+
+    /// The next number, with its bracket.
+    pub fn push_observed(&mut self, observed: Observed) {
+        let Observed { value, low, high } = observed;
+        // A bracket that is no number must surface in the sums.
+        if low != value || high != value {
+            let column = self.to.values.len() - self.to.goals * self.to.columns;
+            self.to.uncertain.push(Uncertain {
+                goal: self.to.goals as u32,
+                column: column as u32,
+                low,
+                high,
+            });
+        }
+        self.to.values.push(value);
+    }
+
+    /// Ends the row.
+    ///
+    /// # Panics
+    ///
+    /// If it is not full: a statistic pushed fewer or more numbers than it said it would.
+    pub fn finish(self) {
+        self.to.goals += 1;
+        assert_eq!(
+            self.to.values.len(),
+            self.to.goals * self.to.columns,
+            "every statistic fills its columns"
+        );
+    }
+}

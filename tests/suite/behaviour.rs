@@ -1,0 +1,423 @@
+//! What optimal agents do, goal by goal, against the enumeration of all policies.
+
+use std::path::Path;
+use std::sync::Arc;
+
+use nalgebra::{DMatrix, DVector};
+use powersweep::experiment::{BackendChoice, Engine, RunSpec};
+use powersweep::mdp::{Mdp, MdpBuilder};
+use powersweep::plan::Plan;
+use powersweep::reward::RewardDistribution;
+use powersweep::rng::Stream;
+use powersweep::solve::cpu::CpuBackend;
+use powersweep::solve::{Backend, CellProblem, GoalProgram, ReferenceBackend};
+use powersweep::statistics::{Blocks, Observations, Request};
+use powersweep::{ChoiceId, Discount, SampleIndex, Seed, StateId};
+
+/// Values that differ by less are equal for the judge: far above its rounding, far below what random goals differ by.
+const EQUAL: f64 = 1e-11;
+
+/// A small random number generator for structure.
+struct Random(u64);
+
+impl Random {
+    fn below(&mut self, n: u64) -> u64 {
+        self.0 = self
+            .0
+            .wrapping_mul(6_364_136_223_846_793_005)
+            .wrapping_add(1_442_695_040_888_963_407);
+        (self.0 >> 33) % n
+    }
+}
+
+/// Four or five states of one to three choices; some equal rows, some shared rewards, labels of both kinds.
+pub(crate) fn small_mdp(seed: u64, deterministic: bool) -> Mdp {
+    let mut random = Random(seed);
+    let mut builder = MdpBuilder::new(format!("random {seed}"));
+    let n = 4 + random.below(2);
+    let states: Vec<StateId> = (0..n).map(|i| builder.state(format!("s{i}"))).collect();
+    for &s in &states {
+        let choices = 1 + random.below(3);
+        let mut last = Vec::new();
+        for c in 0..choices {
+            let to = |random: &mut Random| states[random.below(n) as usize];
+            let row = match random.below(4) {
+                0 if c > 0 => last.clone(),
+                1 | 2 if !deterministic => {
+                    let (a, b) = (to(&mut random), to(&mut random));
+                    match a == b {
+                        true => vec![(a, 1.0)],
+                        false => vec![(a, 0.25), (b, 0.75)],
+                    }
+                }
+                _ => vec![(to(&mut random), 1.0)],
+            };
+            builder.choice(s, format!("a{c}"), row.clone());
+            last = row;
+        }
+    }
+    builder.label("target", vec![states[1], states[3]]);
+    let own = |s: u32| {
+        Some(if s == 2 && seed.is_multiple_of(3) {
+            1
+        } else {
+            s
+        })
+    };
+    builder.reward_coordinates((0..n as u32).map(own).collect());
+    builder.build().unwrap()
+}
+
+pub(crate) fn problem(mdp: &Arc<Mdp>, gamma: f64, request: &Request) -> CellProblem {
+    let discount = Discount::new(gamma).unwrap();
+    CellProblem {
+        program: GoalProgram::optimal(mdp.clone(), RewardDistribution::unit_uniform()),
+        discount,
+        tolerance: 1e-5,
+        max_sweeps: CellProblem::sufficient_sweeps(discount, 1e-5, 1.0),
+        seed: Seed(5),
+        plan: Arc::new(Plan::draw(mdp, discount)),
+        asked: Arc::new(request.resolve(mdp).unwrap()),
+    }
+}
+
+pub(crate) fn observe(backend: &dyn Backend, problem: CellProblem, goals: u64) -> Observations {
+    let solver = backend.prepare(problem).unwrap();
+    let block = Blocks::new(goals, 16_384).get(0);
+    let alone = solver.solve_block(block, false).unwrap().observations;
+    let together = solver.solve_block(block, true).unwrap().observations;
+    assert_eq!(alone, together, "threads change nothing");
+    alone
+}
+
+/// The judge of one goal: optimal values as the largest over all policies, each evaluated by a linear solve.
+pub(crate) struct Judge<'a> {
+    pub(crate) mdp: &'a Mdp,
+    pub(crate) gamma: f64,
+    values: Vec<f64>,
+}
+
+impl<'a> Judge<'a> {
+    pub(crate) fn new(mdp: &'a Mdp, gamma: f64, rewards: &[f64]) -> Self {
+        let mut values = vec![f64::NEG_INFINITY; mdp.n_states()];
+        let mut policy: Vec<usize> = vec![0; mdp.n_states()];
+        loop {
+            for (best, v) in values
+                .iter_mut()
+                .zip(evaluate(mdp, gamma, rewards, &policy))
+            {
+                *best = best.max(v);
+            }
+            if !next_policy(mdp, &mut policy) {
+                break;
+            }
+        }
+        Self { mdp, gamma, values }
+    }
+
+    fn next_value(&self, choice: ChoiceId) -> f64 {
+        let (to, p) = self.mdp.row(choice);
+        let terms = to.iter().zip(p);
+        terms.map(|(&t, p)| p * self.values[t as usize]).sum()
+    }
+
+    /// All optimal choices of a state.
+    pub(crate) fn optimal(&self, state: StateId) -> Vec<ChoiceId> {
+        let value = |c| (1.0 - self.gamma) * self.next_value(c);
+        let choices: Vec<ChoiceId> = self.mdp.choices(state).collect();
+        let values = choices.iter().map(|&c| value(c));
+        let best = values.fold(f64::NEG_INFINITY, f64::max);
+        let good = |c: &ChoiceId| value(*c) >= best - EQUAL;
+        choices.into_iter().filter(good).collect()
+    }
+}
+
+fn next_policy(mdp: &Mdp, policy: &mut [usize]) -> bool {
+    for (s, at) in policy.iter_mut().enumerate() {
+        *at += 1;
+        if *at < mdp.choices(StateId(s as u32)).len() {
+            return true;
+        }
+        *at = 0;
+    }
+    false
+}
+
+fn evaluate(mdp: &Mdp, gamma: f64, rewards: &[f64], policy: &[usize]) -> Vec<f64> {
+    let n = rewards.len();
+    let mut matrix = DMatrix::<f64>::identity(n, n);
+    for s in mdp.states() {
+        let choice = mdp.choices(s).nth(policy[s.index()]).unwrap();
+        let (to, p) = mdp.row(choice);
+        for (&t, p) in to.iter().zip(p) {
+            matrix[(s.index(), t as usize)] -= gamma * p;
+        }
+    }
+    let solved = matrix.lu().solve(&DVector::from_column_slice(rewards));
+    solved.unwrap().as_slice().to_vec()
+}
+
+pub(crate) fn rewards(problem: &CellProblem, goal: u64) -> Vec<f64> {
+    let mdp = &problem.program.stage().mdp;
+    let reward = |s| problem.reward(Stream::Reward, SampleIndex(goal), s);
+    mdp.states().map(reward).collect()
+}
+
+/// Optimality of some names.
+fn ask(names: impl IntoIterator<Item = String>) -> Request {
+    Request {
+        optimality: names.into_iter().collect(),
+    }
+}
+
+fn every_state() -> Request {
+    ask((0..4).map(|i| format!("s{i}")))
+}
+
+/// Number of goals whose shares are not those of the judge.
+fn misses(backend: &dyn Backend, mdp: &Arc<Mdp>, gamma: f64, goals: u64, offset: u64) -> usize {
+    let problem = problem(mdp, gamma, &every_state());
+    let used = problem.discount.used();
+    let observations = observe(backend, problem.clone(), goals);
+    assert!(observations.uncertain().is_empty(), "{}", mdp.name());
+    let wrong = |&(goal, row): &(usize, &[f64])| {
+        let rewards = rewards(&problem, goal as u64 + offset);
+        let judge = Judge::new(mdp, used, &rewards);
+        let mut expected = Vec::new();
+        for s in (0..4).map(StateId) {
+            let optimal = judge.optimal(s);
+            let share = 1.0 / optimal.len() as f64;
+            let of = |c| if optimal.contains(&c) { share } else { 0.0 };
+            expected.extend(mdp.choices(s).map(of));
+        }
+        expected != row
+    };
+    observations.rows().enumerate().filter(wrong).count()
+}
+
+/// At every discount of the list.
+pub(crate) fn optimal_choices_are_those_of_all_policies(backend: &dyn Backend, discounts: &[f64]) {
+    let mut noticed = 0;
+    for seed in 0..30 {
+        let mdp = Arc::new(small_mdp(seed, seed % 2 == 0));
+        for &gamma in discounts {
+            assert_eq!(misses(backend, &mdp, gamma, 70, 0), 0, "{seed} at {gamma}");
+        }
+        // The control: the goals' rewards belong to other goals.
+        noticed += misses(backend, &mdp, 0.9, 70, 1);
+    }
+    assert!(noticed > 500, "{noticed}");
+}
+
+#[test]
+fn the_cpu_backend_finds_the_optimal_choices_of_every_goal() {
+    optimal_choices_are_those_of_all_policies(&CpuBackend::new(), &[0.3, 0.9, 0.99]);
+}
+
+#[test]
+fn the_reference_backend_finds_the_optimal_choices_of_every_goal() {
+    optimal_choices_are_those_of_all_policies(&ReferenceBackend::new(), &[0.3, 0.9, 0.99]);
+}
+
+#[test]
+fn weak_is_at_least_fractional_at_least_strict() {
+    let engine = Engine::new(BackendChoice::Cpu).unwrap();
+    for seed in 0..12 {
+        let mdp = engine.upload(small_mdp(seed, seed % 2 == 0));
+        let spec = RunSpec {
+            samples: 20_000,
+            statistics: every_state(),
+            ..RunSpec::default()
+        };
+        let spec = spec.environment(&mdp).discount(0.9).unwrap();
+        let statistics = engine.run(&spec).unwrap();
+        let table = statistics.cells[0].table("optimality").unwrap();
+        let mut fractional_sum = 0.0;
+        for row in &table.rows {
+            let value = |name| {
+                table
+                    .measure(row, name)
+                    .unwrap()
+                    .estimate()
+                    .unwrap()
+                    .estimate
+            };
+            let (weak, strict) = (value("weak"), value("strict"));
+            let fractional = value("fractional");
+            assert!(weak >= fractional - 1e-12 && fractional >= strict - 1e-12);
+            fractional_sum += fractional;
+        }
+        assert!((fractional_sum - 4.0).abs() < 1e-9, "shares add up to one");
+    }
+}
+
+/// From the hub to one of two leaves.
+fn fork() -> Mdp {
+    let mut builder = MdpBuilder::new("fork");
+    let [hub, left, right] = ["hub", "left", "right"].map(|name| builder.state(name));
+    builder.choice(hub, "left", [(left, 1.0)]);
+    builder.choice(hub, "right", [(right, 1.0)]);
+    builder.absorbing(left);
+    builder.absorbing(right);
+    builder.start(hub);
+    builder.choice_label_at("sinister", None, vec![(hub, "left".to_owned())]);
+    builder.build().unwrap()
+}
+
+#[test]
+fn identity_one_a_shutdown_switch_at_the_start() {
+    // P(avoid) = (1 - g)/2 + g POWER(survive): two statistics of different runs of the engine must agree.
+    let engine = Engine::new(BackendChoice::Cpu).unwrap();
+    for seed in 40..52_u64 {
+        let world = small_mdp(3 * seed + 1, seed % 2 == 0);
+        let mut builder = MdpBuilder::new("switch");
+        let n = world.n_states() as u32;
+        let states: Vec<StateId> = (0..n).map(|i| builder.state(format!("s{i}"))).collect();
+        let [off, first] = ["off", "first"].map(|name| builder.state(name));
+        for s in world.states() {
+            for c in world.choices(s) {
+                let (to, p) = world.row(c);
+                let row = to.iter().zip(p).map(|(&t, &p)| (states[t as usize], p));
+                builder.choice(s, world.action_name(c), row.collect::<Vec<_>>());
+            }
+        }
+        builder.absorbing(off);
+        builder.choice(first, "shutdown", [(off, 1.0)]);
+        builder.choice(first, "survive", [(states[0], 1.0)]);
+        builder.start(first);
+        let mdp = engine.upload(builder.build().unwrap());
+        let spec = RunSpec {
+            samples: 400_000,
+            statistics: ask(vec!["start".to_owned()]),
+            ..RunSpec::default()
+        };
+        let spec = spec.environment(&mdp).discount(0.9).unwrap();
+        let statistics = engine.run(&spec).unwrap();
+        let cell = &statistics.cells[0];
+        let table = cell.table("optimality").unwrap();
+        let survive = table.measure(&table.rows[1], "weak").unwrap();
+        let survive = survive.estimate().unwrap();
+        let gamma = cell.discount_used;
+        let power = &cell.power[0];
+        let expected = (1.0 - gamma) / 2.0 + gamma * power.estimate;
+        let error = survive.std_error.unwrap() + gamma * power.std_error.unwrap();
+        assert!(error > 1e-4 && error < 2e-3, "the comparison can fail");
+        let bounds = survive.bound + power.bound;
+        assert!(
+            (survive.estimate - expected).abs() < 4.5 * error + bounds,
+            "{seed}: {} and {expected}",
+            survive.estimate
+        );
+    }
+}
+
+#[test]
+fn sets_of_choices_are_counted_under_their_label() {
+    let engine = Engine::new(BackendChoice::Cpu).unwrap();
+    let mdp = engine.upload(fork());
+    let names = ["sinister", "hub", "left"].map(str::to_owned);
+    let spec = RunSpec {
+        samples: 10_000,
+        statistics: ask(names),
+        ..RunSpec::default()
+    };
+    let spec = spec.environment(&mdp).discount(0.9).unwrap();
+    let statistics = engine.run(&spec).unwrap();
+    let document: serde_json::Value = serde_json::from_str(&statistics.to_json()).unwrap();
+    let rows = document["cells"][0]["optimality"].as_array().unwrap();
+    assert_eq!(rows.len(), 4);
+    let [left, right, stay, set] = &rows[..] else {
+        panic!()
+    };
+    assert_eq!(
+        (&left["action"], &set["label"]),
+        (&"left".into(), &"sinister".into())
+    );
+    assert!(set["action"].is_null() && left["label"].is_null());
+    assert_eq!(left["weak"], set["weak"]);
+    assert_ne!(right["weak"], set["weak"]);
+    assert_eq!(stay["strict"]["estimate"], 1.0);
+    assert_eq!(left["undecided"], 0.0);
+}
+
+#[test]
+fn unknown_names_are_refused_all_at_once() {
+    let engine = Engine::new(BackendChoice::Cpu).unwrap();
+    let mdp = engine.upload(fork());
+    let names = ["hob", "left", "zzzzzz"].map(str::to_owned);
+    let spec = RunSpec {
+        statistics: ask(names),
+        ..RunSpec::default()
+    };
+    let error = engine.run(&spec.environment(&mdp).discount(0.9).unwrap());
+    insta::assert_snapshot!(error.unwrap_err().to_string());
+}
+
+#[test]
+fn a_gap_of_1e_7_is_settled_by_the_second_look_and_one_below_the_certificate_is_left_open() {
+    use powersweep::statistics::behaviour::{GoalValues, Memory, Observer};
+    let mdp = Arc::new(fork());
+    let request = ask(vec!["hub".to_owned()]);
+    let asked = Arc::new(request.resolve(&mdp).unwrap());
+    // `scale` is what ties are relative to: with a tiny one no certificate is as sharp as a tie.
+    let look = |gap: f64, half_width: f64, scale: f64| {
+        let discount = Discount::new(0.99).unwrap();
+        let observer = Observer::new(&mdp, discount, scale, &asked).unwrap();
+        let rewards = [0.25, 0.5 + gap, 0.5];
+        let [left, right] = [rewards[1], rewards[2]];
+        let used = discount.used();
+        let hub = discount.complement() * rewards[0] + used * left.max(right);
+        let mut observations = observer.observations(1);
+        let goal = GoalValues {
+            // The first look has them the wrong way round, within its bound.
+            worth: &[hub, left - half_width, right + half_width],
+            half_width,
+            reward: &|s| rewards[s.index()],
+        };
+        observer.observe(goal, &mut Memory::default(), &mut observations);
+        let row = observations.rows().next().unwrap().to_vec();
+        (row, observations.uncertain().len())
+    };
+    assert_eq!(look(1e-7, 1e-5, 1.0), (vec![1.0, 0.0], 0));
+    assert_eq!(look(-1e-7, 1e-5, 1.0), (vec![0.0, 1.0], 0));
+    assert_eq!(look(0.0, 1e-5, 1.0), (vec![0.5, 0.5], 0));
+    assert_eq!(
+        look(1e-11, 1e-5, 1.0),
+        (vec![0.5, 0.5], 0),
+        "closer than a tie"
+    );
+    // Rounding is all that is left of a gap of 1e-16: on this scale that is not a tie, and f64 cannot tell.
+    assert_eq!(look(1.2e-16, 1e-5, 1e-9).1, 2);
+}
+
+#[test]
+fn the_experiment_file_asks_by_name_and_the_hash_covers_it() {
+    use powersweep::experiment::{Experiment, Overrides};
+    let directory = tempfile::tempdir().unwrap();
+    let write = |statistics: &str| {
+        let path = directory.path().join("e.toml");
+        let maze = Path::new(env!("CARGO_MANIFEST_DIR")).join("datasets/maze-9x9.toml");
+        let text = format!(
+            "schema = 1\n[mdp]\npath = {maze:?}\n[solve]\ndiscount = 0.9\n[statistics]\n{statistics}"
+        );
+        std::fs::write(&path, text).unwrap();
+        Experiment::load(&path, &Overrides::default())
+    };
+    let (with, _) = write("optimality = [\"start\", \"corner\"]").unwrap();
+    let (without, _) = write("").unwrap();
+    assert_eq!(with.statistics.value.optimality, ["start", "corner"]);
+    assert_ne!(with.hash("cpu"), without.hash("cpu"));
+    let written = with.to_toml(&|_, path| path.to_owned());
+    assert!(
+        written.contains("optimality = [\"start\", \"corner\"]"),
+        "{written}"
+    );
+    let faults =
+        write("optimality = [\"strat\", \"corner\", 3, \"corner\", \"qqqqqqqq\"]\nevnts = 1");
+    let faults = faults.unwrap_err().to_string();
+    let faults: Vec<&str> = faults
+        .lines()
+        .map(|l| l.split_once("error").unwrap().1)
+        .collect();
+    insta::assert_snapshot!(faults.join("\n"));
+}
