@@ -10,7 +10,7 @@ use std::sync::Arc;
 
 use criterion::{BenchmarkId, Criterion, Throughput, criterion_group, criterion_main};
 use powersweep::plan::Plan;
-use powersweep::reward::RewardDistribution;
+use powersweep::reward::GoalLaw;
 use powersweep::rng::{Stream, word};
 use powersweep::solve::cpu::{CpuBackend, Level};
 use powersweep::solve::{Backend, CellProblem, CellSolver, GoalProgram, pilot};
@@ -40,7 +40,7 @@ fn prepare(file: &str, discount: f64, backend: &CpuBackend) -> Box<dyn CellSolve
     let discount = Discount::new(discount).expect("the benchmark discounts are valid");
     let plan = Plan::draw(&mdp, discount);
     let mut problem = CellProblem {
-        program: GoalProgram::optimal(Arc::new(mdp), RewardDistribution::unit_uniform()),
+        program: GoalProgram::optimal(Arc::new(mdp.clone()), GoalLaw::unit_uniform(&mdp)),
         discount,
         tolerance: TOLERANCE,
         max_sweeps: CellProblem::sufficient_sweeps(discount, TOLERANCE, 1.0),

@@ -43,10 +43,17 @@ pub(crate) fn execute(arguments: Arguments) -> Result<Outcome, Failure> {
         let blocks = Blocks::new(spec.samples, block_size(mdp.n_states()));
         for reward in &spec.rewards {
             for discount in &spec.discounts {
-                let mut problem = spec.problem(mdp, reward, *discount);
+                let mut problem = spec
+                    .problem(mdp, reward, *discount)
+                    .map_err(|e| unsolved(e.into()))?;
                 spec.schedule(engine.backend(), &mut problem)
                     .map_err(unsolved)?;
-                output::print(&plan_text(&problem, blocks, &Memory::of(mdp)))?;
+                output::print(&plan_text(
+                    reward.name(),
+                    &problem,
+                    blocks,
+                    &Memory::of(mdp),
+                ))?;
             }
         }
     }

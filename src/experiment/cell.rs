@@ -4,10 +4,11 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use super::results::{CellError, CellFailure, CellStatistics};
 use super::{CellProgress, MdpHandle, RunSpec};
+use crate::mdp::Mdp;
 use crate::plan::Plan;
-use crate::reward::RewardDistribution;
+use crate::reward::{Facts, RewardDistribution, RewardError};
 use crate::solve::{Backend, CellSolver, PilotReport, SolveError};
-use crate::statistics::{Asked, Block, CellSums, ObservedSums, Quantity};
+use crate::statistics::{Asked, Block, CellSums, Estimate, ObservedSums, Quantity, Sampling};
 use crate::units::Discount;
 
 /// The variant of an unmodified MDP.
@@ -17,18 +18,48 @@ const OPTIMAL: &str = "optimal";
 
 /// One cell of the environment at work. Shared by all threads.
 pub(super) struct Cell {
-    mdp: MdpHandle,
+    mdp: Arc<Mdp>,
     reward: Arc<RewardDistribution>,
+    reading: Reading,
+    goals: u64,
     discount: Discount,
     plan: Arc<Plan>,
     pilot: Option<PilotReport>,
-    level: f64,
     asked: Arc<Asked>,
     /// The means that are taken of the observations.
     quantities: Vec<Quantity>,
     /// `None` when the backend refused the cell; the reason is in `state`.
     solver: Option<Box<dyn CellSolver>>,
     state: Mutex<State>,
+}
+
+/// How sums become estimates.
+#[derive(Clone, Copy)]
+struct Reading {
+    facts: Facts,
+    level: f64,
+}
+
+impl Reading {
+    /// The POWER of a state, with what is known of the law: an interval where there is one, and the law's own error.
+    fn power(self, sums: &CellSums, state: usize) -> Estimate {
+        let sampling = match self.facts.enumerated {
+            Some(all) if all == sums.goals => Sampling::Exhaustive,
+            _ if self.facts.finite_variance => Sampling::Independent,
+            _ => Sampling::HeavyTailed,
+        };
+        let estimate = sums.power(state, self.level);
+        estimate.of_sampling(sampling).widened(self.facts.error)
+    }
+}
+
+/// Goals of a cell of which `samples` were asked for.
+fn goals(facts: &Facts, samples: u64) -> u64 {
+    match (facts.enumerated, facts.available) {
+        (Some(all), _) => all,
+        (None, Some(available)) => samples.min(available),
+        (None, None) => samples,
+    }
 }
 
 struct State {
@@ -46,14 +77,16 @@ impl Cell {
         mdp: &MdpHandle,
         reward: &Arc<RewardDistribution>,
         discount: Discount,
-    ) -> Self {
-        let mut problem = spec.problem(mdp.mdp(), reward, discount);
+    ) -> Result<Self, RewardError> {
+        let mut problem = spec.problem(mdp.mdp(), reward, discount)?;
+        let facts = *problem.program.stage().law.facts();
+        let mdp = problem.program.stage().mdp.clone();
         // Names that the MDP does not have were refused before the first cell was prepared.
-        let asked = Arc::new(spec.statistics.resolve(mdp.mdp()).unwrap_or_default());
+        let asked = Arc::new(spec.statistics.resolve(&mdp).unwrap_or_default());
         problem.asked = asked.clone();
         let pilot = spec.schedule(backend, &mut problem);
         let plan = problem.plan.clone();
-        let sums = CellSums::new(mdp.mdp().n_states(), problem.power_scale());
+        let sums = CellSums::new(mdp.n_states(), problem.power_scale());
         let (pilot, prepared) = match pilot {
             Ok(pilot) => (pilot, backend.prepare(problem)),
             Err(error) => (None, Err(error)),
@@ -64,13 +97,17 @@ impl Cell {
         };
         let quantities = asked.quantities();
         let observed = ObservedSums::new(quantities.len());
-        Self {
-            mdp: mdp.clone(),
+        Ok(Self {
+            mdp,
             reward: reward.clone(),
+            goals: goals(&facts, spec.samples),
+            reading: Reading {
+                facts,
+                level: spec.level,
+            },
             discount,
             plan,
             pilot,
-            level: spec.level,
             asked,
             quantities,
             solver,
@@ -79,7 +116,12 @@ impl Cell {
                 observed,
                 failure,
             }),
-        }
+        })
+    }
+
+    /// Goals of this cell: all there are where they are enumerated, else as many as were asked for and are there.
+    pub(super) fn goals(&self) -> u64 {
+        self.goals
     }
 
     /// Why the cell should not be started, where its backend knows that it cannot reach the tolerance.
@@ -95,6 +137,9 @@ impl Cell {
     /// Solves a block and adds its sums. A failure is kept, and later blocks of the cell are left out.
     pub(super) fn solve(&self, block: Block, parallel: bool) {
         let Some(solver) = &self.solver else { return };
+        let Some(block) = block.below(self.goals) else {
+            return;
+        };
         if self.state().failure.is_some() {
             return;
         }
@@ -125,7 +170,7 @@ impl Cell {
         parallel: bool,
     ) -> Result<(CellSums, ObservedSums), CellError> {
         let sums = solver.solve_block(block, parallel)?;
-        let n_states = self.mdp.mdp().n_states();
+        let n_states = self.mdp.n_states();
         let states = sums.power.len().min(sums.power_squared.len());
         let observations = &sums.observations;
         if !self.asked.is_empty() && observations.goals() as u64 != block.len {
@@ -166,7 +211,7 @@ impl Cell {
     pub(super) fn progress(&self) -> CellProgress<'_> {
         let state = self.state();
         let widths = (0..state.sums.power.len()).map(|s| {
-            let estimate = state.sums.power(s, self.level);
+            let estimate = self.reading.power(&state.sums, s);
             estimate.ci_high - estimate.ci_low
         });
         CellProgress {
@@ -185,7 +230,7 @@ impl Cell {
             observed,
             failure,
         } = state.unwrap_or_else(PoisonError::into_inner);
-        let environment = self.mdp.mdp().name().to_owned();
+        let environment = self.mdp.name().to_owned();
         let reward = self.reward.name().to_owned();
         if let Some((_, error)) = failure {
             return Err(Box::new(CellFailure {
@@ -197,7 +242,9 @@ impl Cell {
                 error,
             }));
         }
-        let power = (0..sums.power.len()).map(|s| sums.power(s, self.level));
+        let power: Vec<Estimate> = (0..sums.power.len())
+            .map(|s| self.reading.power(&sums, s))
+            .collect();
         Ok(CellStatistics {
             environment,
             variant: BASELINE.to_owned(),
@@ -205,9 +252,9 @@ impl Cell {
             discount: self.discount.asked(),
             discount_used: self.discount.used(),
             rule: OPTIMAL.to_owned(),
-            power: power.collect(),
-            tables: self.asked.tables(self.mdp.mdp(), &observed, self.level),
-            mdp: self.mdp.mdp().clone(),
+            power,
+            tables: self.asked.tables(&self.mdp, &observed, self.reading.level),
+            mdp: self.mdp,
             plan: self.plan,
             pilot: self.pilot,
             samples: sums.goals,

@@ -68,9 +68,9 @@ impl CellSolver for FakeSolver {
         }
         let shift = self.problem.power_scale().shift;
         for goal in block.first..block.first + block.len {
-            for s in 0..stage.mdp.n_states() {
-                let (seed, index) = (self.problem.seed, SampleIndex(goal));
-                let draw = stage.reward.draw(seed, Stream::Reward, index, s as u32);
+            let (seed, index) = (self.problem.seed, SampleIndex(goal));
+            let draws = stage.law.draw(seed, Stream::Reward, index);
+            for (s, draw) in draws.into_iter().enumerate() {
                 let x = f64::from(draw) * self.problem.discount.used() - shift;
                 sums.power[s] += x;
                 sums.power_squared[s] += x * x;

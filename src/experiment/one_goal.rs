@@ -75,12 +75,18 @@ impl OneGoal {
         discount: Discount,
         question: &Question,
     ) -> Result<Self, SolveError> {
-        let (reward, scale) = match question {
-            Question::Sampled { reward, .. } => (reward.clone(), reward.law().scale()),
-            Question::Given(rewards) => (RewardDistribution::unit_uniform(), range(rewards)),
+        let mut problem = match question {
+            Question::Sampled { reward, .. } => spec.problem(mdp, reward, discount)?,
+            Question::Given(_) => {
+                spec.problem(mdp, &RewardDistribution::unit_uniform(), discount)?
+            }
         };
-        let mut problem = spec.problem(mdp, &reward, discount);
+        let scale = match question {
+            Question::Sampled { .. } => problem.program.stage().law.facts().scale,
+            Question::Given(rewards) => range(rewards),
+        };
         problem.tolerance = spec.tolerance * scale;
+        let mdp = problem.program.stage().mdp.clone();
         spec.schedule(backend, &mut problem)?;
         let solver = backend.prepare(problem)?;
         let mut solved = match question {
@@ -97,7 +103,7 @@ impl OneGoal {
             goal: 0,
             problem: "the backend returned no answer".to_owned(),
         })?;
-        Ok(Self::of(mdp.clone(), discount, solved, scale))
+        Ok(Self::of(mdp, discount, solved, scale))
     }
 
     /// Reads the choices off certified values. `scale` is what [`TIE`](crate::statistics::behaviour::TIE) is relative to: the range of the rewards.

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use super::MdpHandle;
 use crate::mdp::Mdp;
 use crate::plan::{Method, Plan};
-use crate::reward::RewardDistribution;
+use crate::reward::{BoundReward, RewardDistribution, RewardError};
 use crate::solve::{Backend, CellProblem, GoalProgram, PilotReport, SolveError, pilot};
 use crate::statistics::{Asked, Request, UnknownName};
 use crate::units::{Discount, Seed};
@@ -102,6 +102,9 @@ pub enum RunError {
     /// The backend cannot reach the tolerance, and knows it before the first goal.
     #[error(transparent)]
     Refused(crate::solve::SolveError),
+    /// A law of goals does not fit an MDP.
+    #[error(transparent)]
+    Reward(#[from] RewardError),
     /// The observer cancelled the run.
     #[error("the run was cancelled")]
     Cancelled,
@@ -131,28 +134,32 @@ impl RunSpec {
         self.environments.len() * self.rewards.len() * self.discounts.len()
     }
 
-    /// What a backend is asked to solve for one cell: the optimal values of an MDP under a law and a discount. What is
-    /// asked beyond POWER is left to the caller.
-    #[must_use]
+    /// What a backend is asked to solve for one cell: the optimal values of an MDP under a law and a discount. Where the law pays
+    /// states once, the problem's MDP has one more state. What is asked beyond POWER is left to the caller.
+    ///
+    /// # Errors
+    ///
+    /// [`RewardError`] for a law that does not fit the MDP.
     pub fn problem(
         &self,
         mdp: &Arc<Mdp>,
-        reward: &Arc<RewardDistribution>,
+        reward: &RewardDistribution,
         discount: Discount,
-    ) -> CellProblem {
-        let range = reward.law().scale();
-        let tolerance = self.tolerance * range;
-        let program = GoalProgram::optimal(mdp.clone(), reward.clone());
-        let default_cap = || CellProblem::sufficient_sweeps(discount, tolerance, range);
-        CellProblem {
-            program,
+    ) -> Result<CellProblem, RewardError> {
+        let BoundReward { mdp, law } = reward.bind(mdp)?;
+        let facts = *law.facts();
+        let tolerance = self.tolerance * facts.scale;
+        let default_cap =
+            || CellProblem::sufficient_sweeps(discount, tolerance, facts.high - facts.low);
+        Ok(CellProblem {
+            plan: Arc::new(Plan::draw(&mdp, discount)),
+            program: GoalProgram::optimal(mdp, law),
             discount,
             tolerance,
             max_sweeps: self.max_sweeps.unwrap_or_else(default_cap),
             seed: self.seed,
-            plan: Arc::new(Plan::draw(mdp, discount)),
             asked: Arc::new(Asked::default()),
-        }
+        })
     }
 
     /// Puts the schedule that the pilot finds (or the method asked for) into the plan of a cell, for backends that
@@ -200,6 +207,11 @@ impl RunSpec {
             .collect();
         if !unknown.is_empty() {
             return Err(RunError::UnknownNames(unknown));
+        }
+        for environment in &self.environments {
+            for reward in &self.rewards {
+                reward.bind(environment.mdp())?;
+            }
         }
         let out_of_range = |what, wanted, value| RunError::OutOfRange {
             what,

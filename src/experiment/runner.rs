@@ -16,6 +16,7 @@ use super::cell::Cell;
 use super::{
     CellFailure, CellStatistics, MdpHandle, Observer, Progress, RunError, RunSpec, Statistics,
 };
+use crate::reward::RewardError;
 use crate::solve::Backend;
 use crate::statistics::{Blocks, block_size};
 
@@ -98,10 +99,15 @@ impl Run<'_> {
         mdp: &MdpHandle,
         among_others: bool,
     ) -> Result<Vec<CellOutcome>, RunError> {
+        let cells = self.pool.install(|| self.prepare(mdp))?;
+        let goals = cells.iter().map(Cell::goals);
+        self.reporter
+            .expect(goals.clone().sum(), self.spec.samples * cells.len() as u64);
+        let most = goals.max().unwrap_or(0);
         let environment = Environment {
             name: mdp.mdp().name(),
-            cells: self.pool.install(|| self.prepare(mdp)),
-            blocks: self.blocks(mdp),
+            blocks: Blocks::new(most, block_size(mdp.mdp().n_states())),
+            cells,
             reporter: &self.reporter,
         };
         // Nothing is lost yet: better no run than one whose every goal misses the tolerance.
@@ -125,7 +131,7 @@ impl Run<'_> {
     }
 
     /// The cells of one environment, in the order of the experiment.
-    fn prepare(&self, mdp: &MdpHandle) -> Vec<Cell> {
+    fn prepare(&self, mdp: &MdpHandle) -> Result<Vec<Cell>, RewardError> {
         let rewards = self.spec.rewards.iter();
         let pairs: Vec<_> = rewards
             .flat_map(|reward| {
@@ -181,7 +187,8 @@ impl Environment<'_> {
                 return false;
             }
             cell.solve(block, parallel);
-            self.reporter.add(block.len, self);
+            let solved = block.below(cell.goals()).map_or(0, |b| b.len);
+            self.reporter.add(solved, self);
         }
         true
     }
@@ -191,7 +198,7 @@ impl Environment<'_> {
 struct Reporter<'a> {
     observer: &'a dyn Observer,
     goals_done: AtomicU64,
-    goals_total: u64,
+    goals_total: AtomicU64,
     environments_done: AtomicUsize,
     environments_total: usize,
     last: Mutex<Instant>,
@@ -202,11 +209,17 @@ impl<'a> Reporter<'a> {
         Self {
             observer,
             goals_done: AtomicU64::new(0),
-            goals_total: spec.samples.saturating_mul(spec.n_cells() as u64),
+            goals_total: AtomicU64::new(spec.samples.saturating_mul(spec.n_cells() as u64)),
             environments_done: AtomicUsize::new(0),
             environments_total: spec.environments.len(),
             last: Mutex::new(Instant::now()),
         }
+    }
+
+    /// An environment has other goals than was thought: laws may enumerate theirs.
+    fn expect(&self, goals: u64, instead_of: u64) {
+        self.goals_total
+            .fetch_add(goals.wrapping_sub(instead_of), Ordering::Relaxed);
     }
 
     /// Counts goals; whoever finds that it is time and nobody else reporting, reports.
@@ -223,7 +236,7 @@ impl<'a> Reporter<'a> {
     fn report(&self, environment: &Environment<'_>) {
         self.observer.progress(&Progress {
             goals_done: self.goals_done.load(Ordering::Relaxed),
-            goals_total: self.goals_total,
+            goals_total: self.goals_total.load(Ordering::Relaxed),
             environments_done: self.environments_done.load(Ordering::Relaxed),
             environments_total: self.environments_total,
             environment: environment.name,

@@ -12,7 +12,7 @@ use super::{CellError, Engine, RunError, RunSpec};
 use crate::document::{Faults, SourceText};
 use crate::io::{Format, parse_mdp};
 use crate::mdp::Mdp;
-use crate::reward::{Law, RewardDistribution, Uniform, UniformError};
+use crate::reward::{Marginal, RewardDistribution, Uniform, UniformError};
 use crate::statistics::Estimate;
 use crate::units::{Discount, DiscountError, Seed, StateId};
 
@@ -264,8 +264,10 @@ impl RawCase {
             case: self.id.clone(),
             error,
         })?;
-        let law = Law::Uniform(law);
-        Ok(Arc::new(RewardDistribution::new("uniform", law)))
+        Ok(Arc::new(RewardDistribution::iid(
+            "uniform",
+            Marginal::Uniform(law),
+        )))
     }
 }
 

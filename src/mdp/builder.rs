@@ -52,6 +52,7 @@ pub struct MdpBuilder {
     state_labels: Vec<RawLabel<StateId>>,
     choice_labels: Vec<RawLabel<(StateId, String)>>,
     coordinates: Option<Vec<Option<u32>>>,
+    base: Option<Vec<BaseState>>,
     layout: Option<GridLayout>,
     faults: Faults,
 }
@@ -180,6 +181,11 @@ impl MdpBuilder {
         self.coordinates = Some(coordinates);
     }
 
+    /// Says which state of the original MDP every state stands for, `[n_states]`. Without this call it is itself.
+    pub fn base_states(&mut self, base: Vec<BaseState>) {
+        self.base = Some(base);
+    }
+
     /// Lays the states out on a grid.
     pub fn layout(&mut self, layout: GridLayout) {
         self.layout = Some(layout);
@@ -255,6 +261,7 @@ impl MdpBuilder {
         let state_labels = self.check_state_labels();
         let choice_labels = self.check_choice_labels(&rows, &action_names);
         let coordinates = self.check_coordinates();
+        let base = self.check_base_states();
         if let Some(state) = self.layout.as_ref().and_then(GridLayout::max_state) {
             assert!(
                 state.index() < n,
@@ -267,7 +274,7 @@ impl MdpBuilder {
         }
         let mdp = Mdp {
             name: self.name,
-            base_state: (0..n as u32).map(BaseState::Of).collect(),
+            base_state: base,
             state_names: self.state_names,
             action_names,
             choice_action: rows.choice_action,
@@ -431,6 +438,19 @@ impl MdpBuilder {
             Entry::Vacant(free) => {
                 free.insert(members);
             }
+        }
+    }
+
+    fn check_base_states(&mut self) -> Vec<BaseState> {
+        let n = self.state_names.len();
+        match self.base.take() {
+            Some(base) if base.len() == n => base,
+            Some(base) => {
+                self.faults
+                    .error(None, format!("{} base states for {n} states", base.len()));
+                Vec::new()
+            }
+            None => (0..n as u32).map(BaseState::Of).collect(),
         }
     }
 

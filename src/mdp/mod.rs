@@ -8,6 +8,7 @@ pub mod families;
 mod graph;
 mod grid;
 mod layout;
+mod paid_once;
 mod validate;
 
 use std::collections::BTreeMap;

@@ -42,8 +42,6 @@ pub struct SweepChoice {
 pub struct SweepState {
     /// Its row in the MDP.
     pub state: StateId,
-    /// Its reward coordinate.
-    pub coordinate: Option<u32>,
     /// First of the terms common to all its choices, in [`SweepModel::parts`].
     pub common_first: u32,
     /// One past the last.
@@ -127,7 +125,6 @@ impl SweepModel {
         self.products += self.parts.len() - common_first as usize;
         self.states.push(SweepState {
             state,
-            coordinate: mdp.reward_coordinate()[state.index()],
             common_first,
             common_end,
             choice_first,

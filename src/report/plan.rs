@@ -7,13 +7,13 @@ use crate::statistics::Blocks;
 
 /// How one cell of an experiment will be solved.
 #[must_use]
-pub fn plan_text(problem: &CellProblem, blocks: Blocks, memory: &Memory) -> String {
+pub fn plan_text(reward: &str, problem: &CellProblem, blocks: Blocks, memory: &Memory) -> String {
     let stage = problem.program.stage();
     let mut text = format!(
         "{}: discount {}, {} goals\n",
         plain_name(stage.mdp.name(), 60),
         problem.discount,
-        plain_name(stage.reward.name(), 24)
+        plain_name(reward, 24)
     );
     for line in problem.plan.to_string().lines() {
         text += &format!("  {line}\n");
@@ -98,7 +98,12 @@ mod tests {
         let mdp = std::sync::Arc::new(ring(5));
         let reward = RewardDistribution::unit_uniform();
         let problem = RunSpec::default().problem(&mdp, &reward, Discount::new(0.5).unwrap());
-        let text = plan_text(&problem, Blocks::new(1_000_000, 16_384), &Memory::of(&mdp));
+        let text = plan_text(
+            reward.name(),
+            &problem.unwrap(),
+            Blocks::new(1_000_000, 16_384),
+            &Memory::of(&mdp),
+        );
         insta::assert_snapshot!(text);
     }
 

@@ -33,6 +33,36 @@ pub enum Stream {
     Structure = 7,
     /// Successors along a path that is shown; no statistic reads it.
     Path = 8,
+    /// Permutations of second goals.
+    SecondPermutation = 9,
+    /// Components of second goals.
+    SecondMixture = 10,
+    /// Permutations of the pilot's goals.
+    PilotPermutation = 11,
+    /// Components of the pilot's goals.
+    PilotMixture = 12,
+}
+
+impl Stream {
+    /// Where the permutation of a goal of this stream is drawn from.
+    #[must_use]
+    pub fn permutation(self) -> Self {
+        match self {
+            Self::SecondGoal => Self::SecondPermutation,
+            Self::Pilot => Self::PilotPermutation,
+            _ => Self::Permutation,
+        }
+    }
+
+    /// Where the component of a goal of this stream is drawn from.
+    #[must_use]
+    pub fn mixture(self) -> Self {
+        match self {
+            Self::SecondGoal => Self::SecondMixture,
+            Self::Pilot => Self::PilotMixture,
+            _ => Self::Mixture,
+        }
+    }
 }
 
 /// One Philox4x32-10 block.

@@ -15,14 +15,15 @@ use std::fmt::Debug;
 use std::sync::Arc;
 
 pub use pilot::{PilotCandidate, PilotReport, pilot};
-pub use program::{Continuation, GoalProgram, Operator, ProgramError, RewardDomain, Stage};
+pub use program::{Continuation, GoalProgram, Operator, ProgramError, Stage};
 pub use reference::ReferenceBackend;
 
 use crate::plan::Plan;
+use crate::reward::{GoalKey, LazyGoal};
 use crate::rng::Stream;
 use crate::statistics::behaviour::Observer;
 use crate::statistics::{Asked, Block, BlockSums, PowerScale};
-use crate::units::{Discount, SampleIndex, Seed, StateId};
+use crate::units::{Discount, SampleIndex, Seed};
 
 /// All that a backend needs to know about one cell: (environment, variant, reward distribution, discount, rule).
 #[derive(Clone, Debug)]
@@ -48,29 +49,26 @@ impl CellProblem {
     #[must_use]
     pub fn observer(&self) -> Option<Observer> {
         let stage = self.program.stage();
-        let scale = stage.reward.law().scale();
+        let scale = stage.law.facts().scale;
         Observer::new(&stage.mdp, self.discount, scale, &self.asked)
     }
 
-    /// The exact reward of one state of a sampled goal.
-    ///
-    /// # Panics
-    ///
-    /// If the state's reward is fixed: plain programs draw every reward.
+    /// The exact rewards of a sampled goal, drawn when they are asked for.
     #[must_use]
-    pub fn reward(&self, stream: Stream, index: SampleIndex, state: StateId) -> f64 {
-        let stage = self.program.stage();
-        let coordinate = stage.mdp.reward_coordinate()[state.index()];
-        let coordinate = coordinate.expect("a plain goal program draws every reward");
-        f64::from(stage.reward.draw(self.seed, stream, index, coordinate))
+    pub fn goal(&self, stream: Stream, index: SampleIndex) -> LazyGoal<'_> {
+        let key = GoalKey {
+            seed: self.seed,
+            stream,
+            index,
+        };
+        self.program.stage().law.lazy(key)
     }
 
     /// Shift and units of the POWER sums: functions of the law alone, so that every backend and shard agrees.
     #[must_use]
     pub fn power_scale(&self) -> PowerScale {
-        let law = self.program.stage().reward.law();
-        let lattice = law.lattice();
-        PowerScale::new(lattice.mean(), 2.0 * lattice.magnitude())
+        let facts = self.program.stage().law.facts();
+        PowerScale::new(facts.mean, 2.0 * facts.magnitude().max(f64::MIN_POSITIVE))
     }
 
     /// Enough sweeps for plain value iteration to certify `tolerance` in exact arithmetic, with a margin of two.
@@ -151,6 +149,9 @@ pub enum SolveError {
         /// What is missing.
         feature: String,
     },
+    /// The law of the goals does not fit the MDP.
+    #[error(transparent)]
+    Reward(#[from] crate::reward::RewardError),
     /// A linear system could not be solved.
     #[error("policy evaluation of goal {goal} failed: the system is singular to working precision")]
     Singular {

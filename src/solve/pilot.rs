@@ -184,7 +184,7 @@ mod tests {
     use super::*;
     use crate::mdp::{Mdp, MdpBuilder};
     use crate::plan::Plan;
-    use crate::reward::RewardDistribution;
+    use crate::reward::GoalLaw;
     use crate::solve::GoalProgram;
     use crate::units::{Discount, Seed};
 
@@ -192,7 +192,7 @@ mod tests {
         let discount = Discount::new(0.95).unwrap();
         CellProblem {
             plan: Arc::new(Plan::draw(&mdp, discount)),
-            program: GoalProgram::optimal(Arc::new(mdp), RewardDistribution::unit_uniform()),
+            program: GoalProgram::optimal(Arc::new(mdp.clone()), GoalLaw::unit_uniform(&mdp)),
             discount,
             tolerance: 1e-5,
             max_sweeps: CellProblem::sufficient_sweeps(discount, 1e-5, 1.0),

@@ -3,17 +3,8 @@
 use std::sync::Arc;
 
 use crate::mdp::Mdp;
-use crate::reward::RewardDistribution;
+use crate::reward::{GoalLaw, RewardDomain};
 use crate::rng::Stream;
-
-/// What rewards are attached to.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub enum RewardDomain {
-    /// R(s).
-    State,
-    /// R(s, a).
-    Choice,
-}
 
 /// What a stage does with the choices of a state.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -50,12 +41,10 @@ pub enum Continuation {
 pub struct Stage {
     /// The transition structure.
     pub mdp: Arc<Mdp>,
-    /// The law of the goal.
-    pub reward: Arc<RewardDistribution>,
+    /// The law of the goal, bound to the MDP.
+    pub law: Arc<GoalLaw>,
     /// The stream the goal is drawn from.
     pub stream: Stream,
-    /// What rewards are attached to.
-    pub domain: RewardDomain,
     /// What is done with the choices.
     pub operator: Operator,
     /// Where values beyond the MDP come from.
@@ -74,21 +63,20 @@ pub enum ProgramError {
     /// More than one stage, or a stage that needs another.
     #[error("goal programs of linked solves are not yet supported ({0} stages)")]
     Linked(usize),
-    /// A state has no reward coordinate.
-    #[error("state {0:?} has a fixed reward, which is not yet supported")]
-    FixedReward(String),
+    /// Rewards of choices.
+    #[error("rewards of choices are not yet supported")]
+    ChoiceRewards,
 }
 
 impl GoalProgram {
     /// The plain case: optimal values of one MDP for one goal on its states.
     #[must_use]
-    pub fn optimal(mdp: Arc<Mdp>, reward: Arc<RewardDistribution>) -> Self {
+    pub fn optimal(mdp: Arc<Mdp>, law: Arc<GoalLaw>) -> Self {
         Self {
             stages: vec![Stage {
                 mdp,
-                reward,
+                law,
                 stream: Stream::Reward,
-                domain: RewardDomain::State,
                 operator: Operator::Max,
                 continuation: Continuation::Closed,
             }],
@@ -119,23 +107,12 @@ impl GoalProgram {
     pub fn plain(&self) -> Result<&Stage, ProgramError> {
         let stage = self.stage();
         let closed = stage.continuation == Continuation::Closed;
-        let state_max = stage.domain == RewardDomain::State && stage.operator == Operator::Max;
-        if self.stages.len() != 1 || !closed || !state_max {
+        if self.stages.len() != 1 || !closed || stage.operator != Operator::Max {
             return Err(ProgramError::Linked(self.stages.len()));
         }
-        match stage
-            .mdp
-            .reward_coordinate()
-            .iter()
-            .position(Option::is_none)
-        {
-            Some(s) => Err(ProgramError::FixedReward(
-                stage
-                    .mdp
-                    .state_name(crate::units::StateId(s as u32))
-                    .to_owned(),
-            )),
-            None => Ok(stage),
+        match stage.law.domain() {
+            RewardDomain::State => Ok(stage),
+            RewardDomain::Choice => Err(ProgramError::ChoiceRewards),
         }
     }
 }

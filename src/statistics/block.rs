@@ -24,6 +24,15 @@ pub struct Block {
     pub len: u64,
 }
 
+impl Block {
+    /// The part of it whose goals are numbered below `count`, if there is any.
+    #[must_use]
+    pub fn below(self, count: u64) -> Option<Self> {
+        let len = count.checked_sub(self.first)?.min(self.len);
+        (len > 0).then_some(Self { len, ..self })
+    }
+}
+
 /// The blocks of a run of `count` goals.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Blocks {

@@ -24,6 +24,20 @@ pub struct Estimate {
     pub low: f64,
     /// `ci_high + bound`.
     pub high: f64,
+    /// Whether it is over all goals there are, so that there is nothing to estimate.
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    pub exact: bool,
+}
+
+/// What a mean over goals says about the mean of their law.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Sampling {
+    /// Independent draws of finite variance.
+    Independent,
+    /// All goals there are, equally likely.
+    Exhaustive,
+    /// Draws of infinite variance: no standard error, and no interval from one.
+    HeavyTailed,
 }
 
 impl Estimate {
@@ -51,6 +65,39 @@ impl Estimate {
             bound_max,
             low: mean - half - bound,
             high: mean + half + bound,
+            exact: false,
+        }
+    }
+
+    /// The same estimate, with the interval that its sampling allows.
+    #[must_use]
+    pub fn of_sampling(self, sampling: Sampling) -> Self {
+        let (std_error, half) = match sampling {
+            Sampling::Independent => return self,
+            Sampling::Exhaustive => (Some(0.0), 0.0),
+            Sampling::HeavyTailed => (None, f64::INFINITY),
+        };
+        let (ci_low, ci_high) = (self.estimate - half, self.estimate + half);
+        Self {
+            std_error,
+            ci_low,
+            ci_high,
+            low: ci_low - self.bound,
+            high: ci_high + self.bound,
+            exact: sampling == Sampling::Exhaustive,
+            ..self
+        }
+    }
+
+    /// The same estimate with an error that is common to all goals added to its bounds.
+    #[must_use]
+    pub fn widened(self, error: f64) -> Self {
+        Self {
+            bound: self.bound + error,
+            bound_max: self.bound_max + error,
+            low: self.low - error,
+            high: self.high + error,
+            ..self
         }
     }
 }

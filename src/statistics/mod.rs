@@ -20,7 +20,7 @@ mod table;
 pub use asked::{Asked, Request, Statistic, UnknownName};
 
 pub use block::{Block, Blocks, TILE, block_size};
-pub use estimate::{Estimate, normal_quantile, wilson};
+pub use estimate::{Estimate, Sampling, normal_quantile, wilson};
 pub use fixed::{FixedPoint, FixedPointError};
 pub use moments::{Map, Moments, ObservedSums, Quantity};
 pub use observations::{Observations, Observed, Row, Uncertain};

@@ -7,7 +7,7 @@ use nalgebra::{DMatrix, DVector};
 use powersweep::experiment::{BackendChoice, Engine, RunSpec};
 use powersweep::mdp::{Mdp, MdpBuilder};
 use powersweep::plan::Plan;
-use powersweep::reward::RewardDistribution;
+use powersweep::reward::GoalLaw;
 use powersweep::rng::Stream;
 use powersweep::solve::cpu::CpuBackend;
 use powersweep::solve::{Backend, CellProblem, GoalProgram, ReferenceBackend};
@@ -71,7 +71,7 @@ pub(crate) fn small_mdp(seed: u64, deterministic: bool) -> Mdp {
 pub(crate) fn problem(mdp: &Arc<Mdp>, gamma: f64, request: &Request) -> CellProblem {
     let discount = Discount::new(gamma).unwrap();
     CellProblem {
-        program: GoalProgram::optimal(mdp.clone(), RewardDistribution::unit_uniform()),
+        program: GoalProgram::optimal(mdp.clone(), GoalLaw::unit_uniform(mdp)),
         discount,
         tolerance: 1e-5,
         max_sweeps: CellProblem::sufficient_sweeps(discount, 1e-5, 1.0),
@@ -159,8 +159,8 @@ fn evaluate(mdp: &Mdp, gamma: f64, rewards: &[f64], policy: &[usize]) -> Vec<f64
 
 pub(crate) fn rewards(problem: &CellProblem, goal: u64) -> Vec<f64> {
     let mdp = &problem.program.stage().mdp;
-    let reward = |s| problem.reward(Stream::Reward, SampleIndex(goal), s);
-    mdp.states().map(reward).collect()
+    let goal = problem.goal(Stream::Reward, SampleIndex(goal));
+    (0..mdp.n_states()).map(|s| goal.reward(s)).collect()
 }
 
 /// Optimality of some names.

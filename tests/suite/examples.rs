@@ -7,7 +7,7 @@ use std::sync::Arc;
 use powersweep::io::read_mdp;
 use powersweep::mdp::Mdp;
 use powersweep::plan::Plan;
-use powersweep::reward::{Law, RewardDistribution, Uniform};
+use powersweep::reward::{GoalLaw, Marginal, Uniform};
 use powersweep::rng::{self, Stream};
 use powersweep::solve::cpu::CpuBackend;
 use powersweep::solve::{Backend, CellProblem, GoalProgram, Goals, ReferenceBackend, SolvedGoal};
@@ -63,10 +63,9 @@ fn dataset(file: &str) -> std::path::PathBuf {
 fn solve(backend: &dyn Backend, mdp: &Arc<Mdp>, case: &Case) -> SolvedGoal {
     let law = Uniform::new(case.ends.0, case.ends.1).unwrap();
     let discount = Discount::new(case.gamma).unwrap();
-    let reward = Arc::new(RewardDistribution::new("uniform", Law::Uniform(law)));
     let range = law.range();
     let problem = CellProblem {
-        program: GoalProgram::optimal(mdp.clone(), reward),
+        program: GoalProgram::optimal(mdp.clone(), GoalLaw::iid(mdp, Marginal::Uniform(law))),
         discount,
         tolerance: 1e-5 * range,
         max_sweeps: CellProblem::sufficient_sweeps(discount, 1e-5 * range, range),

@@ -128,6 +128,7 @@ fn every_key_of_the_page_is_known() {
     let full = "\nschema = 1\nname = \"n\"\ndescription = \"d\"\n\
         [mdp]\nfamily = \"garnet\"\nstates = 5\nchoices = 2\nbranching = 2\nseeds = \"0..2\"\n\
         [[reward]]\ndistribution = \"uniform\"\nlow = 1\nhigh = 2\nname = \"r\"\n\
+        states = { s0 = 1 }\nonly = \"s1\"\ngroups = [[\"s1\", \"s2\"]]\nover = \"all\"\n\
         [solve]\ndiscount = 0.5\ntolerance = 1e-4\nmethod = \"jacobi\"\nmax_sweeps = 9\nbackend = \"cpu\"\n\
         [sample]\ncount = 3\nseed = 4\nlevel = 0.5\n[statistics]\npower = true\n\
         optimality = [\"start\"]\n";
@@ -138,7 +139,7 @@ fn every_key_of_the_page_is_known() {
         let is_tried = full.contains(&format!("\n{name} = ")) || name.starts_with("path");
         assert!(is_tried, "{key}");
     }
-    assert_eq!(keys.len(), 21, "{keys:?}");
+    assert_eq!(keys.len(), 23, "{keys:?}");
 }
 
 #[test]
@@ -221,7 +222,7 @@ fn keys_of_later_features_are_told_apart_from_mistakes() {
         "[statistics]\nhistogram = [\"s\"]",
         "[sample]\nuntil.half_width = 1e-4",
         "[[reward]]\ndistribution = \"normal\"",
-        "[[reward]]\nover = \"all\"",
+        "[[reward]]\ndomain = \"choices\"",
     ];
     for table in later {
         let error = load(&format!("{GOOD}{table}\n")).unwrap_err();
@@ -338,4 +339,57 @@ fn the_hash_covers_what_changes_numbers_and_not_their_number() {
     .unwrap();
     let respelled = Experiment::load(&path, &Overrides::default()).unwrap().0;
     assert_eq!(base, respelled.hash("cpu"), "an MDP enters by its content");
+}
+
+#[test]
+fn impossible_laws_are_reported_all_at_once() {
+    let bad = r#"schema = 1
+[mdp]
+path = "coin.json"
+[[reward]]
+name = "a"
+distribution = "sparse"
+count = 0
+[[reward]]
+name = "b"
+distribution = "orbit"
+values = [1, "two", 3]
+among = "t"
+[[reward]]
+name = "c"
+distribution = "mixture"
+weights = [0, 0]
+components = [{ distribution = "uniform" }, { distribution = "unifrom" }]
+[[reward]]
+name = "d"
+[reward.states]
+nobody = 1.0
+s = { fixed = 1.0, distribution = "uniform" }
+t = { fixde = 1.0 }
+[[reward]]
+name = "e"
+distribution = "orbit"
+values = [1, 2, 3]
+[[reward]]
+name = "f"
+distribution = "reach"
+sets = ["t", ["s", "u"]]
+weights = [1]
+value = 0
+[[reward]]
+name = "g"
+only = "x"
+states.s = { paid = "once" }
+[[reward]]
+name = "h"
+distribution = "sparse"
+value = 0
+[[reward]]
+name = "i"
+groups = [["s", "t"], ["t"]]
+over = "each"
+[solve]
+discount = 0.9
+"#;
+    insta::assert_snapshot!(load(bad).unwrap_err());
 }

@@ -193,7 +193,7 @@ fn difference(a: &BlockSums, b: &BlockSums, range: f64) -> Option<String> {
 /// Sums over the goals of one block, the last tile of it not full.
 fn sums_agree(backend: &GpuBackend, problem: &CellProblem, place: &str) {
     let blocks = Blocks::new(456, 256);
-    let range = problem.program.stage().reward.law().scale();
+    let range = problem.program.stage().law.facts().scale;
     let gpu = backend.prepare(problem.clone()).unwrap();
     let cpu = CpuBackend::new().prepare(problem.clone()).unwrap();
     let on_gpu = gpu.solve_block(blocks.get(1), true).unwrap();

@@ -9,6 +9,7 @@ mod datasets;
 mod examples;
 mod experiment_file;
 mod formats;
+mod goals;
 mod gpu;
 mod malformed;
 mod matrices;

@@ -10,7 +10,7 @@ use powersweep::io::read_mdp;
 use powersweep::mdp::Mdp;
 use powersweep::mdp::families::{Dense, Family, Garnet, RandomDeterministic};
 use powersweep::plan::{Method, Plan, Schedule};
-use powersweep::reward::{Law, RewardDistribution, Uniform};
+use powersweep::reward::{GoalLaw, Marginal, Uniform};
 use powersweep::rng::Stream;
 use powersweep::solve::cpu::{CpuBackend, Level};
 use powersweep::solve::{
@@ -32,10 +32,9 @@ const DENSE_ROW: usize = 16;
 /// A cell on `mdp` with the plan as it is drawn, and a tolerance relative to the law's range.
 pub(crate) fn problem(mdp: &Arc<Mdp>, law: Uniform, gamma: f64, tolerance: f64) -> CellProblem {
     let discount = Discount::new(gamma).unwrap();
-    let reward = RewardDistribution::new("uniform", Law::Uniform(law));
-    let range = reward.law().scale();
+    let range = law.range();
     CellProblem {
-        program: GoalProgram::optimal(mdp.clone(), Arc::new(reward)),
+        program: GoalProgram::optimal(mdp.clone(), GoalLaw::iid(mdp, Marginal::Uniform(law))),
         discount,
         tolerance: tolerance * range,
         max_sweeps: CellProblem::sufficient_sweeps(discount, tolerance * range, range),

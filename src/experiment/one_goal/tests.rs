@@ -1,5 +1,6 @@
 use super::*;
 use crate::mdp::MdpBuilder;
+use crate::reward::GoalLaw;
 use crate::solve::ReferenceBackend;
 
 fn half() -> Discount {
@@ -160,6 +161,8 @@ fn a_sampled_goal_is_the_goal_of_that_number() {
         index: SampleIndex(7),
     };
     let goal = OneGoal::solve(&ReferenceBackend::new(), &spec, &fork(), half(), &question).unwrap();
-    let drawn = |j| f64::from(reward.draw(spec.seed, Stream::Reward, SampleIndex(7), j));
-    assert_eq!(goal.solved.rewards, [0, 1, 2, 3].map(drawn));
+    let law = GoalLaw::unit_uniform(&fork());
+    let drawn = law.draw(spec.seed, Stream::Reward, SampleIndex(7));
+    let drawn: Vec<f64> = drawn.into_iter().map(f64::from).collect();
+    assert_eq!(goal.solved.rewards, drawn);
 }

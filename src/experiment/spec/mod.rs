@@ -18,7 +18,7 @@ use sha2::{Digest, Sha256};
 pub use environments::{EnvironmentSource, MAX_ENVIRONMENTS};
 
 use super::{BackendChoice, Engine, RunSpec};
-use crate::document::{Faults, Node, Spanned};
+use crate::document::{Faults, Node};
 use crate::io::ReadError;
 use crate::mdp::Mdp;
 use crate::plan::Method;
@@ -241,6 +241,3 @@ impl Experiment {
 pub(super) fn hexadecimal(bytes: &[u8]) -> String {
     bytes.iter().map(|b| format!("{b:02x}")).collect()
 }
-
-/// A value that was read from a file together with its place.
-type Read<T> = Option<Spanned<T>>;

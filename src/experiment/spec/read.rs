@@ -2,15 +2,16 @@
 
 use std::collections::HashSet;
 use std::path::Path;
+use std::sync::Arc;
 
 use super::environments::Environments;
 use super::statistics::read_statistics;
-use super::{Experiment, ExperimentError, InputFile, Overrides, Read, Resolved, RewardEntry};
+use super::{Experiment, ExperimentError, InputFile, Overrides, Resolved, RewardEntry};
 use crate::document::{Faults, Node, SourceText, Spanned, TableReader, nearest, parse_toml};
 use crate::experiment::{BackendChoice, RunSpec};
 use crate::io::ReadError;
 use crate::plan::Method;
-use crate::reward::{Law, RewardDistribution};
+use crate::reward::RewardDistribution;
 use crate::units::Discount;
 
 /// Tables and keys of later features: answered with "not yet supported" rather than "unknown".
@@ -29,14 +30,6 @@ const LATER: &[&str] = &[
     "audit",
     "start",
     "output",
-];
-const LATER_REWARD: &[&str] = &[
-    "over",
-    "states",
-    "domain",
-    "condition",
-    "weights",
-    "permutations",
 ];
 const LATER_SOLVE: &[&str] = &[
     "precision",
@@ -123,6 +116,16 @@ fn read(
             )],
         }]
     };
+    for entry in rewards.iter().flatten() {
+        for mdp in &environments.mdps {
+            let before = faults.list.len();
+            entry.distribution.try_bind(&Arc::new(mdp.clone()), faults);
+            // What does not fit one of a thousand MDPs is said once.
+            if faults.list.len() > before {
+                break;
+            }
+        }
+    }
     let experiment = environments.source.map(|source| Experiment {
         name: Resolved::new(None, name.map(|n| n.value), stem),
         source,
@@ -164,23 +167,11 @@ fn read_rewards(list: &[&Spanned<Node>], faults: &mut Faults) -> Vec<RewardEntry
     let mut names = HashSet::new();
     let mut rewards = Vec::new();
     for node in list {
-        let Some(mut table) = TableReader::open(node, "[[reward]]", faults) else {
+        let Some((distribution, name)) = RewardDistribution::read(node, faults) else {
             continue;
         };
-        let name = table.string("name", faults);
-        table.reserve(LATER_REWARD, faults);
-        let law = match read_distribution(&mut table, faults) {
-            Some(distribution) => Law::read(&distribution, &mut table, faults),
-            None => {
-                // Its parameters cannot be judged.
-                table.rest();
-                None
-            }
-        };
-        table.finish(faults);
-        let Some(law) = law else { continue };
-        let span = name.as_ref().map_or(node.span.clone(), |n| n.span.clone());
-        let name = name.map_or_else(|| law.name().to_owned(), |n| n.value);
+        let span = name.map_or(node.span.clone(), |n| n.span);
+        let name = distribution.name().to_owned();
         if !names.insert(name.clone()) {
             faults.error_with_help(
                 span,
@@ -189,8 +180,8 @@ fn read_rewards(list: &[&Spanned<Node>], faults: &mut Faults) -> Vec<RewardEntry
             );
         }
         rewards.push(RewardEntry {
-            parameters: parameters(node, &law),
-            distribution: RewardDistribution::new(name, law).into(),
+            parameters: parameters(node, &distribution),
+            distribution: distribution.into(),
         });
     }
     if list.is_empty() {
@@ -199,25 +190,14 @@ fn read_rewards(list: &[&Spanned<Node>], faults: &mut Faults) -> Vec<RewardEntry
     rewards
 }
 
-/// The name of the law: uniform where nothing is said.
-fn read_distribution(table: &mut TableReader<'_>, faults: &mut Faults) -> Read<String> {
-    match table.take("distribution") {
-        Some(_) => table.string("distribution", faults),
-        None => Some(Spanned {
-            value: "uniform".to_owned(),
-            span: table.span(),
-        }),
-    }
-}
-
 /// The law's name and the keys beside it, as they were written.
-fn parameters(node: &Spanned<Node>, law: &Law) -> Vec<(String, Node)> {
+fn parameters(node: &Spanned<Node>, distribution: &RewardDistribution) -> Vec<(String, Node)> {
     let Node::Table(entries) = &node.value else {
         return Vec::new();
     };
     let mut list = vec![(
         "distribution".to_owned(),
-        Node::String(law.name().to_owned()),
+        Node::String(distribution.law().name().to_owned()),
     )];
     let others = entries
         .iter()

@@ -1,96 +1,299 @@
 //! Goals of a tile: Philox over many goals at once, straight into reward rows.
 
+use std::sync::Arc;
+
 use super::simd::{Isa, Words};
-use crate::plan::SweepModel;
-use crate::reward::Lattice;
+use crate::reward::{GoalKey, GoalLaw, Independent, Lattice, Linear, Marginal, Recipe, Source};
 use crate::rng::{self, MULTIPLIERS, ROUNDS, Stream, WEYL};
 use crate::statistics::TILE;
-use crate::units::Seed;
+use crate::units::{SampleIndex, Seed};
 
-/// Which rows the four words of one Philox block go to.
+/// The words of one Philox block, for every goal of a tile.
+type BlockWords = [[u32; TILE]; 4];
+
+/// Which draws the four words of one Philox block become.
 #[derive(Clone, Debug)]
 struct CoordinateBlock {
     /// `coordinate / 4`.
     number: u32,
-    /// For each word, first and one past the last entry of [`Drawing::rows`].
+    /// For each word, first and one past the last entry of [`Coordinates::targets`].
     targets: [(u32, u32); 4],
 }
 
-/// How the goals of one cell are drawn.
-#[derive(Clone, Debug)]
-pub(super) struct Drawing {
-    key: [u32; 2],
-    lattice: Lattice,
-    blocks: Vec<CoordinateBlock>,
-    rows: Vec<u32>,
+/// Where the draw of a coordinate goes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+struct Target {
+    coordinate: u32,
+    row: u32,
+    law: u32,
 }
 
-impl Drawing {
-    /// Sorts states by coordinate, so that every Philox block is computed once.
-    pub(super) fn new(model: &SweepModel, lattice: Lattice, seed: Seed) -> Self {
-        let mut wanted: Vec<(u32, u32)> = Vec::with_capacity(model.states().len());
-        for (row, state) in model.states().iter().enumerate() {
-            let coordinate = state
-                .coordinate
-                .expect("a plain goal program draws every reward");
-            wanted.push((coordinate, row as u32));
-        }
-        wanted.sort_unstable();
-        let rows = wanted.iter().map(|&(_, row)| row).collect();
+/// Draws sorted by coordinate, so that every Philox block is computed once.
+#[derive(Clone, Debug)]
+struct Coordinates {
+    blocks: Vec<CoordinateBlock>,
+    targets: Vec<Target>,
+}
+
+impl Coordinates {
+    fn new(mut targets: Vec<Target>) -> Self {
+        targets.sort_unstable();
         let mut blocks = Vec::new();
         let mut at = 0;
-        while at < wanted.len() {
-            let number = wanted[at].0 / 4;
+        while at < targets.len() {
+            let number = targets[at].coordinate / 4;
             let targets = std::array::from_fn(|word| {
                 let first = at;
                 let coordinate = u64::from(number) * 4 + word as u64;
-                while at < wanted.len() && u64::from(wanted[at].0) == coordinate {
+                while at < targets.len() && u64::from(targets[at].coordinate) == coordinate {
                     at += 1;
                 }
                 (first as u32, at as u32)
             });
             blocks.push(CoordinateBlock { number, targets });
         }
-        Self {
-            key: rng::key(seed),
-            lattice,
-            blocks,
-            rows,
+        Self { blocks, targets }
+    }
+}
+
+/// How the goals of one cell are drawn. Rows are rewards in sweep order.
+#[derive(Clone, Debug)]
+pub(super) struct Drawing {
+    seed: Seed,
+    recipe: RowRecipe,
+}
+
+#[derive(Clone, Debug)]
+enum RowRecipe {
+    /// Every row is a draw of one lattice.
+    Lattice {
+        lattice: Lattice,
+        coordinates: Coordinates,
+    },
+    /// Every row is fixed or a draw.
+    Independent {
+        laws: Vec<Marginal>,
+        coordinates: Coordinates,
+        fixed: Vec<(u32, f32)>,
+    },
+    /// Every row is a sum of draws.
+    Linear {
+        coordinates: Coordinates,
+        linear: Linear,
+        /// Per row: its reward.
+        rows: Vec<u32>,
+    },
+    /// Goals are drawn one by one.
+    Whole {
+        law: Arc<GoalLaw>,
+        /// Per row: its reward.
+        rows: Vec<u32>,
+    },
+}
+
+impl Drawing {
+    /// `rows`: per row of a tile, which reward of the law it is.
+    pub(super) fn new(rows: Vec<u32>, law: &Arc<GoalLaw>, seed: Seed) -> Self {
+        let recipe = match law.recipe() {
+            Recipe::Independent(independent) => Self::independent(&rows, independent),
+            Recipe::Linear(linear) => {
+                let latent = linear.latent.iter().enumerate();
+                let targets = latent.map(|(row, &(coordinate, law))| Target {
+                    coordinate,
+                    row: row as u32,
+                    law,
+                });
+                RowRecipe::Linear {
+                    coordinates: Coordinates::new(targets.collect()),
+                    linear: linear.clone(),
+                    rows,
+                }
+            }
+            Recipe::Whole(_) => RowRecipe::Whole {
+                law: law.clone(),
+                rows,
+            },
+        };
+        Self { seed, recipe }
+    }
+
+    fn independent(rows: &[u32], independent: &Independent) -> RowRecipe {
+        let mut targets = Vec::new();
+        let mut fixed = Vec::new();
+        for (row, &reward) in rows.iter().enumerate() {
+            let row = row as u32;
+            match independent.sources[reward as usize] {
+                Source::Fixed(x) => fixed.push((row, x)),
+                Source::Draw { coordinate, law } => targets.push(Target {
+                    coordinate,
+                    row,
+                    law,
+                }),
+            }
+        }
+        let coordinates = Coordinates::new(targets);
+        match independent.lattice() {
+            Some(lattice) => RowRecipe::Lattice {
+                lattice,
+                coordinates,
+            },
+            None => RowRecipe::Independent {
+                laws: independent.laws.clone(),
+                coordinates,
+                fixed,
+            },
         }
     }
 
-    /// Draws goals `first..first + TILE` into `rewards`, `[n_states, TILE]` in sweep order. `first` is a multiple of TILE.
+    /// Draws goals `first..first + TILE` into `rewards`, `[n_rows, TILE]`. `first` is a multiple of TILE.
     #[inline(always)]
     pub(super) fn fill<I: Isa>(&self, stream: Stream, first: u64, rewards: &mut [f32]) {
+        match &self.recipe {
+            RowRecipe::Lattice {
+                lattice,
+                coordinates,
+            } => self.fill_lattice::<I>(*lattice, coordinates, stream, first, rewards),
+            RowRecipe::Independent {
+                laws,
+                coordinates,
+                fixed,
+            } => {
+                self.fill_rows::<I>(laws, coordinates, stream, first, rewards);
+                for &(row, x) in fixed {
+                    rewards[row as usize * TILE..][..TILE].fill(x);
+                }
+            }
+            RowRecipe::Linear {
+                coordinates,
+                linear,
+                rows,
+            } => {
+                let mut latent = vec![0.0; linear.latent.len() * TILE];
+                self.fill_rows::<I>(&linear.laws, coordinates, stream, first, &mut latent);
+                for (to, &reward) in rewards.chunks_exact_mut(TILE).zip(rows) {
+                    sum_row(linear, reward as usize, &latent, to);
+                }
+            }
+            RowRecipe::Whole { law, rows } => self.fill_whole(law, rows, stream, first, rewards),
+        }
+    }
+
+    /// The common case: words become rewards without leaving their registers.
+    #[inline(always)]
+    fn fill_lattice<I: Isa>(
+        &self,
+        lattice: Lattice,
+        coordinates: &Coordinates,
+        stream: Stream,
+        first: u64,
+        rewards: &mut [f32],
+    ) {
+        let key = rng::key(self.seed);
         let mut scratch = [[0f32; TILE]; 4];
-        let step = 2 * I::Words::WIDTH;
-        for block in &self.blocks {
-            for lane in (0..TILE).step_by(step) {
-                // The tile is aligned, so the lower half of the index does not wrap within it.
-                let low = (first as u32) + lane as u32;
-                let counter = [low, (first >> 32) as u32, block.number, stream as u32];
-                let even = philox::<I::Words>(counter, self.key);
-                let odd =
-                    philox::<I::Words>([low + 1, counter[1], counter[2], counter[3]], self.key);
-                let width = I::Words::splat(self.lattice.width);
+        for block in &coordinates.blocks {
+            for lane in (0..TILE).step_by(2 * I::Words::WIDTH) {
+                let [even, odd] = words::<I::Words>(key, stream, first, block.number, lane);
+                let width = I::Words::splat(lattice.width);
                 for word in 0..4 {
                     I::Words::store_scaled(
                         even[word].product(width).upper(),
                         odd[word].product(width).upper(),
-                        self.lattice.low,
-                        self.lattice.spacing(),
+                        lattice.low,
+                        lattice.spacing(),
                         &mut scratch[word][lane..],
                     );
                 }
             }
             for (row, &(from, to)) in scratch.iter().zip(&block.targets) {
-                for &target in &self.rows[from as usize..to as usize] {
-                    let at = target as usize * TILE;
-                    rewards[at..at + TILE].copy_from_slice(row);
+                for target in &coordinates.targets[from as usize..to as usize] {
+                    rewards[target.row as usize * TILE..][..TILE].copy_from_slice(row);
                 }
             }
         }
     }
+
+    /// Draws of any laws, `to` is `[n_targets' rows, TILE]`.
+    #[inline(always)]
+    fn fill_rows<I: Isa>(
+        &self,
+        laws: &[Marginal],
+        coordinates: &Coordinates,
+        stream: Stream,
+        first: u64,
+        to: &mut [f32],
+    ) {
+        let key = rng::key(self.seed);
+        let mut scratch: BlockWords = [[0; TILE]; 4];
+        for block in &coordinates.blocks {
+            for lane in (0..TILE).step_by(2 * I::Words::WIDTH) {
+                let [even, odd] = words::<I::Words>(key, stream, first, block.number, lane);
+                for word in 0..4 {
+                    I::Words::store_words(even[word], odd[word], &mut scratch[word][lane..]);
+                }
+            }
+            for (row, &(from, end)) in scratch.iter().zip(&block.targets) {
+                for target in &coordinates.targets[from as usize..end as usize] {
+                    let law = &laws[target.law as usize];
+                    law.values(row, &mut to[target.row as usize * TILE..][..TILE]);
+                }
+            }
+        }
+    }
+
+    /// Goals one after the other: laws that shuffle or look up.
+    fn fill_whole(
+        &self,
+        law: &GoalLaw,
+        rows: &[u32],
+        stream: Stream,
+        first: u64,
+        rewards: &mut [f32],
+    ) {
+        let mut goal = vec![0.0; law.n_rewards()];
+        for lane in 0..TILE {
+            let key = GoalKey {
+                seed: self.seed,
+                stream,
+                index: SampleIndex(first + lane as u64),
+            };
+            law.draw_into(key, &mut goal);
+            for (row, &reward) in rows.iter().enumerate() {
+                rewards[row * TILE + lane] = goal[reward as usize];
+            }
+        }
+    }
+}
+
+/// One reward of every goal: the sum that [`Linear`] defines.
+#[inline(always)]
+fn sum_row(linear: &Linear, reward: usize, latent: &[f32], to: &mut [f32]) {
+    let mut sum = [linear.offset[reward]; TILE];
+    for &(j, weight) in linear.terms_of(reward) {
+        let draws = &latent[j as usize * TILE..][..TILE];
+        for (sum, draw) in sum.iter_mut().zip(draws) {
+            *sum += weight * f64::from(*draw);
+        }
+    }
+    for (to, sum) in to.iter_mut().zip(sum) {
+        *to = sum as f32;
+    }
+}
+
+/// One Philox block of the goals from `first + lane` on: those in even and those in odd places.
+#[inline(always)]
+fn words<W: Words>(
+    key: [u32; 2],
+    stream: Stream,
+    first: u64,
+    block: u32,
+    lane: usize,
+) -> [[W; 4]; 2] {
+    // The tile is aligned, so the lower half of the index does not wrap within it.
+    let low = (first as u32) + lane as u32;
+    let counter = [low, (first >> 32) as u32, block, stream as u32];
+    let even = philox::<W>(counter, key);
+    let odd = philox::<W>([low + 1, counter[1], counter[2], counter[3]], key);
+    [even, odd]
 }
 
 /// Philox4x32-10 for goals `counter[0], counter[0] + 2, ...`.
@@ -123,9 +326,8 @@ fn philox<W: Words>(counter: [u32; 4], key: [u32; 2]) -> [W; 4] {
 mod tests {
     use super::super::simd::{Job, Level, dispatch};
     use super::*;
-    use crate::mdp::MdpBuilder;
-    use crate::reward::Uniform;
-    use crate::units::SampleIndex;
+    use crate::mdp::{Mdp, MdpBuilder};
+    use crate::reward::{Law, Mixture, Orbit, RewardDistribution, Sparse, StateSet, Uniform};
 
     struct Fill<'a>(&'a Drawing, u64, &'a mut [f32]);
 
@@ -137,33 +339,83 @@ mod tests {
         }
     }
 
-    #[test]
-    fn every_level_draws_the_defined_bits() {
+    /// Out of order, with a gap, one coordinate shared by two states.
+    const COORDINATES: [u32; 7] = [9, 0, 3, 0, 1_000_003, 4, 2];
+
+    fn mdp() -> Mdp {
         let mut builder = MdpBuilder::new("shared coordinates");
         let states: Vec<_> = (0..7).map(|i| builder.state(format!("s{i}"))).collect();
         states.iter().for_each(|&s| builder.absorbing(s));
-        // Out of order, with a gap, one coordinate shared by two states.
-        let coordinates = [9, 0, 3, 0, 1_000_003, 4, 2];
-        builder.reward_coordinates(coordinates.map(Some).to_vec());
-        let mdp = builder.build().unwrap();
-        let model = crate::plan::Plan::draw(&mdp, crate::Discount::new(0.9).unwrap());
+        builder.reward_coordinates(COORDINATES.map(Some).to_vec());
+        builder.build().unwrap()
+    }
+
+    /// Every recipe there is.
+    fn laws(mdp: &Mdp) -> Vec<GoalLaw> {
+        let mdp = Arc::new(mdp.clone());
+        let wide = Marginal::Uniform(Uniform::new(-3.0, 0.7).unwrap());
+        let bind = |law: RewardDistribution| GoalLaw::clone(&law.bind(&mdp).unwrap().law);
+        let mut linear = Linear::new(vec![wide.clone(), Marginal::Uniform(Uniform::unit())]);
+        linear.latent = vec![(7, 0), (3, 1), (5, 0)];
+        for i in 0..7 {
+            linear.push(0.1 * f64::from(i), [(0, 0.3), (2, f64::from(i)), (1, -1.7)]);
+        }
+        vec![
+            bind(RewardDistribution::iid(
+                "uniform",
+                Marginal::Uniform(Uniform::unit()),
+            )),
+            bind(RewardDistribution::iid("wide", wide.clone())),
+            bind(
+                RewardDistribution::iid("mixed", wide.clone())
+                    .with_fixed("s2", 0.25)
+                    .with_law("s4", Marginal::Uniform(Uniform::unit())),
+            ),
+            GoalLaw::new(
+                crate::reward::RewardDomain::State,
+                7,
+                Recipe::Linear(linear),
+            ),
+            bind(RewardDistribution::new(
+                "orbit",
+                Law::Orbit(Orbit::new((0..6).map(f64::from).collect()).drawn()),
+            )),
+            bind(RewardDistribution::new(
+                "sparse",
+                Law::Sparse(Sparse::new(2).drawn(wide.clone())),
+            )),
+            bind(RewardDistribution::new(
+                "few",
+                Law::Sparse(Sparse::new(1).among(StateSet::new(["s1", "s5", "s6"]))),
+            )),
+            bind(RewardDistribution::new(
+                "mixture",
+                Law::Mixture(Mixture::new(vec![
+                    (1.0, Law::Independent(wide)),
+                    (2.0, Law::Sparse(Sparse::new(3))),
+                ])),
+            )),
+        ]
+    }
+
+    #[test]
+    fn every_level_draws_the_defined_bits() {
+        let mdp = mdp();
         let seed = Seed(0x0123_4567_89ab_cdef);
-        for law in [Uniform::unit(), Uniform::new(-3.0, 0.7).unwrap()] {
-            let drawing = Drawing::new(model.model(), law.lattice(), seed);
+        let rows = vec![3, 1, 0, 6, 5, 4, 2];
+        for law in laws(&mdp) {
+            let law = Arc::new(law);
+            let drawing = Drawing::new(rows.clone(), &law, seed);
             for first in [0, (1 << 40) + 128, 64] {
                 for level in Level::available() {
                     let mut rewards = vec![f32::NAN; 7 * TILE];
                     dispatch(level, Fill(&drawing, first, &mut rewards));
-                    for (row, state) in model.model().states().iter().enumerate() {
-                        for lane in 0..TILE {
-                            let index = SampleIndex(first + lane as u64);
-                            let word = rng::word(
-                                seed,
-                                Stream::Reward,
-                                index,
-                                coordinates[state.state.index()],
-                            );
-                            assert_eq!(rewards[row * TILE + lane], law.lattice().value(word));
+                    for lane in 0..TILE {
+                        let index = SampleIndex(first + lane as u64);
+                        let goal = law.draw(seed, Stream::Reward, index);
+                        for (row, &reward) in rows.iter().enumerate() {
+                            let expected = goal[reward as usize].to_bits();
+                            assert_eq!(rewards[row * TILE + lane].to_bits(), expected, "{law:?}");
                         }
                     }
                 }

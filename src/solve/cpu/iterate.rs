@@ -4,7 +4,6 @@ use super::kernel::Kernel;
 use super::simd::{Scalar, Vector};
 use super::tile::{Constants, Tile};
 use crate::plan::{Method, Schedule};
-use crate::reward::Lattice;
 use crate::statistics::TILE;
 
 /// Recentrings allowed per tile and precision: the allowance in [`Tile::certify`] counts on it.
@@ -15,7 +14,8 @@ const MAX_RECENTRINGS: u32 = 2;
 pub(super) struct Limits {
     pub(super) constants: Constants,
     pub(super) schedule: Schedule,
-    pub(super) lattice: Lattice,
+    /// What rewards are multiples of.
+    pub(super) spacing: f64,
     /// Largest half-width that counts as converged.
     pub(super) tolerance: f64,
     pub(super) max_sweeps: u32,
@@ -66,7 +66,7 @@ pub(super) fn iterate<F: Scalar, V: Vector<Scalar = F>>(
         }
         before = tile.half_width;
         if recentrings < MAX_RECENTRINGS {
-            recentrings += u32::from(tile.recentre(limits.lattice, discount));
+            recentrings += u32::from(tile.recentre(limits.spacing, discount));
         }
         next = (done + 1 + done / 8).min(limits.max_sweeps);
     }

@@ -28,11 +28,11 @@ impl Scratch {
         constants: Constants,
     ) {
         let (used, complement) = (constants.discount.used(), constants.discount.complement());
-        let rounding = complement * 3.0 * F::UNIT * constants.reward_bound;
-        let widths = tile.half_width.iter();
         self.half_widths.clear();
-        self.half_widths
-            .extend(widths.map(|h| used * h.to_f64() + rounding));
+        self.half_widths.extend((0..TILE).map(|lane| {
+            let range = tile.most_reward[lane].to_f64() - tile.least_reward[lane].to_f64();
+            used * tile.half_width[lane].to_f64() + complement * 3.0 * F::UNIT * range
+        }));
         let n = rows.len();
         self.worths.resize(n * TILE, 0.0);
         // w = (1 - g)(R + centre) + g ((1 - g) max P V + middle + centre).

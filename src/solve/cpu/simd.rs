@@ -121,6 +121,8 @@ pub(super) trait Words: Copy {
     /// Interleaves the lower halves (as signed integers) of two vectors, adds `low`, scales by a power of two, and stores
     /// `2 * WIDTH` floats.
     fn store_scaled(even: Self, odd: Self, low: i32, spacing: f32, to: &mut [f32]);
+    /// Interleaves the lower halves of two vectors and stores `2 * WIDTH` words.
+    fn store_words(even: Self, odd: Self, to: &mut [u32]);
 }
 
 /// One instruction set.
@@ -252,6 +254,13 @@ impl Words for [u64; 4] {
         for i in 0..4 {
             to[2 * i] = (even[i] as i32).wrapping_add(low) as f32 * spacing;
             to[2 * i + 1] = (odd[i] as i32).wrapping_add(low) as f32 * spacing;
+        }
+    }
+    #[inline(always)]
+    fn store_words(even: Self, odd: Self, to: &mut [u32]) {
+        for i in 0..4 {
+            to[2 * i] = even[i] as u32;
+            to[2 * i + 1] = odd[i] as u32;
         }
     }
 }
@@ -463,6 +472,15 @@ mod x86 {
                 _mm512_storeu_ps(to.as_mut_ptr(), x);
             }
         }
+        #[inline(always)]
+        fn store_words(even: Self, odd: Self, to: &mut [u32]) {
+            let to = &mut to[..16];
+            // SAFETY: as above; 16 words fit in the slice.
+            unsafe {
+                let both = _mm512_mask_blend_epi32(0xAAAA, even.0, _mm512_slli_epi64::<32>(odd.0));
+                _mm512_storeu_si512(to.as_mut_ptr().cast(), both);
+            }
+        }
     }
 
     #[derive(Clone, Copy)]
@@ -508,6 +526,16 @@ mod x86 {
                 let m = _mm256_add_epi32(both, _mm256_set1_epi32(low));
                 let x = _mm256_mul_ps(_mm256_cvtepi32_ps(m), _mm256_set1_ps(spacing));
                 _mm256_storeu_ps(to.as_mut_ptr(), x);
+            }
+        }
+        #[inline(always)]
+        fn store_words(even: Self, odd: Self, to: &mut [u32]) {
+            let to = &mut to[..8];
+            // SAFETY: as above; 8 words fit in the slice.
+            unsafe {
+                let both =
+                    _mm256_blend_epi32::<0b1010_1010>(even.0, _mm256_slli_epi64::<32>(odd.0));
+                _mm256_storeu_si256(to.as_mut_ptr().cast(), both);
             }
         }
     }

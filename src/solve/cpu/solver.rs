@@ -69,15 +69,22 @@ impl CpuSolver {
             })?;
         let model = problem.plan.model();
         let discount = problem.discount;
-        let lattice = stage.reward.law().lattice();
-        let (low, high) = lattice.range();
+        let facts = stage.law.facts();
+        // Without a lattice: the digits of the largest reward there can be.
+        let digits =
+            || 2f64.powi(facts.magnitude().max(f64::MIN_POSITIVE).log2().ceil() as i32 - 24);
+        let spacing = stage
+            .law
+            .lattice()
+            .map_or_else(digits, |l| f64::from(l.spacing()));
+        let rows = model.states().iter().map(|s| s.state.0).collect();
         let choices_of = |s: &crate::plan::SweepState| {
             &model.choices()[s.choice_first as usize..s.choice_end as usize]
         };
         let self_loops = model.states().iter();
         Ok(Self {
             level,
-            drawing: Drawing::new(model, lattice, problem.seed),
+            drawing: Drawing::new(rows, &stage.law, problem.seed),
             kernels: match model.class() {
                 KernelClass::Deterministic => Kernels::Deterministic(
                     Deterministic::new(model, discount),
@@ -91,18 +98,14 @@ impl CpuSolver {
                 .map(|s| choices_of(s).iter().any(|c| c.stay == 1.0))
                 .collect(),
             limits: Limits {
-                constants: Constants {
-                    discount,
-                    reward_bound: high - low,
-                    magnitude: lattice.magnitude(),
-                },
+                constants: Constants { discount },
                 schedule: problem.plan.schedule(),
-                lattice,
+                spacing,
                 tolerance: problem.tolerance,
                 max_sweeps: problem.max_sweeps,
                 longest_row: model.longest_row(),
             },
-            mean: lattice.mean(),
+            mean: facts.mean,
             shift: problem.power_scale().shift,
             observer: problem.observer(),
             workspaces: Mutex::new(Vec::new()),
@@ -169,11 +172,11 @@ impl CpuSolver {
         let stream = self.problem.program.stage().stream;
         let each = scratch.worths.chunks_exact(rows.len()).take(count);
         for (lane, worth) in each.enumerate() {
-            let index = SampleIndex(first + lane as u64);
+            let drawn = self.problem.goal(stream, SampleIndex(first + lane as u64));
             let goal = GoalValues {
                 worth,
                 half_width: scratch.half_widths[lane],
-                reward: &|state| self.problem.reward(stream, index, state),
+                reward: &|state| drawn.reward(state.index()),
             };
             observer.observe(goal, &mut scratch.memory, observations);
         }
@@ -223,13 +226,10 @@ impl CpuSolver {
         let first = index.0 - index.0 % TILE as u64;
         let lane = (index.0 - first) as usize;
         let source = Source::Sampled { stream, first };
-        let rewards = self.problem.plan.model().states().iter().map(|s| {
-            let coordinate = s
-                .coordinate
-                .expect("a plain goal program draws every reward");
-            let law = &self.problem.program.stage().reward;
-            f64::from(law.draw(self.problem.seed, stream, index, coordinate))
-        });
+        let law = &self.problem.program.stage().law;
+        let goal = law.draw(self.problem.seed, stream, index);
+        let states = self.problem.plan.model().states().iter();
+        let rewards = states.map(|s| f64::from(goal[s.state.index()]));
         self.extract(source, lane, rewards.collect())
     }
 
@@ -315,8 +315,10 @@ impl CpuSolver {
                     *to = f64::from(tile.rewards[i]) - f64::from(centre);
                     wide.values[i] = f64::from(tile.values[i]);
                 }
-                for (to, from) in wide.centre.iter_mut().zip(&tile.centre) {
-                    *to = f64::from(*from);
+                for lane in 0..TILE {
+                    wide.centre[lane] = f64::from(tile.centre[lane]);
+                    wide.least_reward[lane] = f64::from(tile.least_reward[lane]);
+                    wide.most_reward[lane] = f64::from(tile.most_reward[lane]);
                 }
             }
             Source::Given { rewards } => {
@@ -328,11 +330,6 @@ impl CpuSolver {
         }
         let mut limits = self.limits;
         limits.max_sweeps -= outcome.single.sweeps;
-        if let Source::Given { rewards } = source {
-            let largest = rewards.iter().fold(0.0_f64, |m, r| m.max(r.abs()));
-            limits.constants.reward_bound = 2.0 * largest;
-            limits.constants.magnitude = largest;
-        }
         outcome.double = iterate::<f64, I::Double>(wide, double, &limits, DOUBLE_FIRST_CHECK);
         outcome.certified = wide.certified(self.limits.tolerance);
         outcome

@@ -2,7 +2,6 @@
 
 use super::kernel::{Kernel, Rows, VECTORS, each, load_row, max, min, splat, store_row};
 use super::simd::{Scalar, Vector};
-use crate::reward::Lattice;
 use crate::statistics::TILE;
 use crate::units::Discount;
 
@@ -26,16 +25,15 @@ pub(super) struct Tile<F> {
     /// Per lane: smallest and largest value.
     pub(super) lowest: [F; TILE],
     pub(super) highest: [F; TILE],
+    /// Per lane: smallest and largest reward before anything is taken off.
+    pub(super) least_reward: [F; TILE],
+    pub(super) most_reward: [F; TILE],
 }
 
 /// What every pass over a tile needs to know about the cell.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Constants {
     pub(super) discount: Discount,
-    /// Largest |R - centre|.
-    pub(super) reward_bound: f64,
-    /// Largest |R|.
-    pub(super) magnitude: f64,
 }
 
 impl<F: Scalar> Tile<F> {
@@ -51,6 +49,8 @@ impl<F: Scalar> Tile<F> {
             allowance: [zero; TILE],
             lowest: [zero; TILE],
             highest: [zero; TILE],
+            least_reward: [zero; TILE],
+            most_reward: [zero; TILE],
         }
     }
 
@@ -67,18 +67,29 @@ impl<F: Scalar> Tile<F> {
         let horizon = V::splat(F::from_f64(1.0 / discount.complement()));
         let any = self_loops.contains(&true);
         for lane in (0..TILE).step_by(VECTORS * V::WIDTH) {
-            let mut centre: [V; VECTORS] = splat(if any { f64::NEG_INFINITY } else { otherwise });
-            if any {
-                for (s, _) in self_loops.iter().enumerate().filter(|&(_, &l)| l) {
-                    centre = max(centre, load_row(&self.rewards, s * TILE + lane));
+            let mut staying: [V; VECTORS] = splat(f64::NEG_INFINITY);
+            let mut least: [V; VECTORS] = splat(f64::INFINITY);
+            let mut most: [V; VECTORS] = splat(f64::NEG_INFINITY);
+            for (s, stays) in self_loops.iter().enumerate() {
+                let reward: [V; VECTORS] = load_row(&self.rewards, s * TILE + lane);
+                least = min(least, reward);
+                most = max(most, reward);
+                if *stays {
+                    staying = max(staying, reward);
                 }
             }
+            store_row(least, &mut self.least_reward, lane);
+            store_row(most, &mut self.most_reward, lane);
+            // Within the goal's own range, which the allowance of `certify` counts on.
+            let centre = if any {
+                staying
+            } else {
+                max(min(splat(otherwise), most), least)
+            };
             store_row(centre, &mut self.centre, lane);
-            let mut least: [V; VECTORS] = splat(f64::INFINITY);
             for s in 0..self_loops.len() {
                 let reward: [V; VECTORS] = load_row(&self.rewards, s * TILE + lane);
                 let centred = each!(|i| reward[i].sub(centre[i]));
-                least = min(least, centred);
                 store_row(centred, &mut self.rewards, s * TILE + lane);
                 store_row(
                     each!(|i| centred[i].mul(horizon)),
@@ -86,12 +97,13 @@ impl<F: Scalar> Tile<F> {
                     s * TILE + lane,
                 );
             }
-            if !any {
-                least = splat(0.0);
-            }
-            let least = each!(|i| least[i].mul(horizon));
+            let start: [V; VECTORS] = if any {
+                each!(|i| least[i].sub(centre[i]).mul(horizon))
+            } else {
+                splat(0.0)
+            };
             for (s, _) in self_loops.iter().enumerate().filter(|&(_, &l)| !l) {
-                store_row(least, &mut self.values, s * TILE + lane);
+                store_row(start, &mut self.values, s * TILE + lane);
             }
         }
     }
@@ -153,6 +165,8 @@ impl<F: Scalar> Tile<F> {
     /// (1-g) max_a P_a V + (max r + min r)/2 (MacQueen 1966, Porteus 1971). Rounding, with u the unit roundoff, first order
     /// (the factor 1.01 below covers higher orders):
     ///
+    /// |R| is at most the goal's range, because its centre lies within it:
+    ///
     /// - in r, beyond what `low` and `high` already hold: R was centred and recentred (3u|R|), 1-g is rounded, multiplied and
     ///   subtracted (3u|(1-g)V| + u|R|), the difference part of the deterministic kernel carries 2u, at most 2u(|r| + |R| + |(1-g)V|),
     ///   the final sum u|r|: in all u(5|(1-g)V| + 6|R| + 3|r|);
@@ -194,14 +208,22 @@ impl<F: Scalar> Tile<F> {
             }
             let half = V::splat(F::from_f64(0.5));
             let unit = |x: f64| V::splat(F::from_f64(1.01 * x * F::UNIT));
-            let fixed = unit(8.0 * constants.reward_bound + 4.0 * constants.magnitude);
+            let (per_range, per_magnitude) = (unit(8.0), unit(4.0));
+            let least: [V; VECTORS] = load_row(&self.least_reward, lane);
+            let most: [V; VECTORS] = load_row(&self.most_reward, lane);
+            let fixed: [V; VECTORS] = each!(|i| {
+                let magnitude = least[i].abs().max(most[i].abs());
+                most[i]
+                    .sub(least[i])
+                    .mul_add(per_range, magnitude.mul(per_magnitude))
+            });
             let per_value = unit(14.0 * complement);
             let per_residual = unit(7.0);
             let per_spread = V::splat(F::from_f64(1.01 * complement / constants.discount.used()));
             let size: [V; VECTORS] = each!(|i| v_low[i].abs().max(v_high[i].abs()));
             let residual: [V; VECTORS] = each!(|i| r_low[i].abs().max(r_high[i].abs()));
             let allowance: [V; VECTORS] = each!(|i| {
-                let rounding = residual[i].mul_add(per_residual, fixed);
+                let rounding = residual[i].mul_add(per_residual, fixed[i]);
                 spread[i].mul_add(per_spread, size[i].mul_add(per_value, rounding))
             });
             // 1 + 8u: the subtraction and the sum that follow are rounded up.
@@ -220,12 +242,10 @@ impl<F: Scalar> Tile<F> {
     }
 
     /// Moves the centre where the values' common offset dwarfs their range: digits spent on a constant are lost to the
-    /// rest. The new centre is the value's middle, as a reward, rounded to the law's lattice and kept within its range.
-    /// Returns whether any lane moved.
-    pub(super) fn recentre(&mut self, lattice: Lattice, discount: Discount) -> bool {
+    /// rest. The new centre is the value's middle, as a reward, rounded to what the law's rewards are multiples of and kept within
+    /// the goal's range. Returns whether any lane moved.
+    pub(super) fn recentre(&mut self, spacing: f64, discount: Discount) -> bool {
         let mut moved = false;
-        let spacing = f64::from(lattice.spacing());
-        let (lowest, highest) = lattice.range();
         for lane in 0..TILE {
             let (low, high) = (self.lowest[lane].to_f64(), self.highest[lane].to_f64());
             let middle = (low + high) / 2.0;
@@ -233,8 +253,12 @@ impl<F: Scalar> Tile<F> {
                 continue;
             }
             let old = self.centre[lane].to_f64();
-            let wanted = (old + middle * discount.complement()).clamp(lowest, highest);
-            let new = (wanted / spacing).round() * spacing;
+            let (least, most) = (
+                self.least_reward[lane].to_f64(),
+                self.most_reward[lane].to_f64(),
+            );
+            let wanted = old + middle * discount.complement();
+            let new = ((wanted / spacing).round() * spacing).clamp(least, most);
             let shift = new - old;
             let offset = shift / discount.complement();
             self.centre[lane] = F::from_f64(new);

@@ -4,7 +4,7 @@ use super::allowance::Allowance;
 use super::device::Device;
 use super::layout::{self, Block, Choice, HALF_WIDTH_UNITS, Part, STAYS, SUM_BITS, State};
 use crate::plan::SweepModel;
-use crate::reward::Lattice;
+use crate::reward::{Lattice, Recipe, Source};
 use crate::rng;
 use crate::solve::{CellProblem, SolveError};
 
@@ -58,7 +58,7 @@ impl Cell {
     ) -> Result<Self, SolveError> {
         let model = problem.plan.model();
         let stays = stays(model);
-        let drawing = Drawing::new(model, &stays);
+        let drawing = Drawing::new(&coordinates(problem), &stays);
         let mut constants = constants(problem, scale, tolerance);
         constants.n_blocks = drawing.blocks.len() as u32;
         constants.has_stays = u32::from(stays.contains(&true));
@@ -122,6 +122,19 @@ fn constants(problem: &CellProblem, scale: Scale, tolerance: f64) -> layout::Cel
         shift_twice: scale.width - 1,
         shift_bits: SUM_BITS - 1 - scale.bits,
     }
+}
+
+/// Per row: the coordinate it is a draw of. Empty where the host draws.
+fn coordinates(problem: &CellProblem) -> Vec<u32> {
+    let Recipe::Independent(independent) = problem.program.stage().law.recipe() else {
+        return Vec::new();
+    };
+    let states = problem.plan.model().states().iter();
+    let coordinates = states.filter_map(|s| match independent.sources[s.state.index()] {
+        Source::Draw { coordinate, .. } => Some(coordinate),
+        Source::Fixed(_) => None,
+    });
+    coordinates.collect()
 }
 
 /// Per row: whether some choice surely stays.
@@ -196,14 +209,11 @@ struct Drawing {
 
 impl Drawing {
     /// Sorts rows by coordinate, so that every Philox block is computed once.
-    fn new(model: &SweepModel, stays: &[bool]) -> Self {
-        let rows = model.states().iter().zip(stays).enumerate();
+    fn new(coordinates: &[u32], stays: &[bool]) -> Self {
+        let rows = coordinates.iter().zip(stays).enumerate();
         let mut wanted: Vec<(u32, u32)> = rows
-            .map(|(row, (state, &stays))| {
-                let coordinate = state
-                    .coordinate
-                    .expect("a plain goal program draws every reward");
-                (coordinate, row as u32 | if stays { STAYS } else { 0 })
+            .map(|(row, (coordinate, stays))| {
+                (*coordinate, row as u32 | if *stays { STAYS } else { 0 })
             })
             .collect();
         wanted.sort_unstable();

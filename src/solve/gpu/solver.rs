@@ -6,10 +6,10 @@ use rayon::prelude::*;
 
 use super::allowance::Allowance;
 use super::cell::{Cell, Scale, stays};
-use super::given::GivenGoal;
+use super::cover::{Cover, HostTiles, Hosted};
 use super::layout::{
-    CAPPED, Drawn, EXHAUSTED, FLAG_FIRST, FLAG_KEEP, FLAG_LAST, Job, Progress, SUM_UNITS,
-    StateSums, Tally, joined,
+    CAPPED, EXHAUSTED, FLAG_FIRST, FLAG_KEEP, FLAG_LAST, Job, Progress, SUM_UNITS, StateSums,
+    Tally, joined,
 };
 use super::pace::Iterations;
 use super::workspace::{Batch, Side, Workspace};
@@ -38,6 +38,12 @@ pub(super) struct GpuSolver {
     stays: Vec<bool>,
     /// What is asked beyond POWER.
     observer: Option<Observer>,
+    /// The law, where goals are drawn on the host.
+    hosted: Option<Hosted>,
+    /// What the device's sums are about.
+    shift: f64,
+    /// What bringing goals onto the device's lattice adds to a half-width.
+    error: f64,
     pool: Pool,
 }
 
@@ -66,10 +72,7 @@ enum Source<'a> {
     /// Drawn on the device: `first` is the number of the first one.
     Sampled { stream: Stream, first: u64 },
     /// Already on the device.
-    Put {
-        steps: &'a [u32],
-        drawn: &'a [Drawn],
-    },
+    Put(&'a HostTiles),
 }
 
 /// A group that came to its end.
@@ -90,26 +93,32 @@ impl GpuSolver {
             .program
             .plain()
             .map_err(|error| unsupported(error.to_string()))?;
-        let lattice = stage.reward.law().lattice();
-        assert_eq!(
-            problem.power_scale().shift,
-            lattice.mean(),
-            "sums are about the law's mean"
-        );
-        let solver = Self::with_scale(gpu, problem, Scale::new(lattice), None)?;
+        let lattice = stage.law.lattice();
+        let (hosted, scale, shift, error) = match lattice {
+            Some(lattice) => (None, Scale::new(lattice), lattice.mean(), 0.0),
+            None => {
+                let rows = problem.plan.model().states().iter();
+                let rows = rows.map(|s| s.state.0).collect();
+                let hosted = Hosted::new(&stage.law, rows, problem.seed);
+                let cover = hosted.cover();
+                (Some(hosted), cover.scale(), cover.shift(), cover.error())
+            }
+        };
+        let tolerance = problem.tolerance - error;
+        let mut solver = Self::with_scale(gpu, problem, scale, tolerance)?;
+        (solver.hosted, solver.shift, solver.error) = (hosted, shift, error);
         solver.try_tolerance()?;
         Ok(solver)
     }
 
-    /// `tolerance`: instead of the problem's.
+    /// `tolerance`: what the device is to certify, on its own lattice.
     fn with_scale(
         gpu: Arc<Gpu>,
         problem: CellProblem,
         scale: Scale,
-        tolerance: Option<f64>,
+        tolerance: f64,
     ) -> Result<Self, SolveError> {
-        let tolerance = tolerance.unwrap_or(problem.tolerance);
-        let cell = Cell::upload(&gpu.device, &problem, scale, tolerance)?;
+        let cell = Cell::upload(&gpu.device, &problem, scale, tolerance.max(0.0))?;
         let model = problem.plan.model();
         let per_state = model.states().iter().map(|s| {
             let choices = &model.choices()[s.choice_first as usize..s.choice_end as usize];
@@ -130,6 +139,9 @@ impl GpuSolver {
         let left = (WORKSPACE_BYTES / block_bytes.max(1)).clamp(1, MAX_WORKSPACES);
         Ok(Self {
             stays: stays(model),
+            hosted: None,
+            shift: 0.0,
+            error: 0.0,
             gpu,
             observer: problem.observer(),
             problem,
@@ -216,7 +228,8 @@ impl GpuSolver {
             reached,
         };
         let least = Allowance::new(self.problem.plan.model(), self.problem.discount).least()
-            * self.cell.binade;
+            * self.cell.binade
+            + self.error;
         if least > tolerance {
             return Err(refuse(least));
         }
@@ -228,13 +241,14 @@ impl GpuSolver {
         self.solve(&workspace, source, TILE as u32, 0)?;
         let lanes = workspace.read_lanes(&self.gpu.device)?;
         // With fewer sweeps than value iteration needs in exact arithmetic, goals that miss the tolerance are the user's wish.
-        let range = self.problem.program.stage().reward.law().scale();
+        let facts = self.problem.program.stage().law.facts();
+        let range = facts.high - facts.low;
         let sufficient = CellProblem::sufficient_sweeps(self.problem.discount, tolerance, range);
         let enough = self.problem.max_sweeps >= sufficient;
         let out_of_reach = |status| status == EXHAUSTED || (status == CAPPED && enough);
         let given_up = lanes.iter().filter(|lane| out_of_reach(lane.status));
         match given_up.map(|lane| lane.half_width).max() {
-            Some(units) => Err(refuse(self.cell.half_width(i64::from(units)))),
+            Some(units) => Err(refuse(self.cell.half_width(i64::from(units)) + self.error)),
             None => Ok(()),
         }
     }
@@ -289,11 +303,16 @@ impl GpuSolver {
         let unit = self.cell.binade / SUM_UNITS;
         let square_unit = self.cell.binade * unit;
         let mut sums = BlockSums::new(solved.sums.len());
+        // From sums about the lattice's middle to sums about the law's mean.
+        let offset = self.shift - self.problem.power_scale().shift;
+        let count = block.len as f64;
         for (row, state) in solved.sums.iter().zip(self.problem.plan.model().states()) {
             let s = state.state.index();
-            sums.power[s] = joined(i64::from(row.power_upper), row.power_lower) as f64 * unit;
-            sums.power_squared[s] =
+            let sum = joined(i64::from(row.power_upper), row.power_lower) as f64 * unit;
+            let squares =
                 joined(i64::from(row.squared_upper), row.squared_lower) as f64 * square_unit;
+            sums.power[s] = sum + count * offset;
+            sums.power_squared[s] = squares + offset * (2.0 * sum + count * offset);
         }
         let tally = &solved.tally;
         let missed =
@@ -302,8 +321,9 @@ impl GpuSolver {
             finished: u64::from(tally.finished),
             bound: self
                 .cell
-                .half_width(joined(i64::from(tally.bound_upper), tally.bound_lower)),
-            bound_max: self.cell.half_width(i64::from(tally.bound_max)),
+                .half_width(joined(i64::from(tally.bound_upper), tally.bound_lower))
+                + count * self.error,
+            bound_max: self.cell.half_width(i64::from(tally.bound_max)) + self.error,
             unconverged: u64::from(tally.unconverged),
             unconverged_goals: missed
                 .map(|g| block.first + g)
@@ -335,7 +355,7 @@ impl GpuSolver {
             let integrands = &fixed[first * n..(first + TILE) * n];
             for lane in 0..count {
                 let half_width = i64::from(lanes[first + lane].half_width);
-                let half_width = self.cell.half_width(half_width);
+                let half_width = self.cell.half_width(half_width) + self.error;
                 let index = SampleIndex(block.first + (first + lane) as u64);
                 let goal = self.lane_of(integrands, lane, half_width, index);
                 let values = GoalValues {
@@ -366,7 +386,7 @@ impl GpuSolver {
         index: SampleIndex,
     ) -> SolvedGoal {
         let states = self.problem.plan.model().states();
-        let shift = self.problem.power_scale().shift;
+        let shift = self.shift;
         let unit = self.cell.binade / SUM_UNITS;
         let mut integrand = vec![0.0; states.len()];
         for (row, s) in states.iter().enumerate() {
@@ -418,7 +438,7 @@ impl GpuSolver {
         let mut firsts: Vec<u64> = indices.iter().map(tile).collect();
         firsts.sort_unstable();
         firsts.dedup();
-        let shift = self.problem.power_scale().shift;
+        let shift = self.shift;
         let workspace = self.workspace(1)?;
         let mut tiles = Vec::with_capacity(firsts.len());
         for &first in &firsts {
@@ -429,23 +449,15 @@ impl GpuSolver {
                 .binary_search(&tile(index))
                 .expect("every goal's tile is listed");
             let lane = &tiles[at][(index.0 % TILE as u64) as usize];
-            self.solved(self.rewards(stream, *index), lane, 0.0)
+            self.solved(self.rewards(stream, *index), lane, self.error)
         });
         Ok(goals.collect())
     }
 
     fn rewards(&self, stream: Stream, index: SampleIndex) -> Vec<f64> {
-        let states = self.problem.plan.model().states();
-        let mut rewards = vec![0.0; states.len()];
-        for s in states {
-            let coordinate = s
-                .coordinate
-                .expect("a plain goal program draws every reward");
-            let law = &self.problem.program.stage().reward;
-            rewards[s.state.index()] =
-                f64::from(law.draw(self.problem.seed, stream, index, coordinate));
-        }
-        rewards
+        let law = &self.problem.program.stage().law;
+        let rewards = law.draw(self.problem.seed, stream, index);
+        rewards.into_iter().map(f64::from).collect()
     }
 
     /// `error`: what is to be added to the half-width.
@@ -462,23 +474,18 @@ impl GpuSolver {
 
     /// A goal from outside, on a lattice of its own.
     fn solve_given(&self, rewards: &[f64]) -> Result<SolvedGoal, SolveError> {
-        let rows = self.problem.plan.model().states().iter();
-        let goal = GivenGoal::new(&rows.map(|s| rewards[s.state.index()]).collect::<Vec<_>>());
-        let tolerance = (self.problem.tolerance - goal.error()).max(0.0);
-        let solver = Self::with_scale(
-            self.gpu.clone(),
-            self.problem.clone(),
-            goal.scale(),
-            Some(tolerance),
-        )?;
-        let (steps, drawn) = goal.tile(&self.stays);
+        let low = rewards.iter().copied().fold(f64::INFINITY, f64::min);
+        let high = rewards.iter().copied().fold(f64::NEG_INFINITY, f64::max);
+        let cover = Cover::new(low, high);
+        let (gpu, problem) = (self.gpu.clone(), self.problem.clone());
+        let tolerance = self.problem.tolerance - cover.error();
+        let solver = Self::with_scale(gpu, problem, cover.scale(), tolerance)?;
+        let states = self.problem.plan.model().states().iter();
+        let rows: Vec<f64> = states.map(|s| rewards[s.state.index()]).collect();
+        let tile = HostTiles::of_goal(cover, &rows, &self.stays);
         let workspace = solver.workspace(1)?;
-        let source = Source::Put {
-            steps: &steps,
-            drawn: &drawn,
-        };
-        let lanes = solver.solve_tile(&workspace, source, goal.shift())?;
-        Ok(self.solved(rewards.to_vec(), &lanes[0], goal.error()))
+        let lanes = solver.solve_tile(&workspace, Source::Put(&tile), cover.shift())?;
+        Ok(self.solved(rewards.to_vec(), &lanes[0], cover.error()))
     }
 }
 
@@ -554,7 +561,7 @@ impl<'a> Group<'a> {
     ) -> Self {
         let (stream, first) = match source {
             Source::Sampled { stream, first } => (stream, first),
-            Source::Put { .. } => (Stream::Reward, 0),
+            Source::Put(_) => (Stream::Reward, 0),
         };
         let job = Job {
             first_low: first as u32,
@@ -602,9 +609,17 @@ impl<'a> Group<'a> {
     /// Goals and first values.
     fn begin(&mut self, source: Source<'_>) -> Result<(), SolveError> {
         let (device, pipelines) = (&self.solver.gpu.device, &self.solver.gpu.pipelines);
-        match source {
-            Source::Put { steps, drawn } => self.workspace.put_goals(device, steps, drawn)?,
-            Source::Sampled { .. } => {
+        match (source, &self.solver.hosted) {
+            (Source::Put(tiles), _) => {
+                self.workspace
+                    .put_goals(device, &tiles.steps, &tiles.drawn)?;
+            }
+            (Source::Sampled { stream, first }, Some(hosted)) => {
+                let tiles = hosted.tiles(stream, first, self.tiles, &self.solver.stays);
+                self.workspace
+                    .put_goals(device, &tiles.steps, &tiles.drawn)?;
+            }
+            (Source::Sampled { .. }, None) => {
                 let blocks = self.solver.cell.constants.n_blocks;
                 let strides = blocks.div_ceil(8).clamp(1, self.most_groups());
                 let cost = u64::from(blocks) * 40 * self.goals();

@@ -7,7 +7,7 @@ use super::shaders::{MODULES, ShaderModule};
 use super::*;
 use crate::mdp::families::{Family, Garnet, RandomDeterministic};
 use crate::plan::{Method, Plan, Schedule};
-use crate::reward::{RewardDistribution, Uniform};
+use crate::reward::{GoalLaw, Uniform};
 use crate::rng::Stream;
 use crate::solve::{DeviceFault, GoalProgram};
 use crate::statistics::{BlockSums, Blocks};
@@ -73,7 +73,7 @@ fn problem(method: Method) -> CellProblem {
         first_check: 4,
     });
     CellProblem {
-        program: GoalProgram::optimal(Arc::new(mdp), RewardDistribution::unit_uniform()),
+        program: GoalProgram::optimal(Arc::new(mdp.clone()), GoalLaw::unit_uniform(&mdp)),
         discount,
         tolerance: 1e-5,
         max_sweeps: 10_000,

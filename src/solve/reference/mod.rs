@@ -12,7 +12,7 @@ use rayon::prelude::*;
 use certificate::Certificate;
 use model::Model;
 
-use super::{Backend, CellProblem, CellSolver, Goals, ProgramError, SolveError, SolvedGoal};
+use super::{Backend, CellProblem, CellSolver, Goals, SolveError, SolvedGoal};
 use crate::rng::Stream;
 use crate::statistics::behaviour::{GoalValues, Memory};
 use crate::statistics::{Block, BlockSums, TILE};
@@ -63,10 +63,7 @@ impl Backend for ReferenceBackend {
             Ok(_) => Ok(Box::new(ReferenceSolver { problem })),
             Err(error) => Err(SolveError::Unsupported {
                 backend: NAME,
-                feature: match error {
-                    ProgramError::Linked(stages) => format!("linked solves ({stages} stages)"),
-                    ProgramError::FixedReward(state) => format!("fixed rewards (state {state:?})"),
-                },
+                feature: error.to_string(),
             }),
         }
     }
@@ -83,15 +80,11 @@ impl ReferenceSolver {
         Model::new(&self.problem.program.stage().mdp, self.problem.discount)
     }
 
-    /// The rewards of one sampled goal, `[n_states]`, drawn coordinate by coordinate.
+    /// The rewards of one sampled goal, `[n_states]`.
     fn draw(&self, stream: Stream, index: SampleIndex) -> Vec<f64> {
-        let stage = self.problem.program.stage();
-        let draw = |coordinate: &Option<u32>| {
-            let coordinate = coordinate.expect("plain programs have no fixed rewards");
-            let seed = self.problem.seed;
-            f64::from(stage.reward.draw(seed, stream, index, coordinate))
-        };
-        stage.mdp.reward_coordinate().iter().map(draw).collect()
+        let law = &self.problem.program.stage().law;
+        let rewards = law.draw(self.problem.seed, stream, index);
+        rewards.into_iter().map(f64::from).collect()
     }
 
     /// Solves one goal; `number` is for error messages.

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use super::*;
 use crate::mdp::{Mdp, MdpBuilder};
 use crate::plan::Plan;
-use crate::reward::RewardDistribution;
+use crate::reward::GoalLaw;
 use crate::solve::GoalProgram;
 use crate::statistics::{Blocks, CellSums};
 use crate::units::{Discount, Seed};
@@ -14,7 +14,8 @@ use crate::units::{Discount, Seed};
 fn solver(mdp: Mdp, gamma: f64, max_sweeps: u32) -> Box<dyn CellSolver> {
     let discount = Discount::new(gamma).unwrap();
     let plan = Arc::new(Plan::draw(&mdp, discount));
-    let program = GoalProgram::optimal(Arc::new(mdp), RewardDistribution::unit_uniform());
+    let law = GoalLaw::unit_uniform(&mdp);
+    let program = GoalProgram::optimal(Arc::new(mdp), law);
     let problem = CellProblem {
         program,
         discount,
@@ -119,9 +120,8 @@ fn sweeps_and_policy_iteration_agree_within_their_bounds() {
         let model = Model::new(&mdp, Discount::new(gamma).unwrap());
         for goal in 0..5 {
             let seed = Seed(goal);
-            let law = RewardDistribution::unit_uniform();
-            let draw = |j| f64::from(law.draw(seed, Stream::Reward, SampleIndex(0), j));
-            let rewards: Vec<f64> = (0..40).map(draw).collect();
+            let drawn = GoalLaw::unit_uniform(&mdp).draw(seed, Stream::Reward, SampleIndex(0));
+            let rewards: Vec<f64> = drawn.into_iter().map(f64::from).collect();
             let (exact, policies) = iteration::iterate_policies(&model, &rewards, 500).unwrap();
             let (swept, _) = iteration::sweep(&model, &rewards, 200_000);
             assert!(policies < 20, "{policies} policies");

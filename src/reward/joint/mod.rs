@@ -1,0 +1,69 @@
+//! Laws of whole goals, where rewards depend on each other. One file each.
+
+mod mixture;
+mod orbit;
+mod reach;
+mod sparse;
+
+pub use mixture::Mixture;
+pub use orbit::{MAX_ENUMERATED, Orbit};
+pub use reach::Reach;
+pub use sparse::Sparse;
+
+use crate::document::{Faults, TableReader};
+
+/// A list of finite numbers that must be there.
+fn read_numbers(
+    table: &mut TableReader<'_>,
+    key: &'static str,
+    faults: &mut Faults,
+) -> Option<Vec<f64>> {
+    table.require(key, faults)?;
+    let nodes = table.list(key)?;
+    let mut numbers = Vec::with_capacity(nodes.len());
+    for node in &nodes {
+        match node.value.as_f64().filter(|x| x.is_finite()) {
+            Some(x) => numbers.push(x),
+            None => faults.error(
+                node.span.clone(),
+                format!(
+                    "`{key}` holds finite numbers, this is {}",
+                    node.value.type_name()
+                ),
+            ),
+        }
+    }
+    if nodes.is_empty() {
+        faults.error(table.span(), format!("`{key}` is an empty list"));
+    }
+    (numbers.len() == nodes.len() && !nodes.is_empty()).then_some(numbers)
+}
+
+/// `weights`, one per entry of the list `what`; `Some(None)` where there are none: then all are equal.
+fn read_weights(
+    table: &mut TableReader<'_>,
+    n: usize,
+    what: &str,
+    faults: &mut Faults,
+) -> Option<Option<Vec<f64>>> {
+    let Some(node) = table.take("weights") else {
+        return Some(None);
+    };
+    let weights = read_numbers(table, "weights", faults)?;
+    let mut fine = true;
+    if weights.len() != n {
+        faults.error(
+            node.span.clone(),
+            format!("{} `weights` for {n} `{what}`", weights.len()),
+        );
+        fine = false;
+    }
+    if weights.iter().any(|w| *w < 0.0) {
+        faults.error(node.span.clone(), "a weight is negative");
+        fine = false;
+    } else if weights.iter().sum::<f64>() <= 0.0 {
+        faults.error(node.span.clone(), "the `weights` sum to 0");
+        fine = false;
+    }
+    fine.then_some(Some(weights))
+}

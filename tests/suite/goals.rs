@@ -1,0 +1,284 @@
+//! Laws of goals: what they draw, where they fit, and what enumerated ones give.
+
+use std::sync::Arc;
+
+use powersweep::Seed;
+use powersweep::experiment::{Engine, RunSpec};
+use powersweep::mdp::{BaseState, Mdp, MdpBuilder};
+use powersweep::reward::{
+    Law, Marginal, Mixture, Orbit, Paid, Reach, RewardDistribution, Sparse, StateReward, StateSet,
+    Uniform,
+};
+use powersweep::rng::Stream;
+use powersweep::solve::ReferenceBackend;
+use powersweep::units::SampleIndex;
+
+/// `hub` leads to each of the leaves, which are terminal and carry the label `leaves`.
+fn star(leaves: usize) -> Mdp {
+    let mut b = MdpBuilder::new("star");
+    let hub = b.state("hub");
+    let leaves: Vec<_> = (1..=leaves).map(|i| b.state(format!("t{i}"))).collect();
+    for (i, &leaf) in leaves.iter().enumerate() {
+        b.choice(hub, format!("go {}", i + 1), [(leaf, 1.0)]);
+        b.absorbing(leaf);
+    }
+    b.label("leaves", leaves);
+    b.start(hub);
+    b.build().unwrap()
+}
+
+/// The star with states inserted before, between and behind the others, which keep their reward coordinates.
+fn star_with_more() -> Mdp {
+    let mut b = MdpBuilder::new("star");
+    let new = b.state("first new");
+    let hub = b.state("hub");
+    let t1 = b.state("t1");
+    let copy = b.state("copy of t1");
+    let rest = ["t2", "t3", "t4"].map(|n| b.state(n));
+    let leaves = [t1, rest[0], rest[1], rest[2]];
+    for (i, &leaf) in leaves.iter().enumerate() {
+        b.choice(hub, format!("go {}", i + 1), [(leaf, 1.0)]);
+        b.absorbing(leaf);
+    }
+    b.choice(new, "on", [(hub, 1.0)]);
+    b.absorbing(copy);
+    b.label("leaves", [leaves.as_slice(), &[copy]].concat());
+    b.start(hub);
+    b.reward_coordinates(vec![
+        None,
+        Some(0),
+        Some(1),
+        Some(1),
+        Some(2),
+        Some(3),
+        Some(4),
+    ]);
+    let of = [0, 1, 1, 2, 3, 4].map(BaseState::Of);
+    b.base_states([&[BaseState::New][..], &of].concat());
+    b.build().unwrap()
+}
+
+fn uniform(low: f64, high: f64) -> Marginal {
+    Marginal::Uniform(Uniform::new(low, high).unwrap())
+}
+
+/// One distribution of every kind.
+fn distributions() -> Vec<RewardDistribution> {
+    let leaves = || StateSet::new(["leaves"]);
+    let new = |name: &str, law| RewardDistribution::new(name, law);
+    vec![
+        RewardDistribution::iid("uniform", uniform(0.0, 1.0)),
+        RewardDistribution::iid("some different", uniform(-2.0, 1.0))
+            .with_fixed("hub", 0.3)
+            .with_law("t2", uniform(0.0, 8.0)),
+        RewardDistribution::iid("grouped", uniform(0.0, 1.0))
+            .with_groups(vec![StateSet::new(["t1", "t3"])]),
+        RewardDistribution::iid("leaves only", uniform(0.0, 1.0)).only(leaves()),
+        new("sparse", Law::Sparse(Sparse::new(2).among(leaves()))),
+        new(
+            "sparse, drawn",
+            Law::Sparse(Sparse::new(2).drawn(uniform(1.0, 2.0))),
+        ),
+        new(
+            "orbit",
+            Law::Orbit(Orbit::new(vec![1.0, 2.0, 2.0, 5.0]).among(leaves())),
+        ),
+        new(
+            "drawn orbit",
+            Law::Orbit(Orbit::new(vec![1.0, 2.0, 2.0, 5.0]).among(leaves()).drawn()),
+        ),
+        new(
+            "reach",
+            Law::Reach(Reach::new(vec![
+                StateSet::new(["t1", "t2"]),
+                StateSet::new(["t4"]),
+            ])),
+        ),
+        new(
+            "mixture",
+            Law::Mixture(Mixture::new(vec![
+                (0.25, Law::Independent(uniform(0.0, 1.0))),
+                (0.75, Law::Sparse(Sparse::new(1))),
+            ])),
+        ),
+    ]
+}
+
+#[test]
+fn inserted_and_copied_states_leave_the_goals_of_all_others_alone() {
+    let (plain, more) = (Arc::new(star(4)), Arc::new(star_with_more()));
+    let old = |name: &str| more.find_state(name).unwrap().index();
+    let places = ["hub", "t1", "t2", "t3", "t4"].map(old);
+    for distribution in distributions() {
+        let law = distribution.bind(&plain).unwrap().law;
+        let longer = distribution
+            .clone()
+            .with_fixed("first new", 0.0)
+            .bind(&more)
+            .unwrap()
+            .law;
+        let mut distinct = std::collections::HashSet::new();
+        for index in (0..200).map(SampleIndex) {
+            let goal = law.draw(Seed(3), Stream::Reward, index);
+            let goal_of_more = longer.draw(Seed(3), Stream::Reward, index);
+            let same: Vec<f32> = places.iter().map(|p| goal_of_more[*p]).collect();
+            assert_eq!(goal, same, "{}", distribution.name());
+            assert_eq!(goal_of_more[old("copy of t1")], goal_of_more[old("t1")]);
+            distinct.insert(format!("{goal:?}"));
+        }
+        assert!(
+            distinct.len() > 1,
+            "{}: the comparison can fail",
+            distribution.name()
+        );
+    }
+}
+
+#[test]
+fn copies_draw_for_themselves_where_that_is_asked() {
+    let more = Arc::new(star_with_more());
+    let law = RewardDistribution::iid("law", uniform(0.0, 1.0)).with_fixed("first new", 0.0);
+    let goal = |law: RewardDistribution| {
+        let law = law.bind(&more).unwrap().law;
+        law.draw(Seed(1), Stream::Reward, SampleIndex(0))
+    };
+    let (base, all) = (goal(law.clone()), goal(law.over_all()));
+    let [copied, copy] = ["t1", "copy of t1"].map(|name| more.find_state(name).unwrap().index());
+    assert_eq!(base[copied], base[copy]);
+    for s in 0..more.n_states() {
+        assert_eq!(
+            base[s] == all[s],
+            s != copy,
+            "only the copy draws another reward"
+        );
+    }
+}
+
+#[test]
+fn values_of_the_laws_are_stable() {
+    // Changing one of these numbers is a breaking change, to be listed under "Values" in CHANGELOG.md.
+    let star = Arc::new(star(4));
+    let drawn: Vec<String> = distributions()
+        .iter()
+        .map(|d| {
+            let law = d.bind(&star).unwrap().law;
+            let goal = law.draw(Seed(42), Stream::Reward, SampleIndex(7));
+            format!("{}: {goal:?}", d.name())
+        })
+        .collect();
+    insta::assert_snapshot!(drawn.join("\n"));
+}
+
+/// Runs one law on one MDP at gamma 0.9 and returns POWER of the first state and whether it is exact.
+fn power(mdp: Mdp, reward: RewardDistribution, samples: u64) -> powersweep::statistics::Estimate {
+    let engines = [
+        Engine::with_backend(Arc::new(ReferenceBackend::new())),
+        Engine::new(powersweep::experiment::BackendChoice::Cpu).unwrap(),
+    ];
+    let [reference, cpu] = engines.map(|engine| {
+        let spec = RunSpec {
+            environments: vec![engine.upload(mdp.clone())],
+            rewards: vec![Arc::new(reward.clone())],
+            samples,
+            ..RunSpec::default()
+        };
+        let statistics = engine.run(&spec.discount(0.9).unwrap()).unwrap();
+        assert!(statistics.is_complete());
+        statistics.cells[0].power[0]
+    });
+    assert_eq!((reference.n, reference.exact), (cpu.n, cpu.exact));
+    assert!((reference.estimate - cpu.estimate).abs() <= reference.bound + cpu.bound);
+    cpu
+}
+
+#[test]
+fn enumerated_goals_give_exact_numbers() {
+    // One of four leaves is worth 1: the best reachable leaf is worth 1 in every goal.
+    let leaves = || StateSet::new(["leaves"]);
+    let sparse = RewardDistribution::new("sparse", Law::Sparse(Sparse::new(1).among(leaves())));
+    let found = power(star(4), sparse, 1_000);
+    assert_eq!(
+        (found.n, found.exact, found.std_error),
+        (4, true, Some(0.0))
+    );
+    assert!((found.estimate - 1.0).abs() <= found.bound && found.bound < 2e-5);
+    // One of hub and leaves: the hub's own reward is not part of its POWER, so one goal of five is worth nothing.
+    let anywhere = RewardDistribution::new("anywhere", Law::Sparse(Sparse::new(1)));
+    let found = power(star(4), anywhere, 1_000);
+    assert!(
+        (found.estimate - 0.8).abs() <= found.bound && found.n == 5,
+        "{found:?}"
+    );
+    // An orbit of (3, 1, 0, 0, 0): the best leaf has 3 unless the hub has it, and then 1.
+    let orbit = RewardDistribution::new(
+        "orbit",
+        Law::Orbit(Orbit::new(vec![0.0, 3.0, 0.0, 1.0, 0.0])),
+    );
+    let found = power(star(4), orbit, 10);
+    assert_eq!((found.n, found.exact), (20, true));
+    assert!((found.estimate - 2.6).abs() <= found.bound, "{found:?}");
+    // The same, drawn: within its interval, which is not empty.
+    let orbit = Orbit::new(vec![0.0, 3.0, 0.0, 1.0, 0.0]).drawn();
+    let found = power(
+        star(4),
+        RewardDistribution::new("drawn", Law::Orbit(orbit)),
+        200_000,
+    );
+    let std_error = found.std_error.unwrap();
+    assert!(!found.exact && std_error > 0.0);
+    assert!(
+        (found.estimate - 2.6).abs() <= 4.5 * std_error + found.bound,
+        "{found:?}"
+    );
+}
+
+#[test]
+fn a_terminal_state_can_pay_once_or_never() {
+    let law = |paid| {
+        let reward = StateReward { source: None, paid };
+        RewardDistribution::iid("once", uniform(0.0, 1.0)).with_state("t1", reward)
+    };
+    // One leaf: the rewards after the hub are r, r, ... / r, 0, 0, ... / 0, 0, ...; (1 - gamma)/gamma (V - R) = r, 0.1 r, 0.
+    for (paid, factor, n_states) in [
+        (Paid::Forever, 1.0, 2),
+        (Paid::Once, 0.1, 3),
+        (Paid::Never, 0.0, 2),
+    ] {
+        let bound = law(paid).bind(&Arc::new(star(1))).unwrap();
+        assert_eq!(bound.mdp.n_states(), n_states);
+        let found = power(star(1), law(paid), 100_000);
+        let allowed = 4.5 * found.std_error.unwrap() + found.bound;
+        assert!(
+            (found.estimate - 0.5 * factor).abs() <= allowed,
+            "{paid:?}: {found:?}"
+        );
+    }
+}
+
+#[test]
+fn what_does_not_fit_the_mdp_is_told_all_at_once() {
+    let distribution = RewardDistribution::new(
+        "orbit",
+        Law::Orbit(Orbit::new(vec![1.0, 2.0]).among(StateSet::new(["leaf"]))),
+    )
+    .with_fixed("hup", 0.0)
+    .with_state(
+        "hub",
+        StateReward {
+            source: None,
+            paid: Paid::Once,
+        },
+    )
+    .with_groups(vec![StateSet::new(["t1", "nowhere"])]);
+    let error = distribution.bind(&Arc::new(star(4))).unwrap_err();
+    insta::assert_snapshot!(error.faults);
+    let new_state = RewardDistribution::iid("uniform", uniform(0.0, 1.0));
+    let error = new_state
+        .bind(&Arc::new(star_with_more()))
+        .unwrap_err()
+        .to_string();
+    assert!(
+        error.contains("the state \"first new\" of \"star\" has no reward"),
+        "{error}"
+    );
+}
