@@ -1,11 +1,11 @@
 //! The one way to make an [`Mdp`]: describe it, then [`build`](MdpBuilder::build) or get every fault at once.
 
 use std::collections::btree_map::Entry;
-use std::collections::{BTreeMap, HashMap, HashSet};
+use std::collections::{BTreeMap, HashMap};
 
-use super::validate::normalise_row;
+use super::validate::{normalise_row, plain_sum};
 use super::{BaseState, GridLayout, Mdp, RowFault};
-use crate::document::{Faults, Span};
+use crate::document::{Faults, Severity, Span};
 use crate::units::{ChoiceId, StateId};
 
 /// One (state, action) pair as it was described.
@@ -19,6 +19,36 @@ pub struct RawChoice {
     pub to: Vec<(StateId, f64)>,
     /// Where it stands in the source, for error messages.
     pub span: Option<Span>,
+}
+
+/// A choice in the builder: 24 bytes, because there may be tens of millions.
+#[derive(Clone, Copy, Debug)]
+struct Choice {
+    state: StateId,
+    /// Number of the action in the order in which actions were first named.
+    action: u32,
+    /// First place in `successors`.
+    start: usize,
+    /// Number of successors.
+    length: u32,
+    /// Number of the choice as it was described, by which its span is found.
+    number: u32,
+}
+
+/// Faults of rows: all of them are told unless a reader sets a limit.
+#[derive(Debug)]
+struct RowFaults {
+    most: usize,
+    found: usize,
+}
+
+impl Default for RowFaults {
+    fn default() -> Self {
+        Self {
+            most: usize::MAX,
+            found: 0,
+        }
+    }
 }
 
 /// A label's name, its place in the source, and what it is put on.
@@ -46,7 +76,14 @@ pub struct MdpBuilder {
     state_names: Vec<String>,
     state_spans: Vec<Option<Span>>,
     by_name: HashMap<String, StateId>,
-    choices: Vec<RawChoice>,
+    action_ids: HashMap<String, u32>,
+    choices: Vec<Choice>,
+    /// Where choices stand in the source; empty as long as no choice has a place.
+    choice_spans: Vec<Option<Span>>,
+    /// The rows of all choices, one after the other, as they were described.
+    successors: Vec<u32>,
+    probabilities: Vec<f64>,
+    row_faults: RowFaults,
     start: Vec<(StateId, f64)>,
     start_span: Option<Span>,
     state_labels: Vec<RawLabel<StateId>>,
@@ -137,7 +174,51 @@ impl MdpBuilder {
 
     /// Adds a choice with its place in the source.
     pub fn raw_choice(&mut self, choice: RawChoice) {
-        self.choices.push(choice);
+        if let Some(span) = choice.span {
+            // Choices without a place may have gone before.
+            self.choice_spans.resize(self.choices.len(), None);
+            self.choice_spans.push(Some(span));
+        }
+        let (states, probabilities): (Vec<u32>, Vec<f64>) =
+            choice.to.iter().map(|&(s, p)| (s.0, p)).unzip();
+        self.row(choice.state, &choice.action, &states, &probabilities);
+    }
+
+    /// Adds a choice given by two slices of one length: the successors' numbers and their probabilities. The way for
+    /// readers of millions: nothing is kept but the numbers.
+    ///
+    /// # Panics
+    ///
+    /// If the slices differ in length. A successor that is no state panics in [`build`](Self::build).
+    pub fn row(&mut self, state: StateId, action: &str, successors: &[u32], probabilities: &[f64]) {
+        assert_eq!(successors.len(), probabilities.len());
+        let fresh = self.action_ids.len() as u32;
+        let action = match self.action_ids.get(action) {
+            Some(&known) => known,
+            None => *self.action_ids.entry(action.to_owned()).or_insert(fresh),
+        };
+        self.choices.push(Choice {
+            state,
+            action,
+            start: self.successors.len(),
+            length: successors.len() as u32,
+            number: self.choices.len() as u32,
+        });
+        self.successors.extend_from_slice(successors);
+        self.probabilities.extend_from_slice(probabilities);
+    }
+
+    /// Makes room for so many further choices and transitions, where a reader knows them beforehand.
+    pub fn reserve(&mut self, choices: usize, transitions: usize) {
+        self.choices.reserve(choices);
+        self.successors.reserve(transitions);
+        self.probabilities.reserve(transitions);
+    }
+
+    /// Tells at most so many faults and warnings about choices and their rows, and counts the rest: for files in which one
+    /// slip makes millions of them.
+    pub fn limit_row_faults(&mut self, most: usize) {
+        self.row_faults.most = most;
     }
 
     /// Adds the one choice of an absorbing state, named `stay`.
@@ -214,49 +295,16 @@ impl MdpBuilder {
             self.faults
                 .error(None, "more than 2^32 - 1 states or choices");
         }
-        // Stable: choices keep the order in which they were described within each state.
-        self.choices.sort_by_key(|c| c.state);
-
-        let mut rows = Rows::default();
-        let mut action_ids: HashMap<String, u32> = HashMap::new();
-        let choices = std::mem::take(&mut self.choices);
-        let mut next = choices.iter().peekable();
-        for state in (0..n as u32).map(StateId) {
-            rows.choice_ptr.push(rows.choice_action.len() as u32);
-            let mut actions = HashSet::new();
-            while let Some(choice) = next.next_if(|c| c.state == state) {
-                if !actions.insert(choice.action.as_str()) {
-                    self.faults.error(
-                        choice.span.clone(),
-                        format!(
-                            "state {:?} has two choices named {:?}",
-                            self.state_names[state.index()],
-                            choice.action
-                        ),
-                    );
-                }
-                self.check_row(choice, &mut rows);
-                let fresh = action_ids.len() as u32;
-                let id = *action_ids.entry(choice.action.clone()).or_insert(fresh);
-                rows.choice_action.push(id);
-            }
-            if actions.is_empty() {
-                self.faults.error_with_help(
-                    self.state_spans[state.index()].clone(),
-                    format!("state {:?} has no choice", self.state_names[state.index()]),
-                    "a terminal state is an absorbing one: give it a choice that leads back to itself",
-                );
-            }
+        let mut action_names = vec![String::new(); self.action_ids.len()];
+        for (name, &id) in &self.action_ids {
+            action_names[id as usize].clone_from(name);
         }
-        rows.choice_ptr.push(rows.choice_action.len() as u32);
-        if u32::try_from(rows.successors.len()).is_err() {
-            self.faults.error(None, "more than 2^32 - 1 transitions");
-        }
-
-        let mut action_names = vec![String::new(); action_ids.len()];
-        for (name, id) in action_ids {
-            action_names[id as usize] = name;
-        }
+        let rows = self.build_rows(&action_names);
+        let (choice_action, action_names) = renumber(&rows.choice_action, &action_names);
+        let rows = Rows {
+            choice_action,
+            ..rows
+        };
         let start = self.check_start();
         let state_labels = self.check_state_labels();
         let choice_labels = self.check_choice_labels(&rows, &action_names);
@@ -280,8 +328,9 @@ impl MdpBuilder {
             choice_action: rows.choice_action,
             choice_ptr: rows.choice_ptr,
             successor_ptr: {
-                rows.successor_ptr.push(rows.successors.len() as u32);
-                rows.successor_ptr
+                let mut successor_ptr = rows.successor_ptr;
+                successor_ptr.push(rows.successors.len() as u32);
+                successor_ptr
             },
             successors: rows.successors,
             probabilities: rows.probabilities,
@@ -294,61 +343,153 @@ impl MdpBuilder {
         Ok((mdp, self.faults))
     }
 
-    fn check_row(&mut self, choice: &RawChoice, rows: &mut Rows) {
-        let raw: Vec<(u32, f64)> = choice.to.iter().map(|&(s, p)| (s.0, p)).collect();
-        let (row, faults) = normalise_row(&raw);
-        let place = || {
-            format!(
-                "state {:?}, action {:?}",
-                self.state_names[choice.state.index()],
-                choice.action
-            )
-        };
-        for fault in faults {
-            let span = choice.span.clone();
-            let name = |s: u32| &self.state_names[s as usize];
-            match &fault {
-                RowFault::BadProbability {
-                    position,
-                    probability,
-                } => self.faults.error(
-                    span,
-                    format!(
-                        "{}: successor {:?} has probability {probability}, which is not a probability",
-                        place(),
-                        name(raw[*position].0)
-                    ),
-                ),
-                RowFault::RepeatedSuccessor { successor } => self.faults.error(
-                    span,
-                    format!("{}: successor {:?} stands twice", place(), name(*successor)),
-                ),
-                RowFault::SumOff { sum } if row.is_empty() => self.faults.error_with_help(
-                    span,
-                    format!("{}: no successor has a positive probability (sum {sum})", place()),
-                    "leave an infeasible action out: a choice worth nothing is not a choice",
-                ),
-                RowFault::SumOff { .. } => {
-                    self.faults.error(span, format!("{}: {fault}", place()));
+    /// Checks every row and puts the choices in the order of their states. Actions keep the builder's numbers.
+    fn build_rows(&mut self, action_names: &[String]) -> Rows {
+        let mut choices = std::mem::take(&mut self.choices);
+        if !choices.is_sorted_by_key(|c| c.state) {
+            // Stable: choices keep the order in which they were described within each state.
+            choices.sort_by_key(|c| c.state);
+        }
+        let mut rows =
+            Rows::with_room(self.state_names.len(), choices.len(), self.successors.len());
+        // The last state in which each action was met.
+        let mut met = vec![None; action_names.len()];
+        let mut next = choices.iter().peekable();
+        for state in (0..self.state_names.len() as u32).map(StateId) {
+            rows.choice_ptr.push(rows.choice_action.len() as u32);
+            let before = rows.choice_action.len();
+            while let Some(choice) = next.next_if(|c| c.state == state) {
+                let action = &action_names[choice.action as usize];
+                if met[choice.action as usize].replace(state) == Some(state) {
+                    let name = &self.state_names[state.index()];
+                    let message = format!("state {name:?} has two choices named {action:?}");
+                    self.row_fault(choice, Severity::Error, message, None);
                 }
-                RowFault::ZeroDropped { position } => self.faults.warning(
-                    span,
-                    format!(
-                        "{}: successor {:?} has probability 0 and was dropped",
-                        place(),
-                        name(raw[*position].0)
-                    ),
-                ),
-                RowFault::Renormalised { .. } => {
-                    self.faults.warning(span, format!("{}: {fault}", place()));
-                }
+                self.check_row(choice, action, &mut rows);
+                rows.choice_action.push(choice.action);
+            }
+            if rows.choice_action.len() == before {
+                self.report_no_choice(state);
             }
         }
+        rows.choice_ptr.push(rows.choice_action.len() as u32);
+        if u32::try_from(rows.successors.len()).is_err() {
+            self.faults.error(None, "more than 2^32 - 1 transitions");
+        }
+        if let Some(more) = self.row_faults.untold() {
+            self.faults.error(
+                None,
+                format!("and {more} more faults and warnings about choices"),
+            );
+        }
+        rows
+    }
+
+    fn report_no_choice(&mut self, state: StateId) {
+        if self.row_faults.tells() {
+            self.faults.error_with_help(
+                self.state_spans[state.index()].clone(),
+                format!("state {:?} has no choice", self.state_names[state.index()]),
+                "a terminal state is an absorbing one: give it a choice that leads back to itself",
+            );
+        }
+    }
+
+    fn row_fault(
+        &mut self,
+        choice: &Choice,
+        severity: Severity,
+        message: String,
+        help: Option<&str>,
+    ) {
+        if !self.row_faults.tells() {
+            return;
+        }
+        let span = self.choice_spans.get(choice.number as usize);
+        let span = span.cloned().flatten();
+        match (severity, help) {
+            (Severity::Warning, _) => self.faults.warning(span, message),
+            (Severity::Error, None) => self.faults.error(span, message),
+            (Severity::Error, Some(help)) => self.faults.error_with_help(span, message, help),
+        }
+    }
+
+    fn check_row(&mut self, choice: &Choice, action: &str, rows: &mut Rows) {
+        let range = choice.start..choice.start + choice.length as usize;
+        let (successors, probabilities) =
+            (&self.successors[range.clone()], &self.probabilities[range]);
         rows.successor_ptr.push(rows.successors.len() as u32);
+        if let Some(sum) = plain_sum(successors, probabilities) {
+            let last = successors.last().map_or(0, |&s| s as usize);
+            assert!(last < self.state_names.len(), "an unknown successor");
+            rows.successors.extend_from_slice(successors);
+            // Division by one changes nothing.
+            rows.probabilities
+                .extend(probabilities.iter().map(|p| p / sum));
+            return;
+        }
+        let pairs = successors
+            .iter()
+            .copied()
+            .zip(probabilities.iter().copied());
+        let raw: Vec<(u32, f64)> = pairs.collect();
+        let (row, faults) = normalise_row(&raw);
+        for fault in faults {
+            let (severity, message, help) = self.row_message(&fault, choice.state, action, &raw);
+            self.row_fault(choice, severity, message, help);
+        }
         for (s, p) in row {
             rows.successors.push(s);
             rows.probabilities.push(p);
         }
+    }
+
+    /// A row's fault in the user's names.
+    fn row_message(
+        &self,
+        fault: &RowFault,
+        state: StateId,
+        action: &str,
+        raw: &[(u32, f64)],
+    ) -> (Severity, String, Option<&'static str>) {
+        let place = format!(
+            "state {:?}, action {action:?}",
+            self.state_names[state.index()]
+        );
+        let name = |s: u32| &self.state_names[s as usize];
+        let severity = match fault.is_error() {
+            true => Severity::Error,
+            false => Severity::Warning,
+        };
+        let (what, help) = match fault {
+            RowFault::BadProbability {
+                position,
+                probability,
+            } => (
+                format!(
+                    "successor {:?} has probability {probability}, which is not a probability",
+                    name(raw[*position].0)
+                ),
+                None,
+            ),
+            RowFault::RepeatedSuccessor { successor } => (
+                format!("successor {:?} stands twice", name(*successor)),
+                None,
+            ),
+            RowFault::SumOff { sum } if raw.iter().all(|&(_, p)| p == 0.0) => (
+                format!("no successor has a positive probability (sum {sum})"),
+                Some("leave an infeasible action out: a choice worth nothing is not a choice"),
+            ),
+            RowFault::ZeroDropped { position } => (
+                format!(
+                    "successor {:?} has probability 0 and was dropped",
+                    name(raw[*position].0)
+                ),
+                None,
+            ),
+            RowFault::SumOff { .. } | RowFault::Renormalised { .. } => (fault.to_string(), None),
+        };
+        (severity, format!("{place}: {what}"), help)
     }
 
     /// The start distribution; the first state where none was given.
@@ -470,14 +611,50 @@ impl MdpBuilder {
     }
 }
 
+impl RowFaults {
+    /// Counts a fault, and says whether it is told.
+    fn tells(&mut self) -> bool {
+        self.found += 1;
+        self.found <= self.most
+    }
+
+    fn untold(&self) -> Option<usize> {
+        self.found.checked_sub(self.most).filter(|&more| more > 0)
+    }
+}
+
+/// Numbers the actions in the order in which the choices meet them: equal MDPs are equal however they were described.
+fn renumber(choice_action: &[u32], names: &[String]) -> (Vec<u32>, Vec<String>) {
+    let mut numbers = vec![None; names.len()];
+    let mut met = Vec::new();
+    let each = choice_action.iter().map(|&action| {
+        *numbers[action as usize].get_or_insert_with(|| {
+            met.push(names[action as usize].clone());
+            met.len() as u32 - 1
+        })
+    });
+    (each.collect(), met)
+}
+
 /// The arrays of an [`Mdp`] while they grow.
-#[derive(Default)]
 struct Rows {
     choice_ptr: Vec<u32>,
     choice_action: Vec<u32>,
     successor_ptr: Vec<u32>,
     successors: Vec<u32>,
     probabilities: Vec<f64>,
+}
+
+impl Rows {
+    fn with_room(states: usize, choices: usize, transitions: usize) -> Self {
+        Self {
+            choice_ptr: Vec::with_capacity(states + 1),
+            choice_action: Vec::with_capacity(choices),
+            successor_ptr: Vec::with_capacity(choices + 1),
+            successors: Vec::with_capacity(transitions),
+            probabilities: Vec::with_capacity(transitions),
+        }
+    }
 }
 
 #[cfg(test)]

@@ -67,6 +67,16 @@ impl fmt::Display for RowFault {
     }
 }
 
+/// The sum of a row about which [`normalise_row`] would have nothing to say: successors ascending, probabilities positive,
+/// the sum one but for rounding. What it would hand back is every probability divided by the sum.
+pub(super) fn plain_sum(successors: &[u32], probabilities: &[f64]) -> Option<f64> {
+    let sum: f64 = 0.0 + probabilities.iter().sum::<f64>();
+    let plain = (sum - 1.0).abs() <= ROUNDING
+        && probabilities.iter().all(|&p| p > 0.0)
+        && successors.is_sorted_by(|a, b| a < b);
+    plain.then_some(sum)
+}
+
 /// Checks a row and brings it into the form [`Mdp`](super::Mdp) keeps: ascending, positive, summing to one.
 pub(super) fn normalise_row(row: &[(u32, f64)]) -> (Vec<(u32, f64)>, Vec<RowFault>) {
     let mut faults = Vec::new();
@@ -121,6 +131,37 @@ mod tests {
         assert!((row[0].1 + row[1].1 - 1.0).abs() < 1e-15);
         let (_, faults) = normalise_row(&[(0, 0.5), (1, 0.500_002)]);
         assert!(matches!(faults[..], [RowFault::SumOff { .. }]));
+    }
+
+    #[test]
+    fn a_plain_row_is_one_that_is_only_divided_by_its_sum() {
+        let rows = [
+            vec![(0, 1.0)],
+            vec![(1, 0.25), (4, 0.75)],
+            vec![(0, 0.1), (1, 0.2), (2, 0.7)],
+            vec![(0, 1.0 / 49.0); 1],
+            vec![(0, 0.7), (1, 0.2), (2, 0.1)],
+            vec![(4, 0.75), (1, 0.25)],
+            vec![(1, 0.5), (1, 0.5)],
+            vec![(0, 1.0), (1, 0.0)],
+            vec![(0, 1.5), (1, -0.5)],
+            vec![(0, f64::NAN)],
+            vec![(0, f64::INFINITY)],
+            vec![(0, 0.500_000_1), (1, 0.5)],
+            vec![],
+        ];
+        let (mut plain, mut divided) = (0, 0);
+        for row in rows {
+            let (successors, probabilities): (Vec<u32>, Vec<f64>) = row.iter().copied().unzip();
+            let Some(sum) = plain_sum(&successors, &probabilities) else {
+                continue;
+            };
+            let quotients = row.iter().map(|&(s, p)| (s, p / sum)).collect();
+            assert_eq!(normalise_row(&row), (quotients, Vec::new()));
+            plain += 1;
+            divided += i32::from(sum != 1.0);
+        }
+        assert_eq!((plain, divided), (4, 1));
     }
 
     #[test]
