@@ -1,19 +1,18 @@
 #!/usr/bin/env python3
 """Writes tests/data/gymnasium/*.json: the transition tables of the toy-text environments that datasets/ redraws.
 
-The tests compare the datasets with these tables, so Gymnasium itself is needed only to write them anew:
+The tests read these tables as MDPs and compare them with the datasets, so Gymnasium itself is needed only to write them anew:
 
     python3 -m venv /tmp/gymnasium && /tmp/gymnasium/bin/pip install gymnasium
     /tmp/gymnasium/bin/python scripts/export_gymnasium.py
 
-A file holds `transitions[state][action] = [[probability, successor, ends], ...]`, as `env.unwrapped.P` without rewards,
-and `start`, the probability of every state to be the first.
+The format is that of `scripts/gymnasium_to_json.py`, which does the work.
 """
 
-import json
 import pathlib
 
 import gymnasium
+import gymnasium_to_json
 
 ENVIRONMENTS = {
     "frozenlake-4x4": ("FrozenLake-v1", {"map_name": "4x4", "is_slippery": True}),
@@ -23,31 +22,14 @@ ENVIRONMENTS = {
 }
 
 
-def export(environment, options):
-    env = gymnasium.make(environment, **options).unwrapped
-    transitions = [
-        [[[float(p), int(to), bool(ends)] for p, to, _, ends in env.P[state][action]] for action in sorted(env.P[state])]
-        for state in sorted(env.P)
-    ]
-    return {
-        "gymnasium": gymnasium.__version__,
-        "environment": environment,
-        "options": options,
-        "start": [float(p) for p in env.initial_state_distrib],
-        "transitions": transitions,
-    }
-
-
 def main():
     folder = pathlib.Path(__file__).resolve().parent.parent / "tests" / "data" / "gymnasium"
     folder.mkdir(parents=True, exist_ok=True)
     for name, (environment, options) in ENVIRONMENTS.items():
-        table = export(environment, options)
-        head = {key: value for key, value in table.items() if key != "transitions"}
-        rows = ",\n".join("  " + json.dumps(row, separators=(",", ":")) for row in table["transitions"])
-        text = json.dumps(head)[:-1] + ', "transitions": [\n' + rows + "\n]}\n"
+        table = gymnasium_to_json.document(gymnasium.make(environment, **options), environment, options)
+        text = gymnasium_to_json.text(table)
         (folder / f"{name}.json").write_text(text, encoding="utf-8")
-        print(f"{name}: {len(table['transitions'])} states, {len(text)} bytes")
+        print(f"{name}: {len(table['P'])} states, {len(text)} bytes")
 
 
 if __name__ == "__main__":

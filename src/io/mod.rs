@@ -4,15 +4,20 @@
 //! formats and every fault keeps its place in the file. What a valid MDP is, the [`MdpBuilder`] decides; the room only
 //! translates. The keys are tabled in `docs/formats.md`.
 
+mod csr;
 mod csv;
 mod family;
+mod format;
 mod goal;
 mod grid;
+mod gymnasium;
 mod limited;
 mod matrix;
 mod npy;
 pub mod npz;
+mod npz_mdp;
 pub mod parquet;
+mod prism;
 mod tree;
 
 use std::fs::File;
@@ -20,8 +25,12 @@ use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
+pub use format::{MdpFormat, ReadOptions, companions, parse_npz, read_mdp, read_mdp_as};
 pub use goal::{parse_goal, read_goal};
 pub use matrix::{MatrixFormat, NamedMatrix, parse_matrix, read_matrix};
+
+pub use npz_mdp::{Layout, write_npz};
+pub use prism::{PrismFiles, parse_prism, write_prism};
 
 use limited::Limited;
 
@@ -99,18 +108,6 @@ pub enum ReadError {
     Faults(Faults),
 }
 
-/// Reads an MDP from a `.json` or `.toml` file and returns it with the warnings.
-///
-/// Its name is the key `name`, else the file's name without extension.
-///
-/// # Errors
-///
-/// [`ReadError`]; its `Faults` hold all that is wrong with the content.
-pub fn read_mdp(path: &Path) -> Result<(Mdp, Faults), ReadError> {
-    let (format, source) = open(path)?;
-    parse_mdp(format, source).map_err(ReadError::Faults)
-}
-
 /// Reads an MDP from a text and returns it with the warnings.
 ///
 /// ```
@@ -148,10 +145,14 @@ fn parse_unsorted(format: Format, source: Arc<SourceText>) -> Result<(Mdp, Fault
         return generate(recipe, name, table, faults);
     }
     let mut builder = MdpBuilder::with_faults(name, faults);
+    let rows = table.take("P");
     let states = match table.take("grid") {
         Some(grid) => {
             refuse_beside_grid(&mut table, &mut builder);
             grid::read(grid, &source, &mut table, &mut builder)
+        }
+        None if rows.is_some() => {
+            rows.and_then(|rows| gymnasium::read(rows, &mut table, &mut builder))
         }
         None => tree::read(&mut table, &mut builder),
     };
@@ -199,7 +200,7 @@ fn generate(
 }
 
 fn refuse_beside_grid(table: &mut TableReader<'_>, builder: &mut MdpBuilder) {
-    for key in ["states", "transitions"] {
+    for key in ["states", "transitions", "P"] {
         if let Some((name, _)) = table.take_entry(key) {
             builder.faults().error_with_help(
                 name.span.clone(),

@@ -77,6 +77,11 @@ impl Element {
         }
     }
 
+    /// Whether the elements are whole numbers.
+    pub(super) fn is_integer(self) -> bool {
+        matches!(self, Self::Signed(_) | Self::Unsigned(_))
+    }
+
     /// Whether the elements are text.
     pub(super) fn is_text(self) -> bool {
         matches!(self, Self::Unicode(_) | Self::Bytes(_))
@@ -336,6 +341,40 @@ impl<R: Read> ArrayReader<R> {
             take(&numbers);
             Ok(())
         })
+    }
+
+    /// Hands over all whole numbers in the order of the file, some thousand at a time.
+    pub(super) fn each_integer(mut self, mut take: impl FnMut(&[i64])) -> Result<(), Problem> {
+        let (element, big) = (self.header.element, self.header.big_endian);
+        if !element.is_integer() {
+            return Err("must hold whole numbers".to_owned());
+        }
+        let mut whole = Vec::new();
+        self.each_piece(|bytes| {
+            whole.clear();
+            integers(element, bytes, big, &mut whole)?;
+            take(&whole);
+            Ok(())
+        })
+    }
+
+    /// Reads a text that stands alone (shape `()`).
+    pub(super) fn text(self) -> Result<String, Problem> {
+        let shape = &self.header.shape;
+        if shape.iter().any(|&d| d != 1) || shape.len() > 1 {
+            return Err(format!(
+                "has the shape {}; one text is wanted",
+                self.header.shape_text()
+            ));
+        }
+        let texts = Self {
+            header: Header {
+                shape: vec![1],
+                ..self.header
+            },
+            from: self.from,
+        };
+        texts.texts().map(|mut texts| texts.remove(0))
     }
 
     /// Reads all numbers in row-major order, whatever the file's order is.

@@ -73,6 +73,11 @@ impl Arrays {
         &self.names
     }
 
+    /// Whether there is an array of that name.
+    pub(super) fn has(&self, name: &str) -> bool {
+        self.names.iter().any(|n| n == name)
+    }
+
     /// Reads the header of an array. `None` if there is none of that name.
     pub(super) fn array(
         &mut self,

@@ -147,6 +147,16 @@ impl MdpBuilder {
         self.state_names.len()
     }
 
+    /// Name of a state that was added.
+    ///
+    /// # Panics
+    ///
+    /// If there is no such state.
+    #[must_use]
+    pub fn state_name(&self, state: StateId) -> &str {
+        &self.state_names[state.index()]
+    }
+
     /// The state of that name; an unknown name is a fault that says where it was used (`role`).
     pub fn resolve(&mut self, name: &str, role: &str, span: Option<Span>) -> Option<StateId> {
         let found = self.by_name.get(name).copied();

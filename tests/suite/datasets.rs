@@ -74,7 +74,7 @@ fn gymnasium(name: &str) -> Gymnasium {
         std::fs::read_to_string(root().join(format!("tests/data/gymnasium/{name}.json"))).unwrap();
     let json: serde_json::Value = serde_json::from_str(&text).unwrap();
     Gymnasium {
-        transitions: serde_json::from_value(json["transitions"].clone()).unwrap(),
+        transitions: serde_json::from_value(json["P"].clone()).unwrap(),
         start: serde_json::from_value(json["start"].clone()).unwrap(),
     }
 }
@@ -199,6 +199,102 @@ fn assert_same(mdp: &Mdp, name: &str, state_of: &[Option<StateId>], actions: &[&
     table.transitions[from][1][0] = (p, to, ends);
     table.start.rotate_right(1);
     assert!(!differences(mdp, &table, state_of, actions).is_empty());
+}
+
+/// Compares with the MDP that the reader of `P` makes of the table: where the start can lead, the same choices in the order of
+/// Gymnasium's actions and the same absorbing states.
+fn same_as_read(
+    mdp: &Mdp,
+    name: &str,
+    state_of: &[Option<StateId>],
+    actions: &[&str],
+) -> Vec<String> {
+    let path = root().join(format!("tests/data/gymnasium/{name}.json"));
+    let (read, warnings) = read_mdp(&path).unwrap_or_else(|e| panic!("{e}"));
+    assert!(warnings.list.is_empty(), "{warnings}");
+    assert_eq!(read.n_states(), state_of.len());
+    let reached = reachable(&read, read.start().iter().map(|&(s, _)| s));
+    let mut found = Vec::new();
+    for s in read.states().filter(|s| reached[s.index()]) {
+        let Some(here) = state_of[s.index()] else {
+            found.push(format!("{} is none here", read.state_name(s)));
+            continue;
+        };
+        if read.is_absorbing(s) != mdp.is_absorbing(here) {
+            found.push(format!("{} is absorbing", read.state_name(s)));
+        }
+        if mdp.is_absorbing(here) {
+            continue;
+        }
+        for (a, choice) in read.choices(s).enumerate() {
+            let (to, p) = read.row(choice);
+            let row: Vec<_> = to
+                .iter()
+                .zip(p)
+                .map(|(&to, &p)| (p, to as usize, false))
+                .collect();
+            let named = mdp
+                .choices(here)
+                .find(|&c| mdp.action_name(c) == actions[a]);
+            if !named.is_some_and(|c| is_same_row(mdp, c, &row, state_of)) {
+                found.push(format!(
+                    "{}, {}",
+                    read.state_name(s),
+                    read.action_name(choice)
+                ));
+            }
+        }
+    }
+    let start: Option<Vec<_>> = read
+        .start()
+        .iter()
+        .map(|(s, p)| Some((state_of[s.index()]?, *p)))
+        .collect();
+    let close =
+        |a: &(StateId, f64), b: &(StateId, f64)| a.0 == b.0 && (a.1 - b.1).abs() <= ROUNDING;
+    if !start.is_some_and(|start| {
+        start.len() == mdp.start().len() && start.iter().zip(mdp.start()).all(|(a, b)| close(a, b))
+    }) {
+        found.push("start".to_owned());
+    }
+    found
+}
+
+#[test]
+fn the_reader_of_gymnasiums_tables_makes_the_datasets_of_them() {
+    for name in ["frozenlake-4x4", "frozenlake-8x8", "cliffwalking", "taxi"] {
+        let (file, actions): (_, Vec<&str>) = match name {
+            "taxi" => (
+                "taxi.json".to_owned(),
+                vec!["south", "north", "east", "west", "pickup", "dropoff"],
+            ),
+            "cliffwalking" => (
+                format!("{name}.toml"),
+                vec!["north", "east", "south", "west"],
+            ),
+            _ => (
+                format!("{name}.toml"),
+                vec!["west", "south", "east", "north"],
+            ),
+        };
+        let mdp = load(&file);
+        let state_of = match mdp.layout() {
+            Some(_) => by_cell(&mdp),
+            None => mdp.states().map(Some).collect(),
+        };
+        assert_eq!(
+            same_as_read(&mdp, name, &state_of, &actions),
+            [""; 0],
+            "{name}"
+        );
+        // The control: two actions exchanged are noticed.
+        let mut other = actions.clone();
+        other.swap(0, 1);
+        assert!(
+            !same_as_read(&mdp, name, &state_of, &other).is_empty(),
+            "{name}"
+        );
+    }
 }
 
 #[test]

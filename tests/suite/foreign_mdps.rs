@@ -1,0 +1,198 @@
+//! MDPs in the text formats of other tools: Gymnasium's tables and PRISM's explicit files.
+
+use powersweep::document::{Faults, SourceText};
+use powersweep::io::{Format, parse_mdp, parse_prism, write_prism};
+use powersweep::mdp::Mdp;
+use powersweep::{ChoiceId, StateId};
+use proptest::prelude::*;
+
+use crate::numpy_mdps::{difference, mdps, text};
+
+fn shown(read: Result<(Mdp, Faults), Faults>) -> String {
+    match read {
+        Ok((mdp, warnings)) => format!("{}\n{warnings}", text(&mdp)),
+        Err(faults) => {
+            assert!(faults.has_errors());
+            faults.to_string()
+        }
+    }
+}
+
+fn gymnasium(text: &str) -> Result<(Mdp, Faults), Faults> {
+    parse_mdp(Format::Json, SourceText::new("x.json", text))
+}
+
+/// A walk of three cells: left, right; the episode ends at the right one.
+const WALK: &str = r#"{"start": [1, 0, 0], "actions": ["left", "right"], "P": [
+ [[[1.0, 0, 0.0, false]], [[0.9, 1, 0.0, false], [0.1, 0, 0.0, false]]],
+ [[[1.0, 0, 0.0, false]], [[0.5, 2, 1.0, true], [0.25, 0, 0, false], [0.25, 0, 0, false]]],
+ [[[1.0, 1, 0.0, false]], [[1.0, 2, 0.0, true]]]]}"#;
+
+#[test]
+fn the_end_of_an_episode_is_absorption() {
+    insta::assert_snapshot!(shown(gymnasium(WALK)));
+    // The same as a dictionary of dictionaries, as `json.dumps(env.unwrapped.P)` writes it, without the start.
+    let (listed, _) = gymnasium(WALK).unwrap();
+    let keyed = r#"{"actions": ["left", "right"], "name": "x", "P": {"1": {"0": [[1, 0, 0, false]], "1": [[0.5, 2, 1, true], [0.5, 0, 0, false]]},
+        "2": {"0": [[1.0, 2, true]], "1": [[1.0, 2, true]]}, "0": {"0": [[1, 0, false]], "1": [[0.9, 1, 0, false], [0.1, 0, 0, false]]}}}"#;
+    let (keyed, warnings) = gymnasium(keyed).unwrap();
+    assert!(warnings.list.is_empty(), "{warnings}");
+    assert_eq!(difference(&keyed, &listed), None);
+}
+
+#[test]
+fn a_state_that_ends_the_episode_on_some_ways_only_gets_an_absorbing_copy() {
+    let text = WALK.replace(
+        "[0.9, 1, 0.0, false], [0.1, 0, 0.0, false]",
+        "[0.9, 1, 0.0, false], [0.1, 2, 0.0, false]",
+    );
+    assert_ne!(text, WALK);
+    insta::assert_snapshot!(shown(gymnasium(&text)));
+}
+
+#[test]
+fn a_table_with_faults_is_answered_with_all_of_them() {
+    let texts = [
+        r#"{"P": [[[[1.0, 0, 0.0]], [[0.5, 7, 0, false], [0.5, 0, "x", false], [1, 0], "stay"], 3], 4], "states": ["a", "", 3], "colour": 1}"#,
+        r#"{"P": [[[[1.0, 0, false]]]], "states": ["a", "b"], "actions": []}"#,
+        r#"{"P": {"0": {"0": [[1, 0, false]]}, "2": {}}}"#,
+        r#"{"P": [[[[0.5, 0, false]], [[-1, 0, false], [2, 0, false]], []]], "start": [1, 0]}"#,
+        r#"{"P": [[[[0.5, 0, false]], [[-1, 0, false], [3, 0, false]], []]], "start": [1]}"#,
+        r#"{"P": 3}"#,
+        r#"{"P": []}"#,
+        r#"{"P": [[[[1, 0, false]]]], "grid": {"map": "S"}}"#,
+    ];
+    let answers = texts.map(|text| format!("{text}\n=> {}\n", shown(gymnasium(text))));
+    insta::assert_snapshot!(answers.join("\n"));
+}
+
+/// The example of the PRISM manual's appendix on explicit model files, made an MDP with two initial states and all that may be there.
+const TRA: &str = "4 5 7\n0 0 0 0.5 toss\n0 0 1 0.5 toss\n0 1 2 1 give up\n1 0 3 1 go\n2 0 2 1\n3 0 2 0.25 go\n3 0 3 0.75 go\n";
+const STA: &str = "(x,done)\n0:(0,false)\n1:(1,false)\n2:(2,true)\n3:(3,false)\n";
+const LAB: &str = "0=\"init\" 1=\"deadlock\" 2=\"goal\"\n0: 0\n1: 0\n2: 2\n";
+
+#[test]
+fn the_three_files_of_prism_are_one_mdp() {
+    insta::assert_snapshot!(shown(parse_prism("model.tra", TRA, Some(STA), Some(LAB))));
+    let (alone, _) = parse_prism("model.tra", TRA, None, None).unwrap();
+    assert_eq!(
+        (alone.state_name(StateId(3)), alone.action_name(ChoiceId(3))),
+        ("s3", "a0")
+    );
+    let windows = TRA.replace('\n', "\r\n");
+    assert_eq!(
+        parse_prism("model.tra", &windows, None, None).unwrap().0,
+        alone
+    );
+}
+
+#[test]
+fn prism_files_with_faults_are_answered_with_all_of_them() {
+    let answers = [
+        ("", None, None),
+        ("3 7\n", None, None),
+        ("many 1 1\n", None, None),
+        ("4000000000 4000000000 4000000000\n0 0 0 1\n", None, None),
+        (
+            "2 2 3\n0 0 0 0.5\n0 0 5 0.5\n0 x 1 1\n1 0 1\n0 0 1 half\n",
+            Some("(s)\n0:(0)\n0:(1)\n7:(2)\none\n"),
+            Some("0=init\n0: 0\n9: 1\nx\n"),
+        ),
+        (
+            "2 3 3\n0 1 0 1\n1 0 1 1 a\n0 0 1 1 b\n",
+            Some("(s)\n0:(0)\n"),
+            None,
+        ),
+        ("2 2 3\n0 0 0 0.5 a\n0 0 1 0.5 b\n1 0 1 0.5\n", None, None),
+        (
+            "2 2 3\n0 0 0 1\n1 0 1 1\n",
+            None,
+            Some("0=\"init\" 1=\"x\"\n0: 0 3\n1: 1\n"),
+        ),
+        ("2 3 3\n0 0 0 1 go\n0 1 1 1 go\n1 0 1 1 go\n", None, None),
+    ]
+    .map(|(tra, sta, lab)| format!("{tra}=> {}\n", shown(parse_prism("x.tra", tra, sta, lab))));
+    insta::assert_snapshot!(answers.join("\n"));
+}
+
+/// What PRISM's files have room for.
+fn without_choice_labels(mdp: &Mdp) -> Mdp {
+    let files = write_prism(mdp).unwrap();
+    parse_prism(
+        &format!("{}.tra", mdp.name()),
+        &files.tra,
+        Some(&files.sta),
+        Some(&files.lab),
+    )
+    .unwrap()
+    .0
+}
+
+proptest! {
+    #[test]
+    fn what_is_written_for_prism_is_read_back(mdp in mdps()) {
+        let once = without_choice_labels(&mdp);
+        prop_assert_eq!(difference(&without_choice_labels(&once), &once), None);
+        let rows = |m: &Mdp| (0..m.n_choices() as u32).map(|c| (m.action_name(ChoiceId(c)).to_owned(), m.row(ChoiceId(c)).0.to_vec())).collect::<Vec<_>>();
+        prop_assert_eq!(rows(&once), rows(&mdp));
+        let names = |m: &Mdp| m.states().map(|s| m.state_name(s).to_owned()).collect::<Vec<_>>();
+        prop_assert_eq!(names(&once), names(&mdp));
+        prop_assert_eq!(once.state_labels(), mdp.state_labels());
+    }
+}
+
+/// Changes characters of a text; positions are taken modulo its length.
+pub(crate) fn mutate(text: &str, changes: &[(usize, u8, char)]) -> String {
+    let mut characters: Vec<char> = text.chars().collect();
+    for &(at, kind, character) in changes {
+        if characters.is_empty() {
+            break;
+        }
+        let at = at % characters.len();
+        match kind {
+            0 | 1 => characters[at] = character,
+            2 => drop(characters.drain(at..(at + 7).min(characters.len()))),
+            3 => characters.insert(at, character),
+            4 => {
+                let again: Vec<char> = characters[at..(at + 20).min(characters.len())].to_vec();
+                characters.splice(at..at, again);
+            }
+            _ => characters.truncate(at),
+        }
+    }
+    characters.into_iter().collect()
+}
+
+pub(crate) fn changes() -> impl Strategy<Value = Vec<(usize, u8, char)>> {
+    let character = prop_oneof![
+        any::<char>(),
+        proptest::sample::select(
+            "0123456789.-e \n\"=:(),[]{}_<>/\\;"
+                .chars()
+                .collect::<Vec<_>>()
+        )
+    ];
+    proptest::collection::vec((any::<usize>(), 0..6u8, character), 1..5)
+}
+
+fn check(read: Result<(Mdp, Faults), Faults>) {
+    let (Ok((_, faults)) | Err(faults)) = &read;
+    assert_eq!(faults.has_errors(), read.is_err());
+    let text = &faults.source.as_ref().unwrap().text;
+    for span in faults.list.iter().filter_map(|f| f.span.clone()) {
+        assert!(text.get(span.clone()).is_some(), "{span:?} of {text:?}");
+    }
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { cases: 5_000, ..ProptestConfig::default() })]
+
+    #[test]
+    fn no_mutation_makes_a_reader_panic(which in 0..4, changes in changes()) {
+        let changed = |text: &str, of: i32| if which == of { mutate(text, &changes) } else { text.to_owned() };
+        match which {
+            0 => check(gymnasium(&mutate(WALK, &changes))),
+            _ => check(parse_prism("x.tra", &changed(TRA, 1), Some(&changed(STA, 2)), Some(&changed(LAB, 3)))),
+        }
+    }
+}
