@@ -197,6 +197,10 @@ fn entry(node: &Spanned<Node>, n: usize) -> Result<Entry, String> {
         .value
         .as_f64()
         .ok_or("the probability is not a number")?;
+    // Entries of one successor are added up, and a sum could hide what is wrong with them.
+    if !(0.0..=1.0).contains(&found) {
+        return Err(format!("{found} is not a probability"));
+    }
     let to = match to.value {
         Node::Integer(to) => usize::try_from(to)
             .ok()

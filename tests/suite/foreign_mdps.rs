@@ -141,6 +141,56 @@ proptest! {
     }
 }
 
+#[test]
+fn an_experiment_on_prism_files_takes_all_three_with_it() {
+    use powersweep::experiment::{Experiment, Overrides};
+    let home = tempfile::tempdir().unwrap();
+    let experiment =
+        "schema = 1\n[mdp]\npaths = ['m.tra', 'other/m.tra']\n[solve]\ndiscount = 0.9\n";
+    let other = "1 1 1\n0 0 0 1 stay\n";
+    for (name, text) in [
+        ("x.toml", experiment),
+        ("m.tra", TRA),
+        ("m.sta", STA),
+        ("m.lab", LAB),
+        ("other/m.tra", other),
+    ] {
+        let path = home.path().join(name);
+        std::fs::create_dir_all(path.parent().unwrap()).unwrap();
+        std::fs::write(path, text).unwrap();
+    }
+    // Two environments of one name are refused; the name of a .tra file is the file's.
+    std::fs::rename(
+        home.path().join("other/m.tra"),
+        home.path().join("other/n.tra"),
+    )
+    .unwrap();
+    std::fs::write(
+        home.path().join("x.toml"),
+        experiment.replace("other/m", "other/n"),
+    )
+    .unwrap();
+    let (first, _) = Experiment::load(&home.path().join("x.toml"), &Overrides::default()).unwrap();
+    let copy = tempfile::tempdir().unwrap();
+    for (path, bytes) in first.inputs() {
+        let path = copy.path().join(path);
+        std::fs::create_dir_all(path.parent().unwrap()).unwrap();
+        std::fs::write(path, bytes).unwrap();
+    }
+    let (second, _) =
+        Experiment::load(&copy.path().join("experiment.toml"), &Overrides::default()).unwrap();
+    assert_eq!(second.hash("cpu"), first.hash("cpu"));
+    assert_eq!(
+        second.environments[0].state_name(StateId(0)),
+        "x=0,done=false"
+    );
+    // The control: without the names it is another experiment.
+    std::fs::remove_file(copy.path().join("mdp/m.sta")).unwrap();
+    let (third, _) =
+        Experiment::load(&copy.path().join("experiment.toml"), &Overrides::default()).unwrap();
+    assert_ne!(third.hash("cpu"), first.hash("cpu"));
+}
+
 /// Changes characters of a text; positions are taken modulo its length.
 pub(crate) fn mutate(text: &str, changes: &[(usize, u8, char)]) -> String {
     let mut characters: Vec<char> = text.chars().collect();

@@ -420,7 +420,7 @@ proptest! {
     #[test]
     fn no_mutation_of_a_good_file_makes_the_reader_panic(
         which in 0..GOOD.len(),
-        changes in proptest::collection::vec((any::<usize>(), any::<usize>(), prop_oneof![any::<u8>(), 0..3u8, b'0'..b'9']), 1..4),
+        changes in proptest::collection::vec((any::<usize>(), any::<usize>(), prop_oneof![any::<u8>(), 0..3u8, b'0'..=b'9']), 1..4),
         archive in any::<bool>(),
         layout in proptest::option::of(proptest::sample::select(Layout::ALL.to_vec())),
     ) {

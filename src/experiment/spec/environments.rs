@@ -35,6 +35,8 @@ pub(super) struct Environments {
     pub(super) source: Option<EnvironmentSource>,
     pub(super) mdps: Vec<Mdp>,
     pub(super) files: Vec<InputFile>,
+    /// Files that were read beside one of `files`, with its number.
+    pub(super) companions: Vec<(usize, InputFile)>,
     pub(super) others: Vec<Faults>,
 }
 
@@ -111,16 +113,12 @@ impl Environments {
     fn read_file(&mut self, path: &Path, span: &Span, faults: &mut Faults) -> Option<Mdp> {
         match io::read_mdp(path) {
             Ok((mdp, warnings)) => {
-                match std::fs::read(path) {
-                    Ok(bytes) => self.files.push(InputFile {
-                        path: path.to_owned(),
-                        bytes,
-                    }),
-                    Err(error) => {
-                        let message = format!("cannot read {}: {error}", path.display());
-                        faults.error(span.clone(), message);
+                for companion in io::companions(path) {
+                    if let Some(file) = copy(&companion, span, faults) {
+                        self.companions.push((self.files.len(), file));
                     }
                 }
+                self.files.extend(copy(path, span, faults));
                 if !warnings.list.is_empty() {
                     self.others.push(warnings);
                 }
@@ -188,6 +186,23 @@ impl Environments {
             parameters,
             seeds: Resolved::new(None, seeds_at.map(|_| seeds.clone()), seeds),
         });
+    }
+}
+
+/// The file as it is, for the run directory.
+fn copy(path: &Path, span: &Span, faults: &mut Faults) -> Option<InputFile> {
+    match std::fs::read(path) {
+        Ok(bytes) => Some(InputFile {
+            path: path.to_owned(),
+            bytes,
+        }),
+        Err(error) => {
+            faults.error(
+                span.clone(),
+                format!("cannot read {}: {error}", path.display()),
+            );
+            None
+        }
     }
 }
 

@@ -33,6 +33,11 @@ impl Experiment {
             (PathBuf::from("experiment.toml"), resolved.into_bytes()),
             (original, self.file.bytes.clone()),
         ];
+        let beside = self.companions.iter().map(|(of, file)| {
+            let extension = file.path.extension().unwrap_or_default();
+            (places[*of].with_extension(extension), file.bytes.clone())
+        });
+        files.extend(beside);
         let mdps = self.mdp_files.iter().map(|file| file.bytes.clone());
         files.extend(places.into_iter().zip(mdps));
         files

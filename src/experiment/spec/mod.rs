@@ -137,6 +137,8 @@ pub struct Experiment {
     pub file: InputFile,
     /// The MDP files as they were read, in the order of `source`.
     pub mdp_files: Vec<InputFile>,
+    /// Files that were read beside an MDP file (PRISM's `.sta` and `.lab`), with its number in `mdp_files`.
+    pub companions: Vec<(usize, InputFile)>,
 }
 
 /// A file that was read, byte for byte.

@@ -142,6 +142,7 @@ fn read(
         statistics: Resolved::new(None, statistics, defaults.statistics),
         file,
         mdp_files: environments.files,
+        companions: environments.companions,
     });
     (experiment, environments.others)
 }
