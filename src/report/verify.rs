@@ -59,7 +59,7 @@ pub fn verification_json(verification: &Verification) -> Value {
             "passed": result.is_some_and(CaseResult::passed),
             "std_errors": result.and_then(CaseResult::std_errors),
             "exact": result.map(|r| r.exact),
-            "power": result.map(|r| r.estimate),
+            "measured": result.map(|r| r.estimate),
             "unconverged": result.map(|r| r.unconverged),
             "error": outcome.as_ref().err().map(ToString::to_string),
         })
@@ -176,7 +176,7 @@ mod tests {
         let document = verification_json(&verification);
         let verdicts = (0..3).map(|i| document["cases"][i]["passed"].as_bool());
         assert!(verdicts.eq([Some(true), Some(false), Some(false)]));
-        assert_eq!(document["cases"][2]["power"], Value::Null);
-        assert_eq!(document["cases"][1]["power"]["n"], 1_000_000);
+        assert_eq!(document["cases"][2]["measured"], Value::Null);
+        assert_eq!(document["cases"][1]["measured"]["n"], 1_000_000);
     }
 }

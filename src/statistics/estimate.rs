@@ -100,6 +100,19 @@ impl Estimate {
             ..self
         }
     }
+
+    /// The estimate of one minus the quantity.
+    #[must_use]
+    pub fn complement(&self) -> Self {
+        Self {
+            estimate: 1.0 - self.estimate,
+            ci_low: 1.0 - self.ci_high,
+            ci_high: 1.0 - self.ci_low,
+            low: 1.0 - self.high,
+            high: 1.0 - self.low,
+            ..*self
+        }
+    }
 }
 
 /// `z` with P(|N(0,1)| <= z) = `level`.
