@@ -5,7 +5,7 @@ use std::fmt::Debug;
 use std::ops::Range;
 use std::sync::Arc;
 
-use super::behaviour::{Look, Optimality};
+use super::behaviour::{Event, Events, Look, Optimality, Target, Ties};
 use super::{ObservedSums, Quantity, Row, Table};
 use crate::document::nearest;
 use crate::mdp::Mdp;
@@ -36,6 +36,19 @@ pub struct Request {
     /// States, labels of states (`start` for the start states) whose choices are counted, and labels of choices, which are counted
     /// as sets.
     pub optimality: Vec<String>,
+    /// Labels of states or choices, or states, that the optimal policy may get to from the start.
+    pub events: Vec<EventRequest>,
+}
+
+/// An event by name.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct EventRequest {
+    /// A label, or a state.
+    pub label: String,
+    /// Steps for the measure `within`.
+    pub within: Option<u64>,
+    /// How ties are broken.
+    pub ties: Ties,
 }
 
 /// A name that an MDP does not have.
@@ -94,6 +107,9 @@ impl Request {
         if !self.optimality.is_empty() {
             statistics.push(Arc::new(self.optimality(mdp, &mut unknown)));
         }
+        if !self.events.is_empty() {
+            statistics.push(Arc::new(self.events(mdp, &mut unknown)));
+        }
         match unknown.is_empty() {
             true => Ok(Asked { statistics }),
             false => Err(unknown),
@@ -103,7 +119,7 @@ impl Request {
     fn optimality(&self, mdp: &Mdp, unknown: &mut Vec<UnknownName>) -> Optimality {
         let (mut states, mut sets) = (Vec::new(), Vec::new());
         for (position, name) in self.optimality.iter().enumerate() {
-            match find(mdp, name, true) {
+            match find(mdp, name) {
                 Some(Named::States(found)) => {
                     let new = found.into_iter().filter(|s| !states.contains(s));
                     states.extend(new.collect::<Vec<_>>());
@@ -115,18 +131,54 @@ impl Request {
                     position,
                     wanted: "state or label",
                     name: name.clone(),
-                    nearest: nearest_name(mdp, name, true),
+                    nearest: nearest_name(mdp, name),
                 }),
             }
         }
         Optimality::new(mdp, &states, &sets)
     }
+
+    fn events(&self, mdp: &Mdp, unknown: &mut Vec<UnknownName>) -> Events {
+        let mut list = Vec::new();
+        for (position, request) in self.events.iter().enumerate() {
+            let name = &request.label;
+            let target = match find(mdp, name) {
+                Some(Named::States(states)) => {
+                    let mut of = vec![false; mdp.n_states()];
+                    states.iter().for_each(|s| of[s.index()] = true);
+                    Target::States(of)
+                }
+                Some(Named::Choices(_, choices)) => {
+                    let mut of = vec![false; mdp.n_choices()];
+                    choices.iter().for_each(|c| of[c.index()] = true);
+                    Target::Choices(of)
+                }
+                None => {
+                    unknown.push(UnknownName {
+                        mdp: mdp.name().to_owned(),
+                        statistic: "events",
+                        position,
+                        wanted: "label or state",
+                        name: name.clone(),
+                        nearest: nearest_name(mdp, name),
+                    });
+                    continue;
+                }
+            };
+            list.push(Event {
+                label: name.clone(),
+                target,
+                steps: request.within,
+                ties: request.ties,
+            });
+        }
+        Events::new(mdp, list)
+    }
 }
 
 /// A state, else a label of states, else a label of choices, else `start`.
-fn find<'m>(mdp: &'m Mdp, name: &str, single_states: bool) -> Option<Named<'m>> {
-    let state = mdp.find_state(name).filter(|_| single_states);
-    if let Some(state) = state {
+fn find<'m>(mdp: &'m Mdp, name: &str) -> Option<Named<'m>> {
+    if let Some(state) = mdp.find_state(name) {
         return Some(Named::States(vec![state]));
     }
     if let Some(states) = mdp.state_labels().get(name) {
@@ -136,20 +188,18 @@ fn find<'m>(mdp: &'m Mdp, name: &str, single_states: bool) -> Option<Named<'m>> 
         return Some(Named::Choices(label, choices));
     }
     let start = || mdp.start().iter().map(|(s, _)| *s).collect();
-    (single_states && name == START).then(|| Named::States(start()))
+    (name == START).then(|| Named::States(start()))
 }
 
-fn nearest_name(mdp: &Mdp, name: &str, single_states: bool) -> Option<String> {
+fn nearest_name(mdp: &Mdp, name: &str) -> Option<String> {
     fn keys<V>(map: &BTreeMap<String, V>) -> impl Iterator<Item = &str> {
         map.keys().map(String::as_str)
     }
     let mut known: Vec<&str> = keys(mdp.state_labels())
         .chain(keys(mdp.choice_labels()))
         .collect();
-    if single_states {
-        known.push(START);
-        known.extend(mdp.states().map(|s| mdp.state_name(s)));
-    }
+    known.push(START);
+    known.extend(mdp.states().map(|s| mdp.state_name(s)));
     nearest(name, &known).map(str::to_owned)
 }
 
@@ -179,10 +229,7 @@ impl Asked {
         let mut column = 0;
         for statistic in &self.statistics {
             let own = statistic.quantities().into_iter();
-            all.extend(own.map(|q| Quantity {
-                column: q.column + column,
-                ..q
-            }));
+            all.extend(own.map(|q| q.shifted(column)));
             column += statistic.n_columns();
         }
         all

@@ -17,7 +17,7 @@ mod observations;
 mod sums;
 mod table;
 
-pub use asked::{Asked, Request, Statistic, UnknownName};
+pub use asked::{Asked, EventRequest, Request, Statistic, UnknownName};
 
 pub use block::{Block, Blocks, TILE, block_size};
 pub use estimate::{Estimate, Sampling, normal_quantile, wilson};

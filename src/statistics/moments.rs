@@ -31,20 +31,36 @@ impl Map {
 pub struct Quantity {
     /// The column, counted from the statistic's first.
     pub column: usize,
+    /// A column it is multiplied by, for covariances. Brackets of products are not looked at.
+    pub times: Option<usize>,
     /// What is taken of it.
     pub map: Map,
     /// Shift and units of its sums, fixed before the first goal.
     pub scale: PowerScale,
+    /// Whether it lies in [0, 1]: where every goal has 0 or 1, it is a share.
+    pub is_share: bool,
 }
 
 impl Quantity {
+    /// The same, its columns counted from `first`.
+    #[must_use]
+    pub fn shifted(self, first: usize) -> Self {
+        Self {
+            column: self.column + first,
+            times: self.times.map(|c| c + first),
+            ..self
+        }
+    }
+
     /// A quantity in [0, 1].
     #[must_use]
     pub fn share(column: usize, map: Map) -> Self {
         Self {
             column,
+            times: None,
             map,
             scale: PowerScale::new(0.0, 1.0),
+            is_share: true,
         }
     }
 }
@@ -107,7 +123,8 @@ impl ObservedSums {
         let mut plain = vec![[0.0; 2]; quantities.len()];
         for row in observations.rows() {
             for (q, [sum, square]) in quantities.iter().zip(&mut plain) {
-                let x = q.map.of(row[q.column]) - q.scale.shift;
+                let factor = q.times.map_or(1.0, |c| row[c]);
+                let x = q.map.of(row[q.column]) * factor - q.scale.shift;
                 *sum += x;
                 *square += x * x;
             }
@@ -132,7 +149,8 @@ impl ObservedSums {
             return Ok(());
         }
         let mut of_column = vec![Vec::new(); observations.columns()];
-        for (at, q) in quantities.iter().enumerate() {
+        let simple = quantities.iter().enumerate();
+        for (at, q) in simple.filter(|(_, q)| q.times.is_none()) {
             of_column[q.column].push(at);
         }
         let mut spread = vec![[0.0; 2]; quantities.len()];
@@ -193,7 +211,7 @@ impl ObservedSums {
             )
         };
         // Sums of zeros and ones are exact: no other numbers in [0, 1] are their own squares in sum.
-        let is_share = quantity.scale == PowerScale::new(0.0, 1.0) && moments.sum == moments.square;
+        let is_share = quantity.is_share && moments.sum == moments.square;
         if !is_share {
             return Estimate {
                 low: estimate.ci_low - below,

@@ -11,7 +11,8 @@ use powersweep::reward::GoalLaw;
 use powersweep::rng::Stream;
 use powersweep::solve::cpu::CpuBackend;
 use powersweep::solve::{Backend, CellProblem, GoalProgram, ReferenceBackend};
-use powersweep::statistics::{Blocks, Observations, Request};
+use powersweep::statistics::behaviour::Ties;
+use powersweep::statistics::{Blocks, EventRequest, Observations, Request};
 use powersweep::{ChoiceId, Discount, SampleIndex, Seed, StateId};
 
 /// Values that differ by less are equal for the judge: far above its rounding, far below what random goals differ by.
@@ -57,6 +58,11 @@ pub(crate) fn small_mdp(seed: u64, deterministic: bool) -> Mdp {
         }
     }
     builder.label("target", vec![states[1], states[3]]);
+    let taken = [0, 2].map(|s| (states[s], "a0".to_owned()));
+    builder.choice_label_at("taken", None, taken.to_vec());
+    if !seed.is_multiple_of(4) {
+        builder.start_distribution(vec![(states[0], 0.25), (states[2], 0.75)], None);
+    }
     let own = |s: u32| {
         Some(if s == 2 && seed.is_multiple_of(3) {
             1
@@ -167,6 +173,7 @@ pub(crate) fn rewards(problem: &CellProblem, goal: u64) -> Vec<f64> {
 fn ask(names: impl IntoIterator<Item = String>) -> Request {
     Request {
         optimality: names.into_iter().collect(),
+        ..Request::default()
     }
 }
 
@@ -217,6 +224,182 @@ fn the_cpu_backend_finds_the_optimal_choices_of_every_goal() {
 #[test]
 fn the_reference_backend_finds_the_optimal_choices_of_every_goal() {
     optimal_choices_are_those_of_all_policies(&ReferenceBackend::new(), &[0.3, 0.9, 0.99]);
+}
+
+/// The event in question, as the judge sees it.
+#[derive(Clone, Copy)]
+enum Target {
+    State(&'static [u32]),
+    /// The first choice of these states.
+    Choice(&'static [u32]),
+}
+
+impl Target {
+    fn is_state(self, state: usize) -> bool {
+        matches!(self, Self::State(list) if list.contains(&(state as u32)))
+    }
+
+    fn is_choice(self, mdp: &Mdp, choice: ChoiceId) -> bool {
+        let Self::Choice(list) = self else {
+            return false;
+        };
+        let state = mdp.state_of(choice);
+        list.contains(&state.0) && mdp.choices(state).next() == Some(choice)
+    }
+}
+
+const HORIZON: u32 = 3;
+
+/// `ever`, `discounted`, `within` and the time's part of a policy (choices with their shares), by walking through time.
+fn walk(mdp: &Mdp, gamma: f64, target: Target, policy: &[Vec<ChoiceId>]) -> [f64; 4] {
+    let mut here = vec![0.0; mdp.n_states()];
+    for &(s, p) in mdp.start() {
+        here[s.index()] = p;
+    }
+    let mut numbers = [0.0; 4];
+    for t in 0..500_u32 {
+        let mut hit = 0.0;
+        let mut next = vec![0.0; here.len()];
+        for (s, &mass) in here.iter().enumerate().filter(|(_, m)| **m > 0.0) {
+            if target.is_state(s) {
+                hit += mass;
+                continue;
+            }
+            let share = mass / policy[s].len() as f64;
+            for &choice in &policy[s] {
+                if target.is_choice(mdp, choice) {
+                    hit += share;
+                    continue;
+                }
+                let (to, p) = mdp.row(choice);
+                for (&to, p) in to.iter().zip(p) {
+                    next[to as usize] += share * p;
+                }
+            }
+        }
+        let within = if t <= HORIZON { hit } else { 0.0 };
+        let parts = [hit, hit * gamma.powi(t as i32), within, hit * f64::from(t)];
+        for (sum, part) in numbers.iter_mut().zip(parts) {
+            *sum += part;
+        }
+        here = next;
+    }
+    numbers
+}
+
+/// Largest (`sign` 1) or smallest (-1) chance of a hit within `steps`, over every way to pick step by step.
+fn within(judge: &Judge<'_>, target: Target, state: usize, steps: u32, sign: f64) -> f64 {
+    if target.is_state(state) {
+        return 1.0;
+    }
+    let chance = |choice| {
+        if target.is_choice(judge.mdp, choice) {
+            return 1.0;
+        }
+        if steps == 0 {
+            return 0.0;
+        }
+        let (to, p) = judge.mdp.row(choice);
+        let later = |&t: &u32| within(judge, target, t as usize, steps - 1, sign);
+        to.iter().zip(p).map(|(t, p)| p * later(t)).sum::<f64>()
+    };
+    let chances = judge.optimal(StateId(state as u32)).into_iter().map(chance);
+    sign * chances.map(|x| sign * x).fold(f64::NEG_INFINITY, f64::max)
+}
+
+/// What the columns of one event should hold.
+fn expected(judge: &Judge<'_>, target: Target, ties: Ties) -> Vec<f64> {
+    let sets: Vec<Vec<ChoiceId>> = judge.mdp.states().map(|s| judge.optimal(s)).collect();
+    if ties == Ties::Even {
+        return walk(judge.mdp, judge.gamma, target, &sets).to_vec();
+    }
+    let sign = if ties == Ties::Towards { 1.0 } else { -1.0 };
+    let mut best = [f64::NEG_INFINITY; 2];
+    let mut picked = vec![0; sets.len()];
+    loop {
+        let policy: Vec<Vec<ChoiceId>> = picked
+            .iter()
+            .zip(&sets)
+            .map(|(&i, set)| vec![set[i]])
+            .collect();
+        let numbers = walk(judge.mdp, judge.gamma, target, &policy);
+        for (best, x) in best.iter_mut().zip(numbers) {
+            *best = best.max(sign * x);
+        }
+        let next = picked
+            .iter()
+            .zip(&sets)
+            .position(|(&i, set)| i + 1 < set.len());
+        let Some(next) = next else { break };
+        picked[..next].fill(0);
+        picked[next] += 1;
+    }
+    let start = judge.mdp.start().iter();
+    let within = start.map(|&(s, p)| p * within(judge, target, s.index(), HORIZON, sign));
+    vec![sign * best[0], sign * best[1], within.sum()]
+}
+
+/// Number of goals whose events are not those of the judge, and the number of goals in which ties made a difference.
+fn event_misses(backend: &dyn Backend, mdp: &Arc<Mdp>, gamma: f64, offset: u64) -> [usize; 2] {
+    let targets = [
+        ("target", Target::State(&[1, 3])),
+        ("taken", Target::Choice(&[0, 2])),
+        ("s3", Target::State(&[3])),
+    ];
+    let events = targets.iter().flat_map(|(label, _)| {
+        Ties::ALL.map(|ties| EventRequest {
+            label: (*label).to_owned(),
+            within: Some(u64::from(HORIZON)),
+            ties,
+        })
+    });
+    let request = Request {
+        events: events.collect(),
+        ..Request::default()
+    };
+    let problem = problem(mdp, gamma, &request);
+    let used = problem.discount.used();
+    let observations = observe(backend, problem.clone(), 20);
+    assert!(observations.uncertain().is_empty(), "{}", mdp.name());
+    let mut counts = [0; 2];
+    for (goal, row) in observations.rows().enumerate() {
+        let rewards = rewards(&problem, goal as u64 + offset);
+        let judge = Judge::new(mdp, used, &rewards);
+        let all = targets.iter();
+        let all = all.flat_map(|(_, target)| Ties::ALL.map(|t| expected(&judge, *target, t)));
+        let all: Vec<Vec<f64>> = all.collect();
+        counts[1] += usize::from(all[0][0] != all[1][0] || all[3][0] != all[5][0]);
+        let flat: Vec<f64> = all.concat();
+        assert_eq!(flat.len(), row.len());
+        let close = |(a, b): (&f64, &f64)| (a - b).abs() < 1e-9 * (1.0 + a.abs());
+        let same = flat.iter().zip(row).all(close);
+        counts[0] += usize::from(!same);
+    }
+    counts
+}
+
+pub(crate) fn events_are_those_of_the_judge(backend: &dyn Backend, discounts: &[f64]) {
+    let (mut noticed, mut tied) = (0, 0);
+    for seed in 0..16 {
+        let mdp = Arc::new(small_mdp(seed, seed % 2 == 0));
+        for &gamma in discounts {
+            let [misses, ties] = event_misses(backend, &mdp, gamma, 0);
+            assert_eq!(misses, 0, "{seed} at {gamma}");
+            tied += ties;
+        }
+        noticed += event_misses(backend, &mdp, discounts[0], 1)[0];
+    }
+    assert!(noticed > 50 && tied > 10, "{noticed}, {tied}");
+}
+
+#[test]
+fn the_cpu_backend_finds_the_events_of_every_goal() {
+    events_are_those_of_the_judge(&CpuBackend::new(), &[0.9, 0.4]);
+}
+
+#[test]
+fn the_reference_backend_finds_the_events_of_every_goal() {
+    events_are_those_of_the_judge(&ReferenceBackend::new(), &[0.9, 0.99]);
 }
 
 #[test]

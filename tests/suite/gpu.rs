@@ -19,7 +19,7 @@ use powersweep::solve::{Backend, CellProblem, Goals, ReferenceBackend, SolveErro
 use powersweep::statistics::{BlockSums, Blocks};
 use powersweep::{Discount, SampleIndex};
 
-use crate::behaviour::optimal_choices_are_those_of_all_policies;
+use crate::behaviour::{events_are_those_of_the_judge, optimal_choices_are_those_of_all_policies};
 use crate::cases::all_cases_pass_on;
 use crate::parity::{agrees, backend_agrees_at, datasets, problem, solve};
 
@@ -54,6 +54,14 @@ fn gpu_finds_the_optimal_choices_of_every_goal() {
     };
     // Single precision does not certify the tolerance at 0.99.
     optimal_choices_are_those_of_all_policies(&backend, &[0.3, 0.9]);
+}
+
+#[test]
+fn gpu_finds_the_events_of_every_goal() {
+    let Some(backend) = backend("events") else {
+        return;
+    };
+    events_are_those_of_the_judge(&backend, &[0.9]);
 }
 
 #[test]

@@ -305,7 +305,7 @@ fn read_backend(name: &Spanned<String>, faults: &mut Faults) -> Option<BackendCh
 }
 
 /// The value of one of a few words.
-fn one_of<T: Copy>(
+pub(super) fn one_of<T: Copy>(
     what: &str,
     word: &Spanned<String>,
     known: &[(&'static str, T)],

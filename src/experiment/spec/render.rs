@@ -8,7 +8,7 @@ use serde_json::json;
 use super::{EnvironmentSource, Experiment, Origin, RewardEntry};
 use crate::document::{Faults, Node};
 use crate::plan::Method;
-use crate::statistics::Request;
+use crate::statistics::{EventRequest, Request};
 
 /// Column of the comments that name origins.
 const COMMENT_COLUMN: usize = 44;
@@ -247,7 +247,29 @@ fn request_entries(request: &Request) -> Vec<(&'static str, toml::Value)> {
         let names = request.optimality.iter().map(|name| string(name));
         entries.push(("optimality", toml::Value::Array(names.collect())));
     }
+    if !request.events.is_empty() {
+        let events = request.events.iter().map(event_value);
+        entries.push(("events", toml::Value::Array(events.collect())));
+    }
     entries
+}
+
+/// An event: its label, or a table where more was said than that.
+fn event_value(event: &EventRequest) -> toml::Value {
+    let plain = EventRequest {
+        label: event.label.clone(),
+        ..EventRequest::default()
+    };
+    if *event == plain {
+        return string(&event.label);
+    }
+    let mut table = toml::Table::new();
+    table.insert("label".to_owned(), string(&event.label));
+    if let Some(steps) = event.within {
+        table.insert("within".to_owned(), steps.into_value());
+    }
+    table.insert("ties".to_owned(), string(event.ties.name()));
+    toml::Value::Table(table)
 }
 
 /// What is measured: `["power"]`, or what is asked beyond it by its keys in the experiment file.

@@ -2,13 +2,17 @@
 
 use std::collections::HashSet;
 
+use super::read::one_of;
 use crate::document::{Faults, Node, Span, Spanned, TableReader};
 use crate::mdp::Mdp;
-use crate::statistics::Request;
+use crate::statistics::behaviour::Ties;
+use crate::statistics::{EventRequest, Request};
+
+/// Most steps of the measure `within`.
+const MAX_STEPS: u64 = 1_000_000;
 
 /// Keys of later versions.
 const LATER: &[&str] = &[
-    "events",
     "occupancy",
     "distribution",
     "correlation",
@@ -46,6 +50,11 @@ pub(super) fn read_statistics(
         places.push(("optimality", names.iter().map(|n| n.span.clone()).collect()));
         request.optimality = names.into_iter().map(|n| n.value).collect();
     }
+    if let Some(list) = table.list("events") {
+        let events = read_events(&list, faults);
+        places.push(("events", events.iter().map(|e| e.span.clone()).collect()));
+        request.events = events.into_iter().map(|e| e.value).collect();
+    }
     table.reserve(LATER, faults);
     table.finish(faults);
     check_names(&request, &places, environments, faults);
@@ -73,6 +82,73 @@ fn read_names(key: &str, list: &[&Spanned<Node>], faults: &mut Faults) -> Vec<Sp
         }
     }
     names
+}
+
+/// A list of names, or of tables with a `label`.
+fn read_events(list: &[&Spanned<Node>], faults: &mut Faults) -> Vec<Spanned<EventRequest>> {
+    let mut events: Vec<Spanned<EventRequest>> = Vec::new();
+    for node in list {
+        let Some(event) = read_event(node, faults) else {
+            continue;
+        };
+        if events.iter().any(|other| other.value == event.value) {
+            let label = &event.value.label;
+            faults.error(
+                event.span,
+                format!("the event {label:?} stands twice in `events`"),
+            );
+            continue;
+        }
+        events.push(event);
+    }
+    events
+}
+
+fn read_event(node: &Spanned<Node>, faults: &mut Faults) -> Option<Spanned<EventRequest>> {
+    match &node.value {
+        Node::String(label) => Some(Spanned {
+            value: EventRequest {
+                label: label.clone(),
+                ..EventRequest::default()
+            },
+            span: node.span.clone(),
+        }),
+        Node::Table(_) => {
+            let mut table = TableReader::open(node, "an event", faults)?;
+            table.require("label", faults);
+            let label = table.string("label", faults);
+            let within = table.count("within", faults);
+            if let Some(steps) = &within
+                && steps.value > MAX_STEPS
+            {
+                let message = format!(
+                    "`within` must be at most {MAX_STEPS}, this is {}",
+                    steps.value
+                );
+                faults.error(steps.span.clone(), message);
+            }
+            let known = Ties::ALL.map(|t| (t.name(), t));
+            let ties = table.string("ties", faults);
+            let ties = ties.map(|word| one_of("way to break ties", &word, &known, faults));
+            table.finish(faults);
+            let label = label?;
+            Some(Spanned {
+                value: EventRequest {
+                    label: label.value,
+                    within: within.map(|steps| steps.value),
+                    ties: ties.flatten().unwrap_or_default(),
+                },
+                span: label.span,
+            })
+        }
+        other => {
+            let found = other.type_name();
+            let message =
+                format!("`events` in [statistics] holds names and tables, this is {found}");
+            faults.error(node.span.clone(), message);
+            None
+        }
+    }
 }
 
 /// Looks every name up in every environment; a name that several lack is told once.

@@ -102,6 +102,9 @@ pub struct Memory {
     decided: Vec<Option<Decided>>,
     /// Per choice.
     standings: Vec<Standing>,
+    /// Number of times marks were forgotten, and per state when it was marked.
+    round: u32,
+    marks: Vec<u32>,
 }
 
 impl Memory {
@@ -113,6 +116,8 @@ impl Memory {
             self.decided_for = vec![0; mdp.n_states()];
             self.decided = vec![None; mdp.n_states()];
             self.standings = vec![Standing::Worse; mdp.n_choices()];
+            self.round = 0;
+            self.marks = vec![0; mdp.n_states()];
         }
     }
 }
@@ -126,10 +131,10 @@ pub struct Look<'a> {
     memory: &'a mut Memory,
 }
 
-impl Look<'_> {
+impl<'a> Look<'a> {
     /// The MDP.
     #[must_use]
-    pub fn mdp(&self) -> &Mdp {
+    pub fn mdp(&self) -> &'a Mdp {
         &self.observer.mdp
     }
 
@@ -174,6 +179,31 @@ impl Look<'_> {
     #[must_use]
     pub fn standing(&self, choice: ChoiceId) -> Standing {
         self.memory.standings[choice.index()]
+    }
+
+    /// Where a choice leads with certainty, if it does.
+    #[must_use]
+    pub fn certain_successor(&self, choice: ChoiceId) -> Option<StateId> {
+        match self.observer.mdp.row(choice).0 {
+            &[to] => Some(StateId(to)),
+            _ => None,
+        }
+    }
+
+    /// Forgets which states were marked.
+    pub fn forget_marks(&mut self) {
+        let memory = &mut *self.memory;
+        memory.round = memory.round.wrapping_add(1);
+        if memory.round == 0 {
+            memory.marks.fill(0);
+            memory.round = 1;
+        }
+    }
+
+    /// Marks a state; whether it was new.
+    pub fn mark(&mut self, state: StateId) -> bool {
+        let round = self.memory.round;
+        std::mem::replace(&mut self.memory.marks[state.index()], round) != round
     }
 
     /// Exact reward of a state.

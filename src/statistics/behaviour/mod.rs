@@ -2,13 +2,16 @@
 //!
 //! No backend is known here. A backend hands every goal of a block to an [`Observer`], which asks each statistic for its
 //! observations. `standing` compares the choices of a state, `second_look` solves a goal again in f64 where the first certificate leaves
-//! choices open, `look` puts both together, state by state, and `optimality` and its siblings are the statistics.
+//! choices open, `look` puts both together, state by state, `optimality` and `events` are statistics, and `chain` is a policy at work.
 
+mod chain;
+mod events;
 mod look;
 mod optimality;
 mod second_look;
 mod standing;
 
+pub use events::{Event, Events, Target, Ties};
 pub use look::{Decided, GoalValues, Look, Memory, Observer};
 pub use optimality::Optimality;
 pub use second_look::{Refined, refine};

@@ -1,0 +1,283 @@
+//! A policy at work: when does the chain that it makes of an MDP first hit a target?
+//!
+//! The first hit happens at time `t` in a state (`tau = t` on arrival) or with a choice (when it is taken). Chances of hitting at all
+//! solve an undiscounted linear system, which has one solution once the states that never hit are taken out.
+
+use nalgebra::{DMatrix, DVector};
+
+/// Chains up to this size are solved by dense decompositions where sweeps do not get there soon.
+const DENSE: usize = 400;
+/// Sweeps before that.
+const FEW_SWEEPS: u32 = 64;
+/// Sweeps of chains too large for a decomposition.
+const MANY_SWEEPS: u32 = 20_000;
+/// Width at which both bounds of a chance are the same number: a few roundings.
+const SHARP: f64 = 1e-13;
+
+/// A Markov chain with a chance of hitting the target in every state.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub(super) struct Chain {
+    /// Per state: the chance of a hit now.
+    pub(super) hit: Vec<f64>,
+    /// Per state: where the row of the moves without a hit ends.
+    ends: Vec<u32>,
+    /// Successors and probabilities. With the chance of a hit they sum to one.
+    moves: Vec<(u32, f64)>,
+}
+
+impl Chain {
+    /// Adds a move from the state that is being described.
+    pub(super) fn push_move(&mut self, to: u32, probability: f64) {
+        self.moves.push((to, probability));
+    }
+
+    /// Ends the description of a state.
+    pub(super) fn push_state(&mut self, hit: f64) {
+        self.hit.push(hit);
+        self.ends.push(self.moves.len() as u32);
+    }
+
+    pub(super) fn len(&self) -> usize {
+        self.hit.len()
+    }
+
+    fn row(&self, state: usize) -> &[(u32, f64)] {
+        let first = if state == 0 { 0 } else { self.ends[state - 1] };
+        &self.moves[first as usize..self.ends[state] as usize]
+    }
+
+    /// States from which a hit is possible, ascending.
+    fn hopeful(&self) -> Vec<usize> {
+        let n = self.len();
+        let mut before: Vec<Vec<u32>> = vec![Vec::new(); n];
+        for s in 0..n {
+            for &(to, _) in self.row(s) {
+                before[to as usize].push(s as u32);
+            }
+        }
+        let mut seen: Vec<bool> = self.hit.iter().map(|h| *h > 0.0).collect();
+        let mut stack: Vec<usize> = (0..n).filter(|&s| seen[s]).collect();
+        while let Some(s) = stack.pop() {
+            for &from in &before[s] {
+                if !std::mem::replace(&mut seen[from as usize], true) {
+                    stack.push(from as usize);
+                }
+            }
+        }
+        (0..n).filter(|&s| seen[s]).collect()
+    }
+
+    /// Chance of a hit within `steps` steps, per state.
+    pub(super) fn within(&self, steps: u64) -> Vec<f64> {
+        let mut chance = self.hit.clone();
+        for _ in 0..steps {
+            let step = |s: usize| {
+                let later = self.row(s).iter().map(|&(to, p)| p * chance[to as usize]);
+                self.hit[s] + later.sum::<f64>()
+            };
+            let next: Vec<f64> = (0..self.len()).map(step).collect();
+            if next == chance {
+                break;
+            }
+            chance = next;
+        }
+        chance
+    }
+
+    /// `E gamma^tau` with gamma in (0, 1], 0 where there is no hit: the chance of a hit at all for gamma = 1. Per state, as (least, most).
+    pub(super) fn discounted(&self, gamma: f64) -> Vec<[f64; 2]> {
+        let mut bounds = vec![[0.0; 2]; self.len()];
+        let hopeful = self.hopeful();
+        for &s in &hopeful {
+            bounds[s] = [0.0, 1.0];
+        }
+        let small = hopeful.len() <= DENSE;
+        for _ in 0..if small { FEW_SWEEPS } else { MANY_SWEEPS } {
+            let mut widest = 0.0_f64;
+            for &s in hopeful.iter().rev() {
+                let (mut later, mut stay) = ([0.0; 2], 0.0);
+                for &(to, p) in self.row(s) {
+                    if to as usize == s {
+                        stay += p;
+                    } else {
+                        let [low, high] = bounds[to as usize];
+                        later[0] += p * low;
+                        later[1] += p * high;
+                    }
+                }
+                let solve = |x: f64| ((self.hit[s] + gamma * x) / (1.0 - gamma * stay)).min(1.0);
+                bounds[s] = later.map(solve);
+                widest = widest.max(bounds[s][1] - bounds[s][0]);
+            }
+            if widest <= SHARP {
+                return bounds;
+            }
+        }
+        if small {
+            let right = hopeful.iter().map(|&s| self.hit[s]);
+            if let Some(solved) = self.solve(gamma, &hopeful, right) {
+                for (&s, x) in hopeful.iter().zip(&solved) {
+                    bounds[s] = [x.clamp(0.0, 1.0); 2];
+                }
+            }
+        }
+        bounds
+    }
+
+    /// `E[tau; tau < inf]` per state, as (least, most), given the chances of a hit at all.
+    pub(super) fn time(&self, ever: &[f64]) -> Vec<[f64; 2]> {
+        let mut bounds = vec![[0.0; 2]; self.len()];
+        let hopeful = self.hopeful();
+        // One step for every hit that is still to come.
+        let step = |s: usize| -> f64 {
+            let later = self.row(s).iter();
+            later.map(|&(to, p)| p * ever[to as usize]).sum()
+        };
+        let steps: Vec<f64> = hopeful.iter().map(|&s| step(s)).collect();
+        let small = hopeful.len() <= DENSE;
+        let mut share = 0.0_f64;
+        for _ in 0..if small { FEW_SWEEPS } else { MANY_SWEEPS } {
+            share = 0.0;
+            for (&s, now) in hopeful.iter().zip(&steps).rev() {
+                let (mut later, mut stay) = (*now, 0.0);
+                for &(to, p) in self.row(s) {
+                    if to as usize == s {
+                        stay += p;
+                    } else {
+                        later += p * bounds[to as usize][0];
+                    }
+                }
+                let next = later / (1.0 - stay);
+                // Where a sweep adds at most this share of a state's own part c, what is still missing is at most
+                // (I - P)^-1 P c times it, which is at most that share of the sum itself, (I - P)^-1 c.
+                share = share.max((next - bounds[s][0]) / now.max(f64::MIN_POSITIVE));
+                bounds[s] = [next; 2];
+            }
+            if share <= SHARP {
+                return bounds;
+            }
+        }
+        if small && let Some(solved) = self.solve(1.0, &hopeful, steps.iter().copied()) {
+            for (&s, x) in hopeful.iter().zip(&solved) {
+                bounds[s] = [*x; 2];
+            }
+            return bounds;
+        }
+        for bound in &mut bounds {
+            bound[1] = match share < 1.0 {
+                true => bound[0] / (1.0 - share),
+                false => f64::INFINITY,
+            };
+        }
+        bounds
+    }
+
+    /// Solves `(I - gamma P) x = right` on some of the states.
+    fn solve(
+        &self,
+        gamma: f64,
+        states: &[usize],
+        right: impl Iterator<Item = f64>,
+    ) -> Option<Vec<f64>> {
+        let n = states.len();
+        let mut local = vec![usize::MAX; self.len()];
+        for (at, &s) in states.iter().enumerate() {
+            local[s] = at;
+        }
+        let mut matrix = DMatrix::<f64>::identity(n, n);
+        for (at, &s) in states.iter().enumerate() {
+            for &(to, p) in self.row(s) {
+                if local[to as usize] != usize::MAX {
+                    matrix[(at, local[to as usize])] -= gamma * p;
+                }
+            }
+        }
+        let solved = matrix.lu().solve(&DVector::from_iterator(n, right))?;
+        Some(solved.as_slice().to_vec())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// A gambler between ruin (a hit) and wealth (none): `p` up, `1 - p` down.
+    fn gambler(n: usize, p: f64) -> Chain {
+        let mut chain = Chain::default();
+        for s in 0..n {
+            if s == n - 1 {
+                chain.push_move(s as u32, 1.0);
+                chain.push_state(0.0);
+                continue;
+            }
+            chain.push_move(s as u32 + 1, p);
+            let ruin = if s == 0 { 1.0 - p } else { 0.0 };
+            if s > 0 {
+                chain.push_move(s as u32 - 1, 1.0 - p);
+            }
+            chain.push_state(ruin);
+        }
+        chain
+    }
+
+    #[test]
+    fn a_gambler_s_ruin_is_the_textbook_s() {
+        // From capital k of N = n: ((q/p)^k - (q/p)^N) / (1 - (q/p)^N), Feller I, XIV.2, with k = s + 1.
+        for (n, p) in [(10, 0.5), (10, 0.45), (300, 0.6), (500, 0.6)] {
+            let chain = gambler(n, p);
+            let ever = chain.discounted(1.0);
+            for (s, &[low, high]) in ever.iter().enumerate() {
+                let (k, top) = (s as i32 + 1, n as i32);
+                let exact = match p == 0.5 {
+                    true => 1.0 - f64::from(k) / f64::from(top),
+                    false => {
+                        let ratio: f64 = (1.0 - p) / p;
+                        (ratio.powi(k) - ratio.powi(top)) / (1.0 - ratio.powi(top))
+                    }
+                };
+                assert!(
+                    low - 1e-12 <= exact && exact <= high + 1e-12,
+                    "{s}: {exact}"
+                );
+                assert!(high - low < 1e-12);
+                assert!(
+                    (low - exact * 1.01).abs() > 1e-12 || exact < 1e-9,
+                    "it can fail"
+                );
+            }
+        }
+    }
+
+    #[test]
+    fn times_are_those_of_simple_chains() {
+        // Waiting for a coin: E tau = q/p; with a second state that never hits, given a hit it is the same.
+        let mut chain = Chain::default();
+        chain.push_move(0, 0.6);
+        chain.push_move(1, 0.1);
+        chain.push_state(0.3);
+        chain.push_move(1, 1.0);
+        chain.push_state(0.0);
+        let ever: Vec<f64> = chain.discounted(1.0).iter().map(|b| b[0]).collect();
+        assert!((ever[0] - 0.75).abs() < 1e-13 && ever[1] == 0.0);
+        // Sum over t of t * 0.3 * 0.6^t.
+        let exact = 0.3 * 0.6 / (0.4 * 0.4);
+        let time = chain.time(&ever);
+        assert!((time[0][0] - exact).abs() < 1e-12 && time[0][0] == time[0][1]);
+        let discounted = chain.discounted(0.9)[0];
+        assert!((discounted[0] - 0.3 / (1.0 - 0.54)).abs() < 1e-13);
+        let within = chain.within(2)[0];
+        assert!((within - 0.3 * (1.0 + 0.6 + 0.36)).abs() < 1e-15);
+        // A chain of which sweeps never see the end: the decomposition does.
+        let walk = gambler(200, 0.5);
+        let ever: Vec<f64> = walk.discounted(1.0).iter().map(|b| b[0]).collect();
+        let time = walk.time(&ever);
+        // Feller I, XIV.3: given ruin from k of N, E steps = k (2N - k) / 3; tau is one less here, where the hit is a move.
+        let (k, n) = (50.0, 200.0);
+        let exact = k * (2.0 * n - k) / 3.0 - 1.0;
+        assert!(
+            (time[49][0] / ever[49] - exact).abs() < 1e-6,
+            "{}",
+            time[49][0] / ever[49]
+        );
+    }
+}

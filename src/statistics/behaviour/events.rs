@@ -1,0 +1,564 @@
+//! What happens when an optimal agent acts: does it get to a labelled state, or take a labelled choice, and when?
+
+use super::chain::Chain;
+use super::look::Look;
+use super::standing::Standing;
+use crate::mdp::Mdp;
+use crate::statistics::asked::Statistic;
+use crate::statistics::{
+    Estimate, Key, KeyKind, Map, Measure, Observed, ObservedSums, PowerScale, Quantity, Row, Table,
+    TableRow, normal_quantile,
+};
+use crate::units::{ChoiceId, StateId};
+
+/// How an agent with several optimal choices picks one.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
+pub enum Ties {
+    /// All with the same probability, in every state.
+    #[default]
+    Even,
+    /// Whatever makes the event likelier, measure by measure.
+    Towards,
+    /// Whatever makes it less likely.
+    Away,
+}
+
+impl Ties {
+    /// All ways.
+    pub const ALL: [Self; 3] = [Self::Even, Self::Towards, Self::Away];
+
+    /// The name in experiment files.
+    #[must_use]
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Even => "even",
+            Self::Towards => "towards",
+            Self::Away => "away",
+        }
+    }
+}
+
+/// What the event is.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Target {
+    /// To be in one of these states, `[n_states]`.
+    States(Vec<bool>),
+    /// To take one of these choices, `[n_choices]`.
+    Choices(Vec<bool>),
+}
+
+/// One event.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Event {
+    /// The name it is reported under.
+    pub label: String,
+    /// What it is.
+    pub target: Target,
+    /// Number of steps for the measure `within`.
+    pub steps: Option<u64>,
+    /// How ties are broken.
+    pub ties: Ties,
+}
+
+impl Event {
+    /// Columns: `ever`, `discounted`, `within` where steps are given, and where ties are split evenly the time in goals that hit.
+    fn n_columns(&self) -> usize {
+        2 + usize::from(self.steps.is_some()) + usize::from(self.has_time())
+    }
+
+    fn has_time(&self) -> bool {
+        self.ties == Ties::Even
+    }
+}
+
+/// First hits of labels by the optimal policy from the start distribution.
+///
+/// With `tau = min{t >= 0: s_t in L}`, or the first time a labelled choice is taken: `ever = P(tau < inf)`, `avoid` its complement, `within =
+/// P(tau <= h)`, `discounted = E gamma^tau`, `time = E[tau | tau < inf]` over goals and paths together.
+#[derive(Clone, Debug)]
+pub struct Events {
+    list: Vec<Event>,
+    start: Vec<(StateId, f64)>,
+}
+
+impl Events {
+    /// Events from the MDP's start.
+    #[must_use]
+    pub fn new(mdp: &Mdp, list: Vec<Event>) -> Self {
+        Self {
+            list,
+            start: mdp.start().to_vec(),
+        }
+    }
+}
+
+/// The numbers of one event for one goal, in the order of its columns.
+type Numbers = Vec<Observed>;
+
+impl Statistic for Events {
+    fn name(&self) -> &'static str {
+        "events"
+    }
+
+    fn n_columns(&self) -> usize {
+        self.list.iter().map(Event::n_columns).sum()
+    }
+
+    fn observe(&self, look: &mut Look<'_>, row: &mut Row<'_>) {
+        for event in &self.list {
+            match self.certain_path(event, look) {
+                Some(time) => event.push_certain(time, look.discount().used(), row),
+                None => self
+                    .uncertain(event, look)
+                    .into_iter()
+                    .for_each(|x| row.push_observed(x)),
+            }
+        }
+    }
+
+    fn quantities(&self) -> Vec<Quantity> {
+        let mut all = Vec::new();
+        let mut first = 0;
+        for event in &self.list {
+            let shares = event.n_columns() - usize::from(event.has_time());
+            all.extend((first..first + shares).map(|c| Quantity::share(c, Map::Identity)));
+            if event.has_time() {
+                // Steps: their units are 2^-60, whatever their number.
+                let scale = PowerScale::new(0.0, 1.0);
+                let time = Quantity {
+                    column: first + shares,
+                    times: None,
+                    map: Map::Identity,
+                    scale,
+                    is_share: false,
+                };
+                all.push(time);
+                all.push(Quantity {
+                    times: Some(first),
+                    ..time
+                });
+            }
+            first += event.n_columns();
+        }
+        all
+    }
+
+    fn table(&self, _mdp: &Mdp, sums: &ObservedSums, first: usize, level: f64) -> Table {
+        let quantities = self.quantities();
+        let mut at = first;
+        let rows = self.list.iter().map(|event| {
+            let mut next = || {
+                at += 1;
+                let quantity = &quantities[at - 1 - first];
+                (at - 1, sums.estimate(at - 1, quantity, level))
+            };
+            let (ever_at, ever) = next();
+            let (_, discounted) = next();
+            let within = event.steps.map(|_| next().1);
+            let time = event.has_time().then(|| {
+                let (_, time) = next();
+                let (_, product) = next();
+                ratio(&time, &ever, product.estimate, level)
+            });
+            let measure = |e: Option<Estimate>| e.map_or(Measure::Missing, Measure::Estimate);
+            TableRow {
+                keys: vec![
+                    Key::text(&event.label),
+                    Key::text(event.ties.name()),
+                    event.steps.map_or(Key::Missing, Key::Count),
+                ],
+                measures: vec![
+                    measure(Some(ever)),
+                    measure(Some(ever.complement())),
+                    measure(within),
+                    measure(Some(discounted)),
+                    measure(time.flatten()),
+                    Measure::Number(sums.undecided(ever_at)),
+                ],
+            }
+        });
+        Table {
+            name: self.name(),
+            keys: &[
+                ("label", KeyKind::Text),
+                ("ties", KeyKind::Text),
+                ("steps", KeyKind::Count),
+            ],
+            measures: &["ever", "avoid", "within", "discounted", "time", "undecided"],
+            rows: rows.collect(),
+        }
+    }
+}
+
+/// `E y / E x` with the interval of the delta method; `product` is the mean of x y. `None` where no goal hits.
+fn ratio(y: &Estimate, x: &Estimate, product: f64, level: f64) -> Option<Estimate> {
+    if x.estimate <= 0.0 {
+        return None;
+    }
+    let n = x.n as f64;
+    let r = y.estimate / x.estimate;
+    // Standard errors hold the variances: s^2 (n - 1) is the population's.
+    let variance = |e: &Estimate| e.std_error.map_or(0.0, |s| s * s * (n - 1.0));
+    let covariance = product - x.estimate * y.estimate;
+    let spread = variance(y) - 2.0 * r * covariance + r * r * variance(x);
+    let spread = spread.max(0.0) / (x.estimate * x.estimate);
+    let std_error = y.std_error.map(|_| (spread / (n - 1.0)).sqrt());
+    let half = std_error.map_or(f64::INFINITY, |s| normal_quantile(level) * s);
+    // Bounds on both means, to first order and never less.
+    let bound = (y.bound + r * x.bound) / (x.estimate - x.bound).max(f64::MIN_POSITIVE);
+    Some(Estimate {
+        n: x.n,
+        estimate: r,
+        std_error,
+        ci_low: r - half,
+        ci_high: r + half,
+        bound,
+        bound_max: y.bound_max,
+        low: r - half - bound,
+        high: r + half + bound,
+    })
+}
+
+impl Event {
+    /// The row of a goal whose path is certain: the time of its first hit, `None` for never.
+    fn push_certain(&self, time: Option<u64>, gamma: f64, row: &mut Row<'_>) {
+        row.push(f64::from(u8::from(time.is_some())));
+        row.push(time.map_or(0.0, |t| gamma.powi(i32::try_from(t).unwrap_or(i32::MAX))));
+        if let Some(steps) = self.steps {
+            row.push(f64::from(u8::from(time.is_some_and(|t| t <= steps))));
+        }
+        if self.has_time() {
+            row.push(time.map_or(0.0, |t| t as f64));
+        }
+    }
+
+    fn is_target_choice(&self, choice: ChoiceId) -> bool {
+        match &self.target {
+            Target::States(_) => false,
+            Target::Choices(labelled) => labelled[choice.index()],
+        }
+    }
+
+    fn is_target_state(&self, state: StateId) -> bool {
+        match &self.target {
+            Target::States(labelled) => labelled[state.index()],
+            Target::Choices(_) => false,
+        }
+    }
+}
+
+impl Events {
+    /// Follows a path that happens with certainty from a certain start. `None` where anything is open or uncertain.
+    fn certain_path(&self, event: &Event, look: &mut Look<'_>) -> Option<Option<u64>> {
+        let &[(mut state, _)] = &self.start[..] else {
+            return None;
+        };
+        look.forget_marks();
+        let mut time = 0;
+        loop {
+            if event.is_target_state(state) {
+                return Some(Some(time));
+            }
+            if !look.mark(state) {
+                return Some(None);
+            }
+            let decided = look.decide(state);
+            if !decided.is_sure() {
+                return None;
+            }
+            let hit = event.is_target_choice(decided.greedy);
+            let next = look.certain_successor(decided.greedy)?;
+            if decided.optimal > 1 {
+                // Ties that lead to the same state, or are all labelled, leave nothing open.
+                for choice in look.mdp().choices(state) {
+                    if look.standing(choice) != Standing::Optimal {
+                        continue;
+                    }
+                    let same = look.certain_successor(choice) == Some(next);
+                    if event.is_target_choice(choice) != hit || !(same || hit) {
+                        return None;
+                    }
+                }
+            }
+            if hit {
+                return Some(Some(time));
+            }
+            state = next;
+            time += 1;
+        }
+    }
+
+    /// The numbers of a goal in general.
+    fn uncertain(&self, event: &Event, look: &mut Look<'_>) -> Numbers {
+        let arena = Arena::new(event, &self.start, look);
+        let gamma = look.discount().used();
+        let even = |event: &Event| -> Numbers {
+            let chain = arena.chain(&|_, _| None);
+            let ever = chain.discounted(1.0);
+            let discounted = chain.discounted(gamma);
+            let mut numbers = vec![arena.at_start(&ever), arena.at_start(&discounted)];
+            if let Some(steps) = event.steps {
+                let within = chain.within(steps);
+                let sure: Vec<[f64; 2]> = within.iter().map(|&x| [x; 2]).collect();
+                numbers.push(arena.at_start(&sure));
+            }
+            if event.has_time() {
+                let middle: Vec<f64> = ever.iter().map(|b| (b[0] + b[1]) / 2.0).collect();
+                numbers.push(arena.at_start(&chain.time(&middle)));
+            }
+            numbers
+        };
+        let extreme = |most: bool, all: bool| -> Numbers {
+            let mut numbers = vec![
+                arena.at_start(&arena.extreme(1.0, most, all)),
+                arena.at_start(&arena.extreme(gamma, most, all)),
+            ];
+            if let Some(steps) = event.steps {
+                let within = arena.extreme_within(steps, most, all);
+                let sure: Vec<[f64; 2]> = within.iter().map(|&x| [x; 2]).collect();
+                numbers.push(arena.at_start(&sure));
+            }
+            numbers
+        };
+        let mut numbers = match event.ties {
+            Ties::Even => even(event),
+            Ties::Towards => extreme(true, false),
+            Ties::Away => extreme(false, false),
+        };
+        if arena.is_open() {
+            // Whatever set of choices is optimal, a policy on it is one on all that may be.
+            let (least, most) = (extreme(false, true), extreme(true, true));
+            for ((x, least), most) in numbers.iter_mut().zip(&least).zip(&most) {
+                x.low = x.low.min(least.low);
+                x.high = x.high.max(most.high);
+            }
+        }
+        numbers
+    }
+}
+
+/// The states that optimal choices, or those that may be, lead to from the start until the event.
+struct Arena {
+    states: Vec<ArenaState>,
+    start: Vec<(u32, f64)>,
+}
+
+struct ArenaState {
+    /// Whether to be here is the event.
+    hit: bool,
+    options: Vec<ArenaOption>,
+}
+
+struct ArenaOption {
+    /// Whether taking it is the event.
+    hit: bool,
+    /// Surely as good as the greedy one, not only perhaps.
+    optimal: bool,
+    to: Vec<(u32, f64)>,
+}
+
+/// What an option is worth, given what every state is worth.
+fn option_value(option: &ArenaOption, gamma: f64, worth: &[f64]) -> f64 {
+    match option.hit {
+        true => 1.0,
+        false => {
+            gamma
+                * option
+                    .to
+                    .iter()
+                    .map(|&(t, p)| p * worth[t as usize])
+                    .sum::<f64>()
+        }
+    }
+}
+
+/// Gains below this are rounding.
+const GAIN: f64 = 1e-12;
+/// Every policy is better than the last, so that a handful is looked at.
+const MAX_POLICIES: u32 = 1_000;
+/// Chances closer than this to each other, to 0 or to 1 differ by rounding alone.
+const SHARP: f64 = 1e-12;
+
+impl Arena {
+    fn new(event: &Event, start: &[(StateId, f64)], look: &mut Look<'_>) -> Self {
+        let mut numbers: Vec<u32> = vec![u32::MAX; look.mdp().n_states()];
+        let mut order: Vec<StateId> = Vec::new();
+        let mut number = |state: StateId, order: &mut Vec<StateId>| {
+            let n = &mut numbers[state.index()];
+            if *n == u32::MAX {
+                *n = order.len() as u32;
+                order.push(state);
+            }
+            *n
+        };
+        let start = start
+            .iter()
+            .map(|&(s, p)| (number(s, &mut order), p))
+            .collect();
+        let mut states = Vec::new();
+        while let Some(&state) = order.get(states.len()) {
+            let hit = event.is_target_state(state);
+            let mut options = Vec::new();
+            if !hit {
+                look.decide(state);
+                for choice in look.mdp().choices(state) {
+                    let standing = look.standing(choice);
+                    if standing == Standing::Worse {
+                        continue;
+                    }
+                    let hit = event.is_target_choice(choice);
+                    let (to, probabilities) = look.mdp().row(choice);
+                    let row = to.iter().zip(probabilities);
+                    let row = row.map(|(&t, &p)| (number(StateId(t), &mut order), p));
+                    options.push(ArenaOption {
+                        hit,
+                        optimal: standing == Standing::Optimal,
+                        to: if hit { Vec::new() } else { row.collect() },
+                    });
+                }
+            }
+            states.push(ArenaState { hit, options });
+        }
+        Self { states, start }
+    }
+
+    /// Whether some choice may or may not be optimal.
+    fn is_open(&self) -> bool {
+        let mut options = self.states.iter().flat_map(|s| &s.options);
+        options.any(|o| !o.optimal)
+    }
+
+    fn options(state: &ArenaState, all: bool) -> impl Iterator<Item = (usize, &ArenaOption)> {
+        let options = state.options.iter().enumerate();
+        options.filter(move |(_, o)| all || o.optimal)
+    }
+
+    fn at_start(&self, bounds: &[[f64; 2]]) -> Observed {
+        let mean = |end: usize| -> f64 {
+            let each = self.start.iter();
+            each.map(|&(s, p)| p * bounds[s as usize][end]).sum()
+        };
+        let (low, high) = (mean(0), mean(1));
+        let middle = (low + high) / 2.0;
+        if high - low > SHARP * high.max(1.0) {
+            return Observed {
+                value: middle,
+                low,
+                high,
+            };
+        }
+        // Probabilities of the start, or of a row, sum to one up to rounding.
+        let ends = [0.0, 1.0];
+        let end = ends.into_iter().find(|e| (middle - e).abs() <= SHARP);
+        Observed::sure(end.unwrap_or(middle))
+    }
+
+    /// The chain of a policy: the option it names in a state, or all optimal ones evenly.
+    fn chain(&self, policy: &dyn Fn(usize, &ArenaState) -> Option<usize>) -> Chain {
+        let mut chain = Chain::default();
+        for (s, state) in self.states.iter().enumerate() {
+            if state.hit {
+                chain.push_state(1.0);
+                continue;
+            }
+            let chosen = policy(s, state);
+            let taken: Vec<&ArenaOption> = match chosen {
+                Some(option) => vec![&state.options[option]],
+                None => Self::options(state, false).map(|(_, o)| o).collect(),
+            };
+            let share = 1.0 / taken.len() as f64;
+            let mut hits = 0;
+            for option in &taken {
+                hits += u32::from(option.hit);
+                for &(to, p) in &option.to {
+                    chain.push_move(to, share * p);
+                }
+            }
+            // All of them is exactly 1.
+            chain.push_state(f64::from(hits) / taken.len() as f64);
+        }
+        chain
+    }
+
+    /// Largest or smallest `E gamma^tau` over all ways to pick among the optimal options, or among `all`: policy iteration.
+    fn extreme(&self, gamma: f64, most: bool, all: bool) -> Vec<[f64; 2]> {
+        let first = |state: &ArenaState| Self::options(state, all).next().map_or(0, |(i, _)| i);
+        let mut policy: Vec<usize> = self.states.iter().map(first).collect();
+        if !most {
+            self.avoid_surely(&mut policy, all);
+        }
+        let mut bounds = Vec::new();
+        for _ in 0..MAX_POLICIES {
+            bounds = self.chain(&|s, _| Some(policy[s])).discounted(gamma);
+            let worth: Vec<f64> = bounds.iter().map(|b| (b[0] + b[1]) / 2.0).collect();
+            let mut moved = false;
+            for (s, state) in self.states.iter().enumerate().filter(|(_, s)| !s.hit) {
+                // The larger, the better, in either direction.
+                let value = |i: usize| {
+                    let x = option_value(&state.options[i], gamma, &worth);
+                    if most { x } else { -x }
+                };
+                let options = Self::options(state, all).map(|(i, _)| i);
+                let better = |a: usize, b: usize| if value(b) > value(a) { b } else { a };
+                let best = options.fold(policy[s], better);
+                if value(best) > value(policy[s]) + GAIN {
+                    policy[s] = best;
+                    moved = true;
+                }
+            }
+            if !moved {
+                break;
+            }
+        }
+        bounds
+    }
+
+    /// Where the event can be avoided for good, does so. Elsewhere every policy leaves for the event or for such states, and policy
+    /// iteration cannot be caught in a circle.
+    fn avoid_surely(&self, policy: &mut [usize], all: bool) {
+        let mut safe: Vec<bool> = self.states.iter().map(|s| !s.hit).collect();
+        let stays =
+            |o: &ArenaOption, safe: &[bool]| !o.hit && o.to.iter().all(|&(t, _)| safe[t as usize]);
+        loop {
+            let mut changed = false;
+            for (s, state) in self.states.iter().enumerate() {
+                if safe[s] && !Self::options(state, all).any(|(_, o)| stays(o, &safe)) {
+                    safe[s] = false;
+                    changed = true;
+                }
+            }
+            if !changed {
+                break;
+            }
+        }
+        for (s, state) in self.states.iter().enumerate().filter(|(s, _)| safe[*s]) {
+            if let Some((i, _)) = Self::options(state, all).find(|(_, o)| stays(o, &safe)) {
+                policy[s] = i;
+            }
+        }
+    }
+
+    /// Largest or smallest `P(tau <= steps)`, where the pick may depend on the steps left.
+    fn extreme_within(&self, steps: u64, most: bool, all: bool) -> Vec<f64> {
+        let hits = |s: &ArenaState| f64::from(u8::from(s.hit));
+        let mut chance: Vec<f64> = vec![0.0; self.states.len()];
+        for _ in 0..=steps {
+            let step = |state: &ArenaState| {
+                if state.hit {
+                    return 1.0;
+                }
+                let values = Self::options(state, all).map(|(_, o)| option_value(o, 1.0, &chance));
+                match most {
+                    true => values.fold(hits(state), f64::max),
+                    false => values.fold(1.0, f64::min),
+                }
+            };
+            let next: Vec<f64> = self.states.iter().map(step).collect();
+            if next == chance {
+                break;
+            }
+            chance = next;
+        }
+        chance
+    }
+}
