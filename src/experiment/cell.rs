@@ -8,7 +8,9 @@ use crate::mdp::Mdp;
 use crate::plan::Plan;
 use crate::reward::{Facts, RewardDistribution, RewardError};
 use crate::solve::{Backend, CellSolver, PilotReport, SolveError};
-use crate::statistics::{Asked, Block, CellSums, Estimate, ObservedSums, Quantity, Sampling};
+use crate::statistics::{
+    Asked, Block, CellSums, Estimate, ObservedSums, Quantity, Sampling, Table,
+};
 use crate::units::Discount;
 
 /// The variant of an unmodified MDP.
@@ -43,13 +45,30 @@ struct Reading {
 impl Reading {
     /// The POWER of a state, with what is known of the law: an interval where there is one, and the law's own error.
     fn power(self, sums: &CellSums, state: usize) -> Estimate {
-        let sampling = match self.facts.enumerated {
-            Some(all) if all == sums.goals => Sampling::Exhaustive,
-            _ if self.facts.finite_variance => Sampling::Independent,
-            _ => Sampling::HeavyTailed,
+        let sampling = match self.all_goals(sums.goals) {
+            true => Sampling::Exhaustive,
+            false if self.facts.finite_variance => Sampling::Independent,
+            false => Sampling::HeavyTailed,
         };
         let estimate = sums.power(state, self.level);
         estimate.of_sampling(sampling).widened(self.facts.error)
+    }
+
+    /// Whether these are all goals there are.
+    fn all_goals(self, goals: u64) -> bool {
+        self.facts.enumerated == Some(goals)
+    }
+
+    /// What was asked beyond POWER.
+    fn tables(self, asked: &Asked, mdp: &Mdp, observed: &ObservedSums) -> Vec<Table> {
+        let tables = asked.tables(mdp, observed, self.level);
+        match self.all_goals(observed.goals) {
+            true => {
+                let exact = |e: Estimate| e.of_sampling(Sampling::Exhaustive);
+                tables.into_iter().map(|t| t.map_estimates(exact)).collect()
+            }
+            false => tables,
+        }
     }
 }
 
@@ -253,7 +272,7 @@ impl Cell {
             discount_used: self.discount.used(),
             rule: OPTIMAL.to_owned(),
             power,
-            tables: self.asked.tables(&self.mdp, &observed, self.reading.level),
+            tables: self.reading.tables(&self.asked, &self.mdp, &observed),
             mdp: self.mdp,
             plan: self.plan,
             pilot: self.pilot,

@@ -76,6 +76,17 @@ impl Measure {
 }
 
 impl Table {
+    /// The same table with every estimate changed.
+    #[must_use]
+    pub fn map_estimates(mut self, change: impl Fn(Estimate) -> Estimate) -> Self {
+        for measure in self.rows.iter_mut().flat_map(|row| &mut row.measures) {
+            if let Measure::Estimate(estimate) = measure {
+                *estimate = change(*estimate);
+            }
+        }
+        self
+    }
+
     /// The measure of that name in a row.
     #[must_use]
     pub fn measure<'r>(&self, row: &'r TableRow, name: &str) -> Option<&'r Measure> {

@@ -216,6 +216,7 @@ fn ratio(y: &Estimate, x: &Estimate, product: f64, level: f64) -> Option<Estimat
         bound_max: y.bound_max,
         low: r - half - bound,
         high: r + half + bound,
+        exact: false,
     })
 }
 
