@@ -51,7 +51,10 @@ impl Reading {
             false => Sampling::HeavyTailed,
         };
         let estimate = sums.power(state, self.level);
-        estimate.of_sampling(sampling).widened(self.facts.error)
+        let error = self
+            .facts
+            .error_of_power(estimate.estimate + estimate.bound);
+        estimate.of_sampling(sampling).widened(error)
     }
 
     /// Whether these are all goals there are.

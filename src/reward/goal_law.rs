@@ -58,6 +58,9 @@ pub struct Facts {
     /// How far a reward can be from the law that was asked for: the integer map's error and every rounding. It moves the
     /// POWER integrand by no more than that.
     pub error: f64,
+    /// How far, beside that, a positive reward can be off as a share of itself: laws of a wide range are drawn with relative
+    /// errors.
+    pub error_share: f64,
     /// Whether means have a standard error.
     pub finite_variance: bool,
     /// The number of goals there are, where goals `0..n` are all of them, equally likely: then a mean over them is exact.
@@ -67,6 +70,18 @@ pub struct Facts {
 }
 
 impl Facts {
+    /// How far the mean POWER integrand of goals drawn can be from that of the law that was asked for, where the former is no more
+    /// than `power`.
+    ///
+    /// An integrand is the best average of rewards there is. Positive rewards that are off by a share of themselves move it by
+    /// at most that share of the best average of absolute rewards; which is at most the best average of rewards and twice the
+    /// largest negative one.
+    #[must_use]
+    pub fn error_of_power(&self, power: f64) -> f64 {
+        let absolute = power.max(0.0) + 2.0 * (-self.low).max(0.0);
+        self.error + self.error_share * absolute
+    }
+
     /// The largest absolute reward.
     #[must_use]
     pub fn magnitude(&self) -> f64 {
@@ -85,6 +100,7 @@ impl Facts {
             high: fold(f64::NEG_INFINITY, f64::max, |f| f.high),
             scale: fold(0.0, f64::max, |f| f.scale),
             error: fold(0.0, f64::max, |f| f.error),
+            error_share: fold(0.0, f64::max, |f| f.error_share),
             finite_variance: parts.iter().all(|(_, f)| f.finite_variance),
             enumerated: None,
             available: None,
@@ -104,6 +120,7 @@ impl Facts {
             high,
             scale: positive(high - low, magnitude),
             error: rounding(magnitude),
+            error_share: 0.0,
             finite_variance: true,
             enumerated: None,
             available: None,
@@ -192,7 +209,7 @@ impl Independent {
         });
         let means = self.sources.iter().map(|s| match s {
             Source::Fixed(x) => f64::from(*x),
-            Source::Draw { law, .. } => self.laws[*law as usize].mean(),
+            Source::Draw { law, .. } => self.laws[*law as usize].drawn_mean(),
         });
         let ends = laws.iter().map(|l| l.range());
         let low = ends
@@ -208,7 +225,7 @@ impl Independent {
         Facts {
             // Of a uniform law alone this is the lattice's own mean, exactly.
             mean: match (&laws[..], self.lattice()) {
-                ([law], Some(_)) => law.mean(),
+                ([law], Some(_)) => law.drawn_mean(),
                 _ => means.sum::<f64>() / self.sources.len().max(1) as f64,
             },
             low,
@@ -219,6 +236,7 @@ impl Independent {
                 positive(high - low, low.abs().max(high.abs()))
             },
             error: laws.iter().map(|l| l.error()).fold(0.0, f64::max),
+            error_share: laws.iter().map(|l| l.error_share()).fold(0.0, f64::max),
             finite_variance: laws.iter().all(|l| l.sd().is_some()),
             // Without a draw there is one goal.
             enumerated: laws.is_empty().then_some(1),
@@ -309,8 +327,9 @@ impl Linear {
                 let (l, h) = law(j).range();
                 a += (weight * l).min(weight * h);
                 b += (weight * l).max(weight * h);
-                m += weight * law(j).mean();
-                off += weight.abs() * law(j).error();
+                m += weight * law(j).drawn_mean();
+                // Differences of relative errors are not relative to the difference.
+                off += weight.abs() * (law(j).error() + law(j).error_share() * h.abs());
                 bounded &= law(j).is_bounded();
                 match law(j).sd() {
                     Some(sd) => variance += (weight * sd).powi(2),
@@ -336,6 +355,7 @@ impl Linear {
                 positive(high - low, low.abs().max(high.abs()))
             },
             error,
+            error_share: 0.0,
             finite_variance: finite,
             enumerated: None,
             available: None,

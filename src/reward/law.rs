@@ -26,14 +26,6 @@ const JOINT: &[&str] = &["sparse", "reach", "orbit", "mixture"];
 
 /// Laws of later versions, answered with "not yet supported" rather than "unknown".
 const LATER: &[&str] = &[
-    "normal",
-    "exponential",
-    "beta",
-    "bernoulli",
-    "pareto",
-    "discrete",
-    "piecewise-linear",
-    "mean-of-uniforms",
     "equicorrelated-normal",
     "gaussian",
     "gaussian-process",

@@ -10,16 +10,22 @@
 
 mod bind;
 mod distribution;
+mod families;
 mod goal_law;
 mod joint;
 mod lattice;
 mod law;
 mod marginal;
 mod shuffle;
+mod table;
 mod uniform;
 
 pub use bind::{BoundReward, RewardError, StateSet};
 pub use distribution::{Paid, RewardDistribution, StateReward, StateSource};
+pub use families::{
+    Bernoulli, Beta, Discrete, Exponential, Kind, LawError, LawFault, MeanOfUniforms, Normal,
+    Pareto, PiecewiseLinear, Truncation,
+};
 pub use goal_law::{
     Facts, GoalKey, GoalLaw, Independent, LazyGoal, Linear, Recipe, RewardDomain, Source, WholeGoal,
 };
@@ -27,4 +33,7 @@ pub use joint::{MAX_ENUMERATED, Mixture, Orbit, Reach, Sparse};
 pub use lattice::Lattice;
 pub use law::Law;
 pub use marginal::Marginal;
+pub use table::{
+    Accuracy, FRACTION_BITS, Points, SHIFT_MASK, Segment, Shape, Table, TableFault, Tolerance,
+};
 pub use uniform::{Uniform, UniformError};

@@ -221,7 +221,6 @@ fn keys_of_later_features_are_told_apart_from_mistakes() {
         "[statistics]\ncorrelation = [\"off\"]",
         "[statistics]\nhistogram = [\"s\"]",
         "[sample]\nuntil.half_width = 1e-4",
-        "[[reward]]\ndistribution = \"normal\"",
         "[[reward]]\ndomain = \"choices\"",
     ];
     for table in later {

@@ -175,7 +175,7 @@ impl WholeGoal for Subset {
         let (low, high) = (low.min(background), high.max(background));
         let share = self.count as f64 / self.members.of.len().max(1) as f64;
         Facts {
-            mean: share * self.law.mean() + (1.0 - share) * background,
+            mean: share * self.law.drawn_mean() + (1.0 - share) * background,
             low,
             high,
             scale: if self.law.is_bounded() {
@@ -184,6 +184,7 @@ impl WholeGoal for Subset {
                 self.law.scale()
             },
             error: self.law.error() + rounding(background.abs()),
+            error_share: self.law.error_share(),
             finite_variance: self.law.sd().is_some(),
             enumerated: None,
             available: None,
