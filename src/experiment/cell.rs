@@ -274,6 +274,7 @@ impl Cell {
             discount: self.discount.asked(),
             discount_used: self.discount.used(),
             rule: OPTIMAL.to_owned(),
+            domain: self.reward.domain(),
             power,
             tables: self.reading.tables(&self.asked, &self.mdp, &observed),
             mdp: self.mdp,

@@ -7,6 +7,7 @@ use serde_json::{Map, Value, json};
 
 use super::{CellStatistics, Statistics};
 use crate::io::parquet::{Column, Values};
+use crate::reward::RewardDomain;
 use crate::statistics::{Estimate, Key, KeyKind, Measure, Table, TableRow};
 
 /// Version of the results' format.
@@ -25,7 +26,8 @@ impl Statistics {
     ///
     /// `{"schema", "samples", "seed", "backend", "cells": [{"environment", "variant", "reward", "discount",
     /// "discount_used", "rule", "unconverged", "power": [{"state", "n", "estimate", "std_error", "ci_low", "ci_high",
-    /// "bound", "bound_max", "low", "high"}]}]}`, and `failures` where a cell has no result. What is missing is null.
+    /// "bound", "bound_max", "low", "high"}]}]}`, and `failures` where a cell has no result. What is missing is null. Where choices have
+    /// rewards, `power` is null and `value`, the normalised value, stands in its place.
     ///
     /// # Precision
     ///
@@ -88,6 +90,7 @@ impl Statistics {
             text("state", &|cell, s| {
                 cell.mdp.state_name(crate::StateId(s as u32))
             }),
+            text("measure", &|cell, _| cell.measure()),
             Column {
                 name: "n",
                 values: Values::Count(
@@ -260,7 +263,10 @@ impl CellStatistics {
         let head = head.to_string();
         // The rows follow inside the same object.
         text.push_str(head.trim_end_matches('}'));
-        text.push_str(",\"power\":[");
+        if self.domain == RewardDomain::Choice {
+            text.push_str(",\"power\":null");
+        }
+        let _ = write!(text, ",\"{}\":[", self.measure());
         for (i, (state, power)) in self.mdp.states().zip(&self.power).enumerate() {
             let state = self.mdp.state_name(state);
             let row = serde_json::to_string(&Row { state, power });

@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use super::RunSpec;
 use crate::mdp::Mdp;
-use crate::reward::RewardDistribution;
+use crate::reward::{RewardDistribution, RewardDomain};
 use crate::rng::{self, Stream};
 use crate::solve::{Backend, Goals, SolveError, SolvedGoal};
 use crate::statistics::behaviour::{Prospects, Standing};
@@ -86,7 +86,14 @@ impl OneGoal {
             Question::Given(rewards) => range(rewards),
         };
         problem.tolerance = spec.tolerance * scale;
-        let mdp = problem.program.stage().mdp.clone();
+        let stage = problem.program.stage();
+        if stage.law.domain() == RewardDomain::Choice {
+            return Err(SolveError::Unsupported {
+                backend: backend.name(),
+                feature: "a look at one goal whose rewards are those of choices".to_owned(),
+            });
+        }
+        let mdp = stage.mdp.clone();
         spec.schedule(backend, &mut problem)?;
         let solver = backend.prepare(problem)?;
         let mut solved = match question {

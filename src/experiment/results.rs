@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use crate::mdp::Mdp;
 use crate::plan::Plan;
+use crate::reward::RewardDomain;
 use crate::solve::PilotReport;
 use crate::statistics::{Estimate, Table};
 
@@ -38,13 +39,33 @@ pub struct CellStatistics {
     pub sweeps_mean: f64,
     /// Largest number of sweeps.
     pub sweeps_max: u32,
-    /// POWER of every state, `[n_states]`, in file order.
+    /// What rewards are attached to.
+    pub domain: RewardDomain,
+    /// POWER of every state, `[n_states]`, in file order; where choices have rewards, the mean normalised value `(1 - gamma) E V*`.
     pub power: Vec<Estimate>,
     /// What was asked beyond POWER, a table for each statistic.
     pub tables: Vec<Table>,
 }
 
 impl CellStatistics {
+    /// What `power` holds, in one word: `power`, or `value` where choices have rewards.
+    #[must_use]
+    pub fn measure(&self) -> &'static str {
+        match self.domain {
+            RewardDomain::State => "power",
+            RewardDomain::Choice => "value",
+        }
+    }
+
+    /// The same as a heading.
+    #[must_use]
+    pub fn measure_heading(&self) -> &'static str {
+        match self.domain {
+            RewardDomain::State => "POWER",
+            RewardDomain::Choice => "(1-g) V*",
+        }
+    }
+
     /// The table of a statistic (`optimality`, ...), where it was asked.
     #[must_use]
     pub fn table(&self, name: &str) -> Option<&Table> {

@@ -152,7 +152,7 @@ impl RunSpec {
         let default_cap =
             || CellProblem::sufficient_sweeps(discount, tolerance, facts.high - facts.low);
         Ok(CellProblem {
-            plan: Arc::new(Plan::draw(&mdp, discount)),
+            plan: Arc::new(Plan::draw_for(&mdp, discount, law.domain())),
             program: GoalProgram::optimal(mdp, law),
             discount,
             tolerance,

@@ -13,6 +13,7 @@ use sha2::{Digest, Sha256};
 pub use model::{KernelClass, Part, SweepChoice, SweepModel, SweepState};
 
 use crate::mdp::Mdp;
+use crate::reward::RewardDomain;
 use crate::units::Discount;
 
 /// How a goal's values are iterated.
@@ -69,8 +70,15 @@ impl Plan {
     /// Draws the plan of an MDP for state rewards under the optimal rule.
     #[must_use]
     pub fn draw(mdp: &Mdp, discount: Discount) -> Self {
+        Self::draw_for(mdp, discount, RewardDomain::State)
+    }
+
+    /// Draws the plan of an MDP under the optimal rule. Where choices have rewards of their own, equal rows are no reason to
+    /// merge them.
+    #[must_use]
+    pub fn draw_for(mdp: &Mdp, discount: Discount, domain: RewardDomain) -> Self {
         Self {
-            model: SweepModel::new(mdp),
+            model: SweepModel::new(mdp, domain),
             discount,
             schedule: Schedule::default(),
             mdp_hash: mdp.content_hash(),

@@ -6,6 +6,7 @@ use std::fmt;
 
 use super::order::sweep_order;
 use crate::mdp::Mdp;
+use crate::reward::RewardDomain;
 use crate::units::{ChoiceId, StateId};
 
 /// Which inner loop fits the rows.
@@ -67,13 +68,14 @@ pub struct SweepModel {
     /// Position in sweep order of every state, `[n_states]`.
     position: Vec<u32>,
     class: KernelClass,
+    domain: RewardDomain,
     longest_row: usize,
     products: usize,
     products_unshared: usize,
 }
 
 impl SweepModel {
-    pub(super) fn new(mdp: &Mdp) -> Self {
+    pub(super) fn new(mdp: &Mdp, domain: RewardDomain) -> Self {
         let order = sweep_order(mdp);
         let mut position = vec![0; mdp.n_states()];
         for (p, s) in order.iter().enumerate() {
@@ -85,11 +87,12 @@ impl SweepModel {
             parts: Vec::new(),
             merged: vec![0; mdp.n_choices()],
             position,
-            class: if mdp.is_deterministic() {
-                KernelClass::Deterministic
-            } else {
-                KernelClass::Sparse
+            class: match domain {
+                RewardDomain::Choice => KernelClass::Sparse,
+                RewardDomain::State if mdp.is_deterministic() => KernelClass::Deterministic,
+                RewardDomain::State => KernelClass::Sparse,
             },
+            domain,
             longest_row: 0,
             products: 0,
             products_unshared: 0,
@@ -140,7 +143,10 @@ impl SweepModel {
             let (to, p) = mdp.row(choice);
             let bits = p.iter().map(|x| x.to_bits()).collect();
             let fresh = (self.choices.len() + rows.len()) as u32;
-            let index = *seen.entry((to, bits)).or_insert(fresh);
+            let index = match self.domain {
+                RewardDomain::State => *seen.entry((to, bits)).or_insert(fresh),
+                RewardDomain::Choice => fresh,
+            };
             self.merged[choice.index()] = index;
             if index != fresh {
                 continue;
@@ -184,6 +190,27 @@ impl SweepModel {
     #[must_use]
     pub fn position(&self, state: StateId) -> u32 {
         self.position[state.index()]
+    }
+
+    /// Which reward of a goal stands in which row of a tile: states, or choices, in sweep order.
+    #[must_use]
+    pub fn reward_rows(&self) -> Vec<u32> {
+        match self.domain {
+            RewardDomain::State => self.states.iter().map(|s| s.state.0).collect(),
+            RewardDomain::Choice => {
+                let mut rows = vec![0; self.choices.len()];
+                for (choice, &row) in self.merged.iter().enumerate() {
+                    rows[row as usize] = choice as u32;
+                }
+                rows
+            }
+        }
+    }
+
+    /// What rewards are attached to.
+    #[must_use]
+    pub fn domain(&self) -> RewardDomain {
+        self.domain
     }
 
     /// Which inner loop fits.
@@ -278,9 +305,13 @@ impl fmt::Display for SweepModel {
         writeln!(f, "kernel       {class}")?;
         writeln!(
             f,
-            "choices      {} distinct of {} (equal rows are merged)",
+            "choices      {} distinct of {} ({})",
             self.choices.len(),
-            self.merged.len()
+            self.merged.len(),
+            match self.domain {
+                RewardDomain::State => "equal rows are merged",
+                RewardDomain::Choice => "each has a reward of its own",
+            }
         )?;
         writeln!(
             f,
@@ -310,7 +341,7 @@ mod tests {
     #[test]
     fn parts_and_stays_add_up_to_the_rows() {
         let mdp = noisy();
-        let model = SweepModel::new(&mdp);
+        let model = SweepModel::new(&mdp, RewardDomain::State);
         for state in model.states() {
             for c in mdp.choices(state.state) {
                 let choice = model.choices()[model.merged_choice(c) as usize];
@@ -339,7 +370,7 @@ mod tests {
     #[test]
     fn equal_rows_are_merged_and_noise_is_shared() {
         let mdp = noisy();
-        let model = SweepModel::new(&mdp);
+        let model = SweepModel::new(&mdp, RewardDomain::State);
         assert_eq!(
             model.merged_choice(ChoiceId(1)),
             model.merged_choice(ChoiceId(2))

@@ -59,6 +59,7 @@ pub(super) fn cell(mdp: Mdp) -> CellStatistics {
         )
     };
     CellStatistics {
+        domain: crate::reward::RewardDomain::State,
         tables: Vec::new(),
         environment: mdp.name().to_owned(),
         variant: "baseline".to_owned(),

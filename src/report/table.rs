@@ -208,7 +208,7 @@ fn states(cell: &CellStatistics, level: f64, options: &TableOptions) -> String {
         .collect();
     let mut header = vec![
         "state".into(),
-        "POWER".into(),
+        cell.measure_heading().into(),
         "low .. high".into(),
         "bound".into(),
     ];

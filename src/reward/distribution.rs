@@ -232,13 +232,6 @@ impl RewardDistribution {
 
     /// Like [`bind`](Self::bind), for faults that go with those of a file.
     pub fn try_bind(&self, mdp: &Arc<Mdp>, faults: &mut Faults) -> Option<BoundReward> {
-        if self.domain == RewardDomain::Choice {
-            faults.error(
-                None,
-                "rewards of choices (`domain = \"choices\"`) are not yet supported",
-            );
-            return None;
-        }
         if !self.law.allows(self.domain) {
             faults.error(
                 None,

@@ -19,7 +19,7 @@ pub use program::{Continuation, GoalProgram, Operator, ProgramError, Stage};
 pub use reference::ReferenceBackend;
 
 use crate::plan::Plan;
-use crate::reward::{GoalKey, LazyGoal};
+use crate::reward::{GoalKey, LazyGoal, RewardDomain};
 use crate::rng::Stream;
 use crate::statistics::behaviour::Observer;
 use crate::statistics::{Asked, Block, BlockSums, PowerScale};
@@ -49,6 +49,10 @@ impl CellProblem {
     #[must_use]
     pub fn observer(&self) -> Option<Observer> {
         let stage = self.program.stage();
+        if stage.law.domain() == RewardDomain::Choice {
+            // Asked and not observed: whoever asks is told so by the lack of observations.
+            return None;
+        }
         let scale = stage.law.facts().scale;
         Observer::new(&stage.mdp, self.discount, scale, &self.asked)
     }
@@ -100,9 +104,12 @@ pub enum Goals<'a> {
 #[derive(Clone, Debug, PartialEq)]
 #[must_use]
 pub struct SolvedGoal {
-    /// The goal, `[n_states]`.
+    /// What rewards are attached to.
+    pub domain: RewardDomain,
+    /// The goal: one reward per state, or per choice.
     pub rewards: Vec<f64>,
-    /// POWER integrand `(1 - gamma)/gamma (V*(s) - R(s))`, the middle of its certified interval, `[n_states]`.
+    /// POWER integrand `(1 - gamma)/gamma (V*(s) - R(s))`, the middle of its certified interval, `[n_states]`. Where choices have
+    /// rewards there is no R(s): then it is the normalised value `(1 - gamma) V*(s)`.
     pub integrand: Vec<f64>,
     /// Half-width of that interval, one number for all states; includes every rounding error.
     pub half_width: f64,
@@ -117,23 +124,40 @@ impl SolvedGoal {
     #[must_use]
     pub fn values(&self, discount: Discount) -> Vec<f64> {
         let factor = discount.used() / discount.complement();
-        let each = self.rewards.iter().zip(&self.integrand);
-        each.map(|(r, x)| r + factor * x).collect()
+        match self.domain {
+            RewardDomain::State => {
+                let each = self.rewards.iter().zip(&self.integrand);
+                each.map(|(r, x)| r + factor * x).collect()
+            }
+            RewardDomain::Choice => {
+                let values = self.integrand.iter();
+                values.map(|w| w / discount.complement()).collect()
+            }
+        }
     }
 
     /// What it is worth to be in a state, `(1 - gamma) V*(s) = (1 - gamma) R(s) + gamma x(s)`, `[n_states]`; each within gamma times
     /// the half-width.
     #[must_use]
     pub fn worths(&self, discount: Discount) -> Vec<f64> {
-        let each = self.rewards.iter().zip(&self.integrand);
-        each.map(|(r, x)| discount.complement() * r + discount.used() * x)
-            .collect()
+        match self.domain {
+            RewardDomain::State => {
+                let each = self.rewards.iter().zip(&self.integrand);
+                each.map(|(r, x)| discount.complement() * r + discount.used() * x)
+                    .collect()
+            }
+            RewardDomain::Choice => self.integrand.clone(),
+        }
     }
 
     /// Half-width of the interval around every one of [`values`](Self::values).
     #[must_use]
     pub fn value_half_width(&self, discount: Discount) -> f64 {
-        discount.used() / discount.complement() * self.half_width
+        let scale = match self.domain {
+            RewardDomain::State => discount.used(),
+            RewardDomain::Choice => 1.0,
+        };
+        scale / discount.complement() * self.half_width
     }
 }
 
@@ -233,11 +257,11 @@ impl DeviceFault {
 }
 
 /// Checks a reward vector from outside: its length, and that every number is finite.
-fn check_given(goal: usize, rewards: &[f64], n_states: usize) -> Result<(), SolveError> {
-    let problem = if rewards.len() != n_states {
-        format!("{} rewards for {n_states} states", rewards.len())
+fn check_given(goal: usize, rewards: &[f64], n_rewards: usize) -> Result<(), SolveError> {
+    let problem = if rewards.len() != n_rewards {
+        format!("{} rewards, {n_rewards} are needed", rewards.len())
     } else if let Some(s) = rewards.iter().position(|r| !r.is_finite()) {
-        format!("the reward of state number {s} is {}", rewards[s])
+        format!("reward number {s} is {}", rewards[s])
     } else {
         return Ok(());
     };

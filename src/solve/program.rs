@@ -64,7 +64,7 @@ pub enum ProgramError {
     #[error("goal programs of linked solves are not yet supported ({0} stages)")]
     Linked(usize),
     /// Rewards of choices.
-    #[error("rewards of choices are not yet supported")]
+    #[error("rewards of choices")]
     ChoiceRewards,
 }
 
@@ -110,9 +110,18 @@ impl GoalProgram {
         if self.stages.len() != 1 || !closed || stage.operator != Operator::Max {
             return Err(ProgramError::Linked(self.stages.len()));
         }
-        match stage.law.domain() {
-            RewardDomain::State => Ok(stage),
-            RewardDomain::Choice => Err(ProgramError::ChoiceRewards),
+        Ok(stage)
+    }
+
+    /// Checks that the program is of the plain kind, with rewards on states.
+    ///
+    /// # Errors
+    ///
+    /// [`ProgramError`] names what is not supported.
+    pub fn plain_on_states(&self) -> Result<&Stage, ProgramError> {
+        match self.plain()? {
+            stage if stage.law.domain() == RewardDomain::State => Ok(stage),
+            _ => Err(ProgramError::ChoiceRewards),
         }
     }
 }

@@ -4,6 +4,7 @@ mod architecture;
 mod behaviour;
 mod bench_datasets;
 mod cases;
+mod choice_rewards;
 mod command_line;
 mod datasets;
 mod examples;

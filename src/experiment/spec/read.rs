@@ -11,7 +11,7 @@ use crate::document::{Faults, Node, SourceText, Spanned, TableReader, nearest, p
 use crate::experiment::{BackendChoice, RunSpec};
 use crate::io::ReadError;
 use crate::plan::Method;
-use crate::reward::RewardDistribution;
+use crate::reward::{RewardDistribution, RewardDomain};
 use crate::units::Discount;
 
 /// Tables and keys of later features: answered with "not yet supported" rather than "unknown".
@@ -117,6 +117,17 @@ fn read(
         }]
     };
     for entry in rewards.iter().flatten() {
+        if entry.distribution.domain() == RewardDomain::Choice
+            && statistics
+                .as_ref()
+                .is_some_and(|request| !request.is_empty())
+        {
+            let message = format!(
+                "statistics beyond the value are not yet supported for rewards of choices ({:?})",
+                entry.distribution.name()
+            );
+            faults.error(None, message);
+        }
         for mdp in &environments.mdps {
             let before = faults.list.len();
             entry.distribution.try_bind(&Arc::new(mdp.clone()), faults);

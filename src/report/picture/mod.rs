@@ -172,7 +172,11 @@ fn heading(cell: &CellStatistics) -> String {
         "baseline" => String::new(),
         name => format!(", {}", plain_name(name, 30)),
     };
-    format!("POWER of {}{variant}", plain_name(&cell.environment, 30))
+    format!(
+        "{} of {}{variant}",
+        cell.measure_heading(),
+        plain_name(&cell.environment, 30)
+    )
 }
 
 fn subheading(cell: &CellStatistics, statistics: &Statistics) -> String {

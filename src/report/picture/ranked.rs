@@ -112,14 +112,15 @@ impl Ranked<'_> {
                 faint(11.0, Anchor::Middle),
             );
         }
+        let heading = self.cell.measure_heading();
         let unit = if self.bars {
-            "POWER"
+            heading.to_owned()
         } else {
-            "POWER (axis does not start at 0)"
+            format!("{heading} (axis does not start at 0)")
         };
         svg.text(
             (self.left + PLOT_WIDTH / 2.0, below + 34.0),
-            unit,
+            &unit,
             faint(11.0, Anchor::Middle),
         );
     }

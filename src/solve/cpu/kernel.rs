@@ -38,19 +38,23 @@ pub(super) struct Differences<V> {
 
 /// One way to store rows of the transition tensor.
 pub(super) trait Kernel<F: Scalar> {
+    /// Whether rewards are those of choices: rows of rewards are then choices in sweep order.
+    const CHOICE_REWARDS: bool;
+
     /// The self-loop-eliminated backup of state `s`: `max_a (R + gamma sum_{s' != s} T V) / (1 - gamma T(s,a,s))`.
     fn backup<V: Vector<Scalar = F>>(
         &self,
         s: usize,
-        reward: [V; VECTORS],
+        rewards: Rows<'_, F>,
         rows: Rows<'_, F>,
     ) -> [V; VECTORS];
 
-    /// Bounds on the difference form, self-loops included.
+    /// Bounds on the difference form, self-loops included. Rewards of choices are part of it.
     fn differences<V: Vector<Scalar = F>>(
         &self,
         s: usize,
         own: [V; VECTORS],
+        rewards: Rows<'_, F>,
         rows: Rows<'_, F>,
     ) -> Differences<V>;
 
@@ -72,6 +76,12 @@ impl<F: Scalar> Rows<'_, F> {
     #[inline(always)]
     fn load<V: Vector<Scalar = F>>(&self, offset: u32) -> [V; VECTORS] {
         load_row(self.values, offset as usize + self.lane)
+    }
+
+    /// Loads row number `row`.
+    #[inline(always)]
+    fn row<V: Vector<Scalar = F>>(&self, row: usize) -> [V; VECTORS] {
+        load_row(self.values, row * TILE + self.lane)
     }
 }
 
@@ -168,13 +178,16 @@ impl<F: Scalar> Deterministic<F> {
 }
 
 impl<F: Scalar> Kernel<F> for Deterministic<F> {
+    const CHOICE_REWARDS: bool = false;
+
     #[inline(always)]
     fn backup<V: Vector<Scalar = F>>(
         &self,
         s: usize,
-        reward: [V; VECTORS],
+        rewards: Rows<'_, F>,
         rows: Rows<'_, F>,
     ) -> [V; VECTORS] {
+        let reward: [V; VECTORS] = rewards.row(s);
         let discount = V::splat(self.discount);
         let horizon = V::splat(self.horizon);
         match self.gather::<V>(s, rows) {
@@ -198,6 +211,7 @@ impl<F: Scalar> Kernel<F> for Deterministic<F> {
         &self,
         s: usize,
         own: [V; VECTORS],
+        _rewards: Rows<'_, F>,
         rows: Rows<'_, F>,
     ) -> Differences<V> {
         let discount = V::splat(self.discount);
@@ -313,13 +327,16 @@ impl<F: Scalar> Sparse<F> {
 }
 
 impl<F: Scalar> Kernel<F> for Sparse<F> {
+    const CHOICE_REWARDS: bool = false;
+
     #[inline(always)]
     fn backup<V: Vector<Scalar = F>>(
         &self,
         s: usize,
-        reward: [V; VECTORS],
+        rewards: Rows<'_, F>,
         rows: Rows<'_, F>,
     ) -> [V; VECTORS] {
+        let reward = rewards.row(s);
         let [common_first, common_end, choice_first, choice_end] = self.states[s];
         let base = self.weighted(common_first, common_end, reward, rows);
         let mut best = splat(f64::NEG_INFINITY);
@@ -336,6 +353,7 @@ impl<F: Scalar> Kernel<F> for Sparse<F> {
         &self,
         s: usize,
         own: [V; VECTORS],
+        _rewards: Rows<'_, F>,
         rows: Rows<'_, F>,
     ) -> Differences<V> {
         let [common_first, common_end, choice_first, choice_end] = self.states[s];
@@ -363,5 +381,87 @@ impl<F: Scalar> Kernel<F> for Sparse<F> {
     #[inline(always)]
     fn n_states(&self) -> usize {
         self.states.len()
+    }
+}
+
+/// The sparse kernel for rewards of choices.
+#[derive(Clone, Debug)]
+pub(super) struct Chosen<F>(pub(super) Sparse<F>);
+
+impl<F: Scalar> Kernel<F> for Chosen<F> {
+    const CHOICE_REWARDS: bool = true;
+
+    #[inline(always)]
+    fn backup<V: Vector<Scalar = F>>(
+        &self,
+        s: usize,
+        rewards: Rows<'_, F>,
+        rows: Rows<'_, F>,
+    ) -> [V; VECTORS] {
+        let [common_first, common_end, choice_first, choice_end] = self.0.states[s];
+        let base: [V; VECTORS] = self.0.weighted(common_first, common_end, splat(0.0), rows);
+        let mut best = splat(f64::NEG_INFINITY);
+        for choice in choice_first as usize..choice_end as usize {
+            let (first, end, inverse) = self.0.choices[choice];
+            let inverse = V::splat(inverse);
+            let reward: [V; VECTORS] = rewards.row(choice);
+            let start = each!(|i| base[i].add(reward[i]));
+            let q: [V; VECTORS] = self.0.weighted(first, end, start, rows);
+            best = each!(|i| q[i].mul(inverse).max(best[i]));
+        }
+        best
+    }
+
+    /// # Precision
+    ///
+    /// Beyond the error of the sum (see [`Sparse`]) the reward is added once: u(|R| + |q|), with |q| at most the sum of sizes. `low`
+    /// and `high` take 2u of each.
+    #[inline(always)]
+    fn differences<V: Vector<Scalar = F>>(
+        &self,
+        s: usize,
+        own: [V; VECTORS],
+        rewards: Rows<'_, F>,
+        rows: Rows<'_, F>,
+    ) -> Differences<V> {
+        let [common_first, common_end, choice_first, choice_end] = self.0.states[s];
+        let zero = splat(0.0);
+        let base = self
+            .0
+            .weighted_differences(common_first, common_end, own, (zero, zero), rows);
+        let lowest = splat(f64::NEG_INFINITY);
+        let (mut low, mut high, mut best) = (lowest, lowest, lowest);
+        let sum_error = self.0.sum_error.to_f64() + 2.02 * F::UNIT;
+        let error = V::splat(F::from_f64(sum_error));
+        let minus_error = V::splat(F::from_f64(-sum_error));
+        let reward_error = V::splat(F::from_f64(2.02 * F::UNIT));
+        let minus_reward_error = V::splat(F::from_f64(-2.02 * F::UNIT));
+        for choice in choice_first as usize..choice_end as usize {
+            let (first, end, _) = self.0.choices[choice];
+            let (sum, size): ([V; VECTORS], [V; VECTORS]) =
+                self.0.weighted_differences(first, end, own, base, rows);
+            let reward: [V; VECTORS] = rewards.row(choice);
+            let q = each!(|i| sum[i].add(reward[i]));
+            low = each!(|i| {
+                let less = reward[i].abs().mul_add(minus_reward_error, q[i]);
+                size[i].mul_add(minus_error, less).max(low[i])
+            });
+            high = each!(|i| {
+                let more = reward[i].abs().mul_add(reward_error, q[i]);
+                size[i].mul_add(error, more).max(high[i])
+            });
+            best = max(best, q);
+        }
+        let inverse = V::splat(self.0.inverse_discount);
+        Differences {
+            low,
+            high,
+            best: each!(|i| best[i].mul_add(inverse, own[i])),
+        }
+    }
+
+    #[inline(always)]
+    fn n_states(&self) -> usize {
+        self.0.states.len()
     }
 }

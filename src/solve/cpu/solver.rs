@@ -7,12 +7,13 @@ use rayon::prelude::*;
 use super::NAME;
 use super::draw::Drawing;
 use super::iterate::{Effort, Limits, iterate};
-use super::kernel::{Deterministic, Kernel, Sparse};
+use super::kernel::{Chosen, Deterministic, Kernel, Sparse};
 use super::observe::Scratch;
 use super::simd::{Isa, Job, Level, dispatch};
-use super::sums::{ChunkSums, Goals as TileGoals, integrand};
-use super::tile::{Constants, Tile};
-use crate::plan::KernelClass;
+use super::sums::{ChunkSums, Goals as TileGoals, Measure};
+use super::tile::{Constants, Stay, Tile};
+use crate::plan::{KernelClass, SweepModel};
+use crate::reward::RewardDomain;
 use crate::rng::Stream;
 use crate::solve::{CellProblem, CellSolver, Goals, SolveError, SolvedGoal};
 use crate::statistics::behaviour::{GoalValues, Observer};
@@ -29,6 +30,7 @@ const DOUBLE_FIRST_CHECK: u32 = 4;
 enum Kernels {
     Deterministic(Deterministic<f32>, Deterministic<f64>),
     Sparse(Sparse<f32>, Sparse<f64>),
+    Chosen(Chosen<f32>, Chosen<f64>),
 }
 
 /// Memory of one worker.
@@ -48,8 +50,9 @@ pub(in crate::solve) struct CpuSolver {
     level: Level,
     drawing: Drawing,
     kernels: Kernels,
-    /// Per row: whether some choice surely stays.
-    self_loops: Vec<bool>,
+    /// Rewards that can be had for ever.
+    stays: Vec<Stay>,
+    measure: Measure,
     limits: Limits,
     mean: f64,
     shift: f64,
@@ -77,26 +80,25 @@ impl CpuSolver {
             .law
             .lattice()
             .map_or_else(digits, |l| f64::from(l.spacing()));
-        let rows = model.states().iter().map(|s| s.state.0).collect();
-        let choices_of = |s: &crate::plan::SweepState| {
-            &model.choices()[s.choice_first as usize..s.choice_end as usize]
-        };
-        let self_loops = model.states().iter();
+        let domain = model.domain();
         Ok(Self {
             level,
-            drawing: Drawing::new(rows, &stage.law, problem.seed),
-            kernels: match model.class() {
-                KernelClass::Deterministic => Kernels::Deterministic(
+            drawing: Drawing::new(model.reward_rows(), &stage.law, problem.seed),
+            kernels: match (domain, model.class()) {
+                (RewardDomain::Choice, _) => Kernels::Chosen(
+                    Chosen(Sparse::new(model, discount)),
+                    Chosen(Sparse::new(model, discount)),
+                ),
+                (RewardDomain::State, KernelClass::Deterministic) => Kernels::Deterministic(
                     Deterministic::new(model, discount),
                     Deterministic::new(model, discount),
                 ),
-                KernelClass::Sparse => {
+                (RewardDomain::State, KernelClass::Sparse) => {
                     Kernels::Sparse(Sparse::new(model, discount), Sparse::new(model, discount))
                 }
             },
-            self_loops: self_loops
-                .map(|s| choices_of(s).iter().any(|c| c.stay == 1.0))
-                .collect(),
+            stays: stays(model),
+            measure: Measure::new(discount, domain),
             limits: Limits {
                 constants: Constants { discount },
                 schedule: problem.plan.schedule(),
@@ -114,7 +116,11 @@ impl CpuSolver {
     }
 
     fn n_states(&self) -> usize {
-        self.self_loops.len()
+        self.problem.plan.model().states().len()
+    }
+
+    fn n_rewards(&self) -> usize {
+        self.problem.program.stage().law.n_rewards()
     }
 
     fn with_workspace<T>(&self, work: impl FnOnce(&mut Workspace) -> T) -> T {
@@ -124,7 +130,7 @@ impl CpuSolver {
                 .expect("no worker panics while it holds the lock")
         };
         let mut workspace = lock().pop().unwrap_or_else(|| Workspace {
-            single: Tile::new(self.n_states()),
+            single: Tile::new(self.n_states(), self.n_rewards()),
             double: None,
             scratch: Scratch::default(),
         });
@@ -228,24 +234,21 @@ impl CpuSolver {
         let source = Source::Sampled { stream, first };
         let law = &self.problem.program.stage().law;
         let goal = law.draw(self.problem.seed, stream, index);
-        let states = self.problem.plan.model().states().iter();
-        let rewards = states.map(|s| f64::from(goal[s.state.index()]));
-        self.extract(source, lane, rewards.collect())
+        self.extract(source, lane, goal.into_iter().map(f64::from).collect())
     }
 
-    /// Solves a tile and takes one lane out; `rewards` in sweep order.
+    /// Solves a tile and takes one lane out, whose rewards are given.
     fn extract(&self, source: Source<'_>, lane: usize, rewards: Vec<f64>) -> SolvedGoal {
         let result = self.solve_lane(source, lane);
-        let by_state = |rows: &[f64]| {
-            let mut states = vec![0.0; rows.len()];
-            for (x, s) in rows.iter().zip(self.problem.plan.model().states()) {
-                states[s.state.index()] = *x;
-            }
-            states
-        };
+        let model = self.problem.plan.model();
+        let mut integrand = vec![0.0; self.n_states()];
+        for (x, s) in result.integrand.iter().zip(model.states()) {
+            integrand[s.state.index()] = *x;
+        }
         SolvedGoal {
-            rewards: by_state(&rewards),
-            integrand: by_state(&result.integrand),
+            domain: model.domain(),
+            rewards,
+            integrand,
             half_width: result.half_width,
             converged: result.half_width <= self.problem.tolerance,
             sweeps: result.outcome.sweeps(),
@@ -253,17 +256,16 @@ impl CpuSolver {
     }
 
     fn solve_lane(&self, source: Source<'_>, lane: usize) -> LaneResult {
-        let complement = self.problem.discount.complement();
         self.with_workspace(|workspace| {
             let outcome = self.solve_tile_at_level(workspace, source);
             let (integrand, half_width) = match &workspace.double {
                 Some(tile) if outcome.is_double() => {
-                    (integrand(tile, lane, complement), tile.half_width[lane])
+                    (self.measure.lane(tile, lane), tile.half_width[lane])
                 }
                 _ => {
                     let tile = &workspace.single;
                     let width = f64::from(tile.half_width[lane]);
-                    (integrand(tile, lane, complement), width)
+                    (self.measure.lane(tile, lane), width)
                 }
             };
             LaneResult {
@@ -294,7 +296,7 @@ impl CpuSolver {
         let mut outcome = Outcome::default();
         if let Source::Sampled { stream, first } = source {
             self.drawing.fill::<I>(stream, first, &mut tile.rewards);
-            tile.start::<I::Single>(&self.self_loops, self.mean, discount);
+            tile.start::<I::Single>(&self.stays, self.mean, discount);
             let first_check = self.limits.schedule.first_check;
             outcome.single = iterate::<f32, I::Single>(tile, single, &self.limits, first_check);
             let used_up = outcome.single.sweeps >= self.limits.max_sweeps;
@@ -305,7 +307,7 @@ impl CpuSolver {
         }
         let wide = workspace
             .double
-            .get_or_insert_with(|| Tile::new(self.n_states()));
+            .get_or_insert_with(|| Tile::new(self.n_states(), self.n_rewards()));
         match source {
             Source::Sampled { stream, first } => {
                 // Drawn again: centred single precision rewards may have been rounded, these are exact.
@@ -313,7 +315,9 @@ impl CpuSolver {
                 for (i, to) in wide.rewards.iter_mut().enumerate() {
                     let centre = tile.centre[i % TILE];
                     *to = f64::from(tile.rewards[i]) - f64::from(centre);
-                    wide.values[i] = f64::from(tile.values[i]);
+                }
+                for (to, from) in wide.values.iter_mut().zip(&tile.values) {
+                    *to = f64::from(*from);
                 }
                 for lane in 0..TILE {
                     wide.centre[lane] = f64::from(tile.centre[lane]);
@@ -325,7 +329,7 @@ impl CpuSolver {
                 for (to, from) in wide.rewards.chunks_exact_mut(TILE).zip(rewards) {
                     to.fill(*from);
                 }
-                wide.start::<I::Double>(&self.self_loops, rewards[0], discount);
+                wide.start::<I::Double>(&self.stays, rewards[0], discount);
             }
         }
         let mut limits = self.limits;
@@ -366,11 +370,12 @@ impl CellSolver for CpuSolver {
                 .map(|&i| self.solve_sampled(stream, i))
                 .collect()),
             Goals::Given(vectors) => {
-                let states = self.problem.plan.model().states();
+                let rows = self.problem.plan.model().reward_rows();
                 let each = vectors.iter().enumerate().map(|(goal, vector)| {
-                    crate::solve::check_given(goal, vector, states.len())?;
-                    let rows: Vec<f64> = states.iter().map(|s| vector[s.state.index()]).collect();
-                    Ok(self.extract(Source::Given { rewards: &rows }, 0, rows.clone()))
+                    crate::solve::check_given(goal, vector, rows.len())?;
+                    let in_order: Vec<f64> = rows.iter().map(|&r| vector[r as usize]).collect();
+                    let source = Source::Given { rewards: &in_order };
+                    Ok(self.extract(source, 0, vector.clone()))
                 });
                 each.collect()
             }
@@ -385,6 +390,26 @@ enum Source<'a> {
     Sampled { stream: Stream, first: u64 },
     /// One goal from outside, in every lane; rewards in sweep order. Solved in double precision.
     Given { rewards: &'a [f64] },
+}
+
+/// Every reward that some choice allows to collect for ever, staying where it is.
+fn stays(model: &SweepModel) -> Vec<Stay> {
+    let mut stays = Vec::new();
+    for (position, state) in model.states().iter().enumerate() {
+        let choices = state.choice_first..state.choice_end;
+        let mut staying = choices.filter(|&c| model.choices()[c as usize].stay == 1.0);
+        match model.domain() {
+            RewardDomain::State => stays.extend(staying.next().map(|_| Stay {
+                state: position as u32,
+                reward: position as u32,
+            })),
+            RewardDomain::Choice => stays.extend(staying.map(|choice| Stay {
+                state: position as u32,
+                reward: choice,
+            })),
+        }
+    }
+    stays
 }
 
 /// How a tile was solved. It ended in double precision if there was any effort in it.
@@ -437,6 +462,9 @@ impl Job for SolveJob<'_> {
             Kernels::Sparse(single, double) => {
                 solver.solve_tile::<I>(single, double, workspace, source)
             }
+            Kernels::Chosen(single, double) => {
+                solver.solve_tile::<I>(single, double, workspace, source)
+            }
         }
     }
 }
@@ -454,17 +482,14 @@ impl Job for SumJob<'_> {
     type Output = ();
     #[inline(always)]
     fn run<I: Isa>(self) {
-        let complement = self.solver.problem.discount.complement();
-        let (shift, goals) = (self.solver.shift, self.goals);
+        let (measure, shift, goals) = (self.solver.measure, self.solver.shift, self.goals);
         match &self.workspace.double {
             Some(tile) if self.outcome.is_double() => {
-                self.sums
-                    .add::<f64, I::Double>(tile, complement, shift, goals);
+                self.sums.add::<f64, I::Double>(tile, measure, shift, goals);
             }
             _ => {
                 let tile = &self.workspace.single;
-                self.sums
-                    .add::<f32, I::Single>(tile, complement, shift, goals);
+                self.sums.add::<f32, I::Single>(tile, measure, shift, goals);
             }
         }
     }

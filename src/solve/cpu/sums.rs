@@ -2,7 +2,9 @@
 
 use super::simd::{Scalar, Vector};
 use super::tile::Tile;
+use crate::reward::RewardDomain;
 use crate::statistics::{BlockSums, TILE};
+use crate::units::Discount;
 
 /// Partial sums per state: few enough to stay in cache, enough to hide the latency of an addition.
 const PARTIAL: usize = 8;
@@ -31,18 +33,19 @@ impl ChunkSums {
     pub(super) fn add<F: Scalar, V: Vector<Scalar = F>>(
         &mut self,
         tile: &Tile<F>,
-        complement: f64,
+        measure: Measure,
         shift: f64,
         goals: Goals,
     ) {
         let mut constant = [F::default(); TILE];
         let mut mask = [F::default(); TILE];
         for lane in 0..TILE {
-            let x = tile.middle[lane].to_f64() + (tile.centre[lane].to_f64() - shift);
+            let middle = measure.scale * tile.middle[lane].to_f64();
+            let x = middle + (tile.centre[lane].to_f64() - shift);
             constant[lane] = F::from_f64(x);
             mask[lane] = F::from_f64(if lane < goals.count { 1.0 } else { 0.0 });
         }
-        let factor = V::splat(F::from_f64(complement));
+        let factor = V::splat(F::from_f64(measure.scale * measure.complement));
         let whole = goals.count == TILE;
         for (s, (power, squared)) in self.power.iter_mut().zip(&mut self.squared).enumerate() {
             let mut sum = [F::default(); 16];
@@ -102,10 +105,33 @@ pub(super) struct Goals {
     pub(super) sweeps: u32,
 }
 
-/// The integrand of one lane, `[n_states]` in sweep order.
-pub(super) fn integrand<F: Scalar>(tile: &Tile<F>, lane: usize, complement: f64) -> Vec<f64> {
-    let constant = tile.middle[lane].to_f64() + tile.centre[lane].to_f64();
-    let rows = tile.backup.chunks_exact(TILE);
-    rows.map(|row| complement * row[lane].to_f64() + constant)
-        .collect()
+/// What is made of values: `scale ((1 - gamma) max_a P_a V + middle) + centre`.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Measure {
+    /// 1 - gamma.
+    complement: f64,
+    /// 1 for the POWER integrand; gamma where choices have rewards, which makes it `(1 - gamma) V*`.
+    scale: f64,
+}
+
+impl Measure {
+    pub(super) fn new(discount: Discount, domain: RewardDomain) -> Self {
+        Self {
+            complement: discount.complement(),
+            scale: match domain {
+                RewardDomain::State => 1.0,
+                RewardDomain::Choice => discount.used(),
+            },
+        }
+    }
+
+    /// The measure of one lane, `[n_states]` in sweep order.
+    pub(super) fn lane<F: Scalar>(self, tile: &Tile<F>, lane: usize) -> Vec<f64> {
+        let middle = self.scale * tile.middle[lane].to_f64();
+        let constant = middle + tile.centre[lane].to_f64();
+        let factor = self.scale * self.complement;
+        let rows = tile.backup.chunks_exact(TILE);
+        rows.map(|row| factor * row[lane].to_f64() + constant)
+            .collect()
+    }
 }

@@ -5,10 +5,17 @@ use super::simd::{Scalar, Vector};
 use crate::statistics::TILE;
 use crate::units::Discount;
 
+/// A reward that can be had for ever: its row, and the state where.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Stay {
+    pub(super) state: u32,
+    pub(super) reward: u32,
+}
+
 /// Memory of one tile in one precision. Rows are states in sweep order, `[n_states, TILE]`.
 #[derive(Clone, Debug)]
 pub(super) struct Tile<F> {
-    /// Rewards less the lane's centre.
+    /// Rewards less the lane's centre; rows are states, or choices where these have rewards, `[n_rewards, TILE]`.
     pub(super) rewards: Vec<F>,
     /// Values of the centred goal.
     pub(super) values: Vec<F>,
@@ -37,10 +44,10 @@ pub(super) struct Constants {
 }
 
 impl<F: Scalar> Tile<F> {
-    pub(super) fn new(n_states: usize) -> Self {
+    pub(super) fn new(n_states: usize, n_rewards: usize) -> Self {
         let zero = F::default();
         Self {
-            rewards: vec![zero; n_states * TILE],
+            rewards: vec![zero; n_rewards * TILE],
             values: vec![zero; n_states * TILE],
             backup: vec![zero; n_states * TILE],
             centre: [zero; TILE],
@@ -60,51 +67,88 @@ impl<F: Scalar> Tile<F> {
     #[inline(always)]
     pub(super) fn start<V: Vector<Scalar = F>>(
         &mut self,
-        self_loops: &[bool],
+        stays: &[Stay],
         otherwise: f64,
         discount: Discount,
     ) {
         let horizon = V::splat(F::from_f64(1.0 / discount.complement()));
-        let any = self_loops.contains(&true);
+        let (n_rewards, n_states) = (self.rewards.len() / TILE, self.values.len() / TILE);
+        let any = !stays.is_empty();
         for lane in (0..TILE).step_by(VECTORS * V::WIDTH) {
-            let mut staying: [V; VECTORS] = splat(f64::NEG_INFINITY);
             let mut least: [V; VECTORS] = splat(f64::INFINITY);
             let mut most: [V; VECTORS] = splat(f64::NEG_INFINITY);
-            for (s, stays) in self_loops.iter().enumerate() {
-                let reward: [V; VECTORS] = load_row(&self.rewards, s * TILE + lane);
+            for row in 0..n_rewards {
+                let reward: [V; VECTORS] = load_row(&self.rewards, row * TILE + lane);
                 least = min(least, reward);
                 most = max(most, reward);
-                if *stays {
-                    staying = max(staying, reward);
-                }
+            }
+            let mut centre: [V; VECTORS] = splat(f64::NEG_INFINITY);
+            for stay in stays {
+                centre = max(
+                    centre,
+                    load_row(&self.rewards, stay.reward as usize * TILE + lane),
+                );
+            }
+            if !any {
+                // Within the goal's own range, which the allowance of `certify` counts on.
+                centre = max(min(splat(otherwise), most), least);
             }
             store_row(least, &mut self.least_reward, lane);
             store_row(most, &mut self.most_reward, lane);
-            // Within the goal's own range, which the allowance of `certify` counts on.
-            let centre = if any {
-                staying
-            } else {
-                max(min(splat(otherwise), most), least)
-            };
             store_row(centre, &mut self.centre, lane);
-            for s in 0..self_loops.len() {
-                let reward: [V; VECTORS] = load_row(&self.rewards, s * TILE + lane);
-                let centred = each!(|i| reward[i].sub(centre[i]));
-                store_row(centred, &mut self.rewards, s * TILE + lane);
-                store_row(
-                    each!(|i| centred[i].mul(horizon)),
-                    &mut self.values,
-                    s * TILE + lane,
-                );
+            for row in 0..n_rewards {
+                let at = row * TILE + lane;
+                let reward: [V; VECTORS] = load_row(&self.rewards, at);
+                store_row(each!(|i| reward[i].sub(centre[i])), &mut self.rewards, at);
             }
             let start: [V; VECTORS] = if any {
                 each!(|i| least[i].sub(centre[i]).mul(horizon))
             } else {
                 splat(0.0)
             };
-            for (s, _) in self_loops.iter().enumerate().filter(|&(_, &l)| !l) {
+            for s in 0..n_states {
                 store_row(start, &mut self.values, s * TILE + lane);
             }
+            for stay in stays {
+                let at = stay.state as usize * TILE + lane;
+                let reward: [V; VECTORS] =
+                    load_row(&self.rewards, stay.reward as usize * TILE + lane);
+                let own: [V; VECTORS] = load_row(&self.values, at);
+                let value = each!(|i| reward[i].mul(horizon).max(own[i]));
+                store_row(value, &mut self.values, at);
+            }
+        }
+    }
+
+    /// Rewards of a group of lanes.
+    #[inline(always)]
+    fn rewards(&self, lane: usize) -> Rows<'_, F> {
+        Rows {
+            values: &self.rewards,
+            lane,
+        }
+    }
+
+    /// Values of a group of lanes.
+    #[inline(always)]
+    fn rows(&self, lane: usize) -> Rows<'_, F> {
+        Rows {
+            values: &self.values,
+            lane,
+        }
+    }
+
+    /// The reward of the state whose row starts at `at`; zero where choices have rewards.
+    #[inline(always)]
+    fn state_reward<V: Vector<Scalar = F>, K: Kernel<F>>(
+        &self,
+        _kernel: &K,
+        at: usize,
+    ) -> [V; VECTORS] {
+        if K::CHOICE_REWARDS {
+            splat(0.0)
+        } else {
+            load_row(&self.rewards, at)
         }
     }
 
@@ -119,14 +163,8 @@ impl<F: Scalar> Tile<F> {
         for lane in (0..TILE).step_by(VECTORS * V::WIDTH) {
             for i in 0..n {
                 let s = if backwards { n - 1 - i } else { i };
-                let at = s * TILE + lane;
-                let reward: [V; VECTORS] = load_row(&self.rewards, at);
-                let rows = Rows {
-                    values: &self.values,
-                    lane,
-                };
-                let value = kernel.backup(s, reward, rows);
-                store_row(value, &mut self.values, at);
+                let value: [V; VECTORS] = kernel.backup(s, self.rewards(lane), self.rows(lane));
+                store_row(value, &mut self.values, s * TILE + lane);
             }
         }
     }
@@ -142,13 +180,11 @@ impl<F: Scalar> Tile<F> {
         for lane in (0..TILE).step_by(VECTORS * V::WIDTH) {
             for s in 0..kernel.n_states() {
                 let at = s * TILE + lane;
-                let reward: [V; VECTORS] = load_row(&self.rewards, at);
-                let rows = Rows {
-                    values: &self.values,
-                    lane,
-                };
+                let reward = self.state_reward(kernel, at);
                 let own: [V; VECTORS] = load_row(&self.values, at);
-                let best = kernel.differences(s, own, rows).best;
+                let best = kernel
+                    .differences(s, own, self.rewards(lane), self.rows(lane))
+                    .best;
                 store_row(
                     each!(|i| best[i].mul_add(used, reward[i])),
                     &mut self.backup,
@@ -160,6 +196,9 @@ impl<F: Scalar> Tile<F> {
     }
 
     /// Measures the residual of the original Bellman operator in difference form and certifies every lane.
+    ///
+    /// Where choices have rewards R(s,a), the same is done with R = 0 and `T(V' - V) + R/g` in the place of `T(V' - V)`: what then comes
+    /// out, times g, is (1-g) V* itself (`sums.rs` takes that factor).
     ///
     /// With r(s) = R - (1-g)V + g max_a sum T (V' - V), the POWER integrand lies within (max r - min r)/2 of
     /// (1-g) max_a P_a V + (max r + min r)/2 (MacQueen 1966, Porteus 1971). Rounding, with u the unit roundoff, first order
@@ -191,13 +230,9 @@ impl<F: Scalar> Tile<F> {
             let mut spread: [V; VECTORS] = splat(0.0);
             for s in 0..kernel.n_states() {
                 let at = s * TILE + lane;
-                let reward: [V; VECTORS] = load_row(&self.rewards, at);
-                let rows = Rows {
-                    values: &self.values,
-                    lane,
-                };
+                let reward = self.state_reward(kernel, at);
                 let own: [V; VECTORS] = load_row(&self.values, at);
-                let d = kernel.differences(s, own, rows);
+                let d = kernel.differences(s, own, self.rewards(lane), self.rows(lane));
                 let rest: [V; VECTORS] = each!(|i| own[i].mul_add(minus_complement, reward[i]));
                 r_low = each!(|i| rest[i].add(d.low[i]).min(r_low[i]));
                 r_high = each!(|i| rest[i].add(d.high[i]).max(r_high[i]));
@@ -262,10 +297,11 @@ impl<F: Scalar> Tile<F> {
             let shift = new - old;
             let offset = shift / discount.complement();
             self.centre[lane] = F::from_f64(new);
-            let rows = self.rewards.len() / TILE;
-            for at in (0..rows).map(|s| s * TILE + lane) {
-                self.rewards[at] = F::from_f64(self.rewards[at].to_f64() - shift);
-                self.values[at] = F::from_f64(self.values[at].to_f64() - offset);
+            for reward in self.rewards[lane..].iter_mut().step_by(TILE) {
+                *reward = F::from_f64(reward.to_f64() - shift);
+            }
+            for value in self.values[lane..].iter_mut().step_by(TILE) {
+                *value = F::from_f64(value.to_f64() - offset);
             }
             moved = true;
         }

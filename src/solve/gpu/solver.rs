@@ -15,6 +15,7 @@ use super::pace::Iterations;
 use super::workspace::{Batch, Side, Workspace};
 use super::{Gpu, NAME};
 use crate::plan::Method;
+use crate::reward::RewardDomain;
 use crate::rng::Stream;
 use crate::solve::{
     CellProblem, CellSolver, DeviceFault, Goals, SolveError, SolvedGoal, check_given,
@@ -91,7 +92,7 @@ impl GpuSolver {
         };
         let stage = problem
             .program
-            .plain()
+            .plain_on_states()
             .map_err(|error| unsupported(error.to_string()))?;
         let lattice = stage.law.lattice();
         let (hosted, scale, shift, error) = match lattice {
@@ -393,6 +394,7 @@ impl GpuSolver {
             integrand[s.state.index()] = shift + f64::from(fixed[row * TILE + lane]) * unit;
         }
         SolvedGoal {
+            domain: RewardDomain::State,
             rewards: self.rewards(self.problem.program.stage().stream, index),
             integrand,
             half_width,
@@ -464,6 +466,7 @@ impl GpuSolver {
     fn solved(&self, rewards: Vec<f64>, lane: &TileLane, error: f64) -> SolvedGoal {
         let half_width = lane.half_width + error;
         SolvedGoal {
+            domain: RewardDomain::State,
             rewards,
             integrand: lane.integrand.clone(),
             half_width,

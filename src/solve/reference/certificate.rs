@@ -1,6 +1,7 @@
 //! What any vector of values proves about the optimal ones.
 
 use super::model::{Model, Values};
+use crate::reward::RewardDomain;
 
 /// Unit roundoff of f64.
 const U: f64 = f64::EPSILON / 2.0;
@@ -23,10 +24,10 @@ pub(super) struct Certificate {
 impl Certificate {
     /// Takes the residual of `values` and what follows from it.
     pub(super) fn of(model: &Model<'_>, rewards: &[f64], values: &Values) -> Self {
-        let mut integrand = Vec::with_capacity(rewards.len());
+        let mut integrand = Vec::with_capacity(model.mdp.n_states());
         let (mut lowest, mut highest) = (f64::INFINITY, f64::NEG_INFINITY);
         for state in model.mdp.states() {
-            let (_, gain) = model.best(state, &values.deviation);
+            let (_, gain) = model.best(state, rewards, &values.deviation);
             let residual = model.residual(state, rewards, values, gain);
             lowest = lowest.min(residual);
             highest = highest.max(residual);
@@ -35,7 +36,14 @@ impl Certificate {
             integrand.push(next);
         }
         let middle = (lowest + highest) / 2.0;
-        integrand.iter_mut().for_each(|x| *x += middle);
+        // Where choices have rewards, the gain holds R/gamma, and gamma times the same expression is (1 - gamma) V*.
+        let scale = match model.domain {
+            RewardDomain::State => 1.0,
+            RewardDomain::Choice => model.discount,
+        };
+        integrand
+            .iter_mut()
+            .for_each(|x| *x = scale * (*x + middle));
         // A NaN among the values must not pass for a narrow interval: `min` and `max` skip it.
         let sound = integrand.iter().all(|x| x.is_finite());
         Self {

@@ -4,6 +4,7 @@ use nalgebra::{DMatrix, DVector};
 
 use super::certificate::Certificate;
 use super::model::{Model, Values};
+use crate::reward::RewardDomain;
 use crate::units::{ChoiceId, StateId};
 
 /// Most states for which policies are evaluated by a dense LU decomposition (2 MiB of matrix). Beyond it the
@@ -38,7 +39,11 @@ pub(super) fn iterate_policies(
     max_iterations: u32,
 ) -> Option<(Values, u32)> {
     let states = model.mdp.states();
-    let mut policy: Vec<ChoiceId> = states.map(|s| model.best(s, rewards).0).collect();
+    let first = match model.domain {
+        RewardDomain::State => rewards.to_vec(),
+        RewardDomain::Choice => vec![0.0; model.mdp.n_states()],
+    };
+    let mut policy: Vec<ChoiceId> = states.map(|s| model.best(s, rewards, &first).0).collect();
     let mut iterations = 1;
     loop {
         let values = evaluate(model, rewards, &policy)?;
@@ -46,7 +51,7 @@ pub(super) fn iterate_policies(
         if certificate.is_settled() || iterations >= max_iterations {
             return Some((values, iterations));
         }
-        if !improve(model, &values, certificate.rounding, &mut policy) {
+        if !improve(model, rewards, &values, certificate.rounding, &mut policy) {
             return Some((values, iterations));
         }
         iterations += 1;
@@ -57,11 +62,17 @@ pub(super) fn iterate_policies(
 ///
 /// Improvements within the rounding errors are left alone, so that ties cannot make the iteration cycle; what they could
 /// still be worth is in the certificate, which is taken over all choices.
-fn improve(model: &Model<'_>, values: &Values, rounding: f64, policy: &mut [ChoiceId]) -> bool {
+fn improve(
+    model: &Model<'_>,
+    rewards: &[f64],
+    values: &Values,
+    rounding: f64,
+    policy: &mut [ChoiceId],
+) -> bool {
     let mut moved = false;
     for state in model.mdp.states() {
-        let present = model.gain(state, policy[state.index()], &values.deviation);
-        let (choice, gain) = model.best(state, &values.deviation);
+        let present = model.gain(state, policy[state.index()], rewards, &values.deviation);
+        let (choice, gain) = model.best(state, rewards, &values.deviation);
         if gain > present + rounding {
             policy[state.index()] = choice;
             moved = true;
@@ -74,7 +85,7 @@ fn improve(model: &Model<'_>, values: &Values, rounding: f64, policy: &mut [Choi
 ///
 /// The residual of the refinement is taken in difference form, where it carries far less rounding than the solve did.
 fn evaluate(model: &Model<'_>, rewards: &[f64], policy: &[ChoiceId]) -> Option<Values> {
-    let n = rewards.len();
+    let n = model.mdp.n_states();
     let mut matrix = DMatrix::<f64>::zeros(n, n);
     for state in model.mdp.states() {
         let row = state.index();
@@ -86,14 +97,18 @@ fn evaluate(model: &Model<'_>, rewards: &[f64], policy: &[ChoiceId]) -> Option<V
         }
     }
     let factors = matrix.lu();
-    let solved = factors.solve(&DVector::from_column_slice(rewards))?;
+    let own = model
+        .mdp
+        .states()
+        .map(|s| model.reward(s, policy[s.index()], rewards));
+    let solved = factors.solve(&DVector::from_iterator(n, own))?;
     let mut values = Values {
         offset: 0.0,
         deviation: solved.as_slice().to_vec(),
     };
     values.centre();
     let residual = model.mdp.states().map(|state| {
-        let gain = model.gain(state, policy[state.index()], &values.deviation);
+        let gain = model.gain(state, policy[state.index()], rewards, &values.deviation);
         model.residual(state, rewards, &values, gain)
     });
     let correction = factors.solve(&DVector::from_iterator(n, residual))?;
@@ -110,7 +125,7 @@ pub(super) fn sweep(model: &Model<'_>, rewards: &[f64], max_sweeps: u32) -> (Val
     let lowest = rewards.iter().fold(f64::INFINITY, |m, &r| m.min(r));
     let target = SWEEP_TARGET * (highest - lowest);
     let mut values = lower_bounds(model, rewards, lowest);
-    let n = rewards.len() as u32;
+    let n = model.mdp.n_states() as u32;
     let mut sweeps = 0;
     loop {
         for _ in 0..SWEEPS_PER_LOOK.min(max_sweeps - sweeps) {
@@ -130,13 +145,13 @@ pub(super) fn sweep(model: &Model<'_>, rewards: &[f64], max_sweeps: u32) -> (Val
 
 /// What staying for ever is worth where some choice stays, and the worst there can be elsewhere.
 fn lower_bounds(model: &Model<'_>, rewards: &[f64], lowest: f64) -> Values {
-    let stays = |state| {
-        let mut choices = model.mdp.choices(state);
-        choices.any(|choice| model.leaving(state, choice) == 0.0)
-    };
-    let bound = |state: StateId| match stays(state) {
-        true => rewards[state.index()] / model.complement,
-        false => lowest / model.complement,
+    let bound = |state: StateId| {
+        let staying = model
+            .mdp
+            .choices(state)
+            .filter(|c| model.leaving(state, *c) == 0.0);
+        let worth = staying.map(|c| model.reward(state, c, rewards) / model.complement);
+        worth.fold(lowest / model.complement, f64::max)
     };
     let mut values = Values {
         offset: 0.0,
@@ -150,7 +165,7 @@ fn lower_bounds(model: &Model<'_>, rewards: &[f64], lowest: f64) -> Values {
 /// with `r_a` the residual of the choice.
 fn step(model: &Model<'_>, state: StateId, rewards: &[f64], values: &Values) -> f64 {
     let steps = model.mdp.choices(state).map(|choice| {
-        let gain = model.gain(state, choice, &values.deviation);
+        let gain = model.gain(state, choice, rewards, &values.deviation);
         let residual = model.residual(state, rewards, values, gain);
         residual / (model.complement + model.discount * model.leaving(state, choice))
     });

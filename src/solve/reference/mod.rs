@@ -12,7 +12,7 @@ use rayon::prelude::*;
 use certificate::Certificate;
 use model::Model;
 
-use super::{Backend, CellProblem, CellSolver, Goals, SolveError, SolvedGoal};
+use super::{Backend, CellProblem, CellSolver, Goals, SolveError, SolvedGoal, check_given};
 use crate::rng::Stream;
 use crate::statistics::behaviour::{GoalValues, Memory};
 use crate::statistics::{Block, BlockSums, TILE};
@@ -77,10 +77,11 @@ struct ReferenceSolver {
 
 impl ReferenceSolver {
     fn model(&self) -> Model<'_> {
-        Model::new(&self.problem.program.stage().mdp, self.problem.discount)
+        let stage = self.problem.program.stage();
+        Model::new(&stage.mdp, self.problem.discount, stage.law.domain())
     }
 
-    /// The rewards of one sampled goal, `[n_states]`.
+    /// The rewards of one sampled goal.
     fn draw(&self, stream: Stream, index: SampleIndex) -> Vec<f64> {
         let law = &self.problem.program.stage().law;
         let rewards = law.draw(self.problem.seed, stream, index);
@@ -95,6 +96,7 @@ impl ReferenceSolver {
         let certificate = Certificate::of(&model, &rewards, &values);
         let half_width = certificate.half_width();
         Ok(SolvedGoal {
+            domain: model.domain,
             integrand: certificate.integrand,
             half_width,
             converged: half_width <= self.problem.tolerance,
@@ -138,22 +140,6 @@ impl ReferenceSolver {
         }
         Ok(sums)
     }
-
-    fn check_given(&self, goals: &[Vec<f64>]) -> Result<(), SolveError> {
-        let mdp = &self.problem.program.stage().mdp;
-        for (goal, rewards) in goals.iter().enumerate() {
-            let problem = if rewards.len() != mdp.n_states() {
-                format!("{} rewards for {} states", rewards.len(), mdp.n_states())
-            } else if let Some(state) = mdp.states().find(|s| !rewards[s.index()].is_finite()) {
-                let reward = rewards[state.index()];
-                format!("the reward of {:?} is {reward}", mdp.state_name(state))
-            } else {
-                continue;
-            };
-            return Err(SolveError::BadGoal { goal, problem });
-        }
-        Ok(())
-    }
 }
 
 impl CellSolver for ReferenceSolver {
@@ -184,7 +170,9 @@ impl CellSolver for ReferenceSolver {
                 indices.par_iter().map(solve).collect()
             }
             Goals::Given(list) => {
-                self.check_given(list)?;
+                let n_rewards = self.problem.program.stage().law.n_rewards();
+                let mut each = list.iter().enumerate();
+                each.try_for_each(|(i, rewards)| check_given(i, rewards, n_rewards))?;
                 let numbered = list.par_iter().enumerate();
                 let solve =
                     |(i, rewards): (usize, &Vec<f64>)| self.solve(i as u64, rewards.clone());

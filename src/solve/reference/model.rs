@@ -1,6 +1,7 @@
 //! The MDP, the discount and the values, in the terms the equations are written in.
 
 use crate::mdp::Mdp;
+use crate::reward::RewardDomain;
 use crate::units::{ChoiceId, Discount, StateId};
 
 /// Values of all states, `V(s) = offset + deviation(s)`.
@@ -43,11 +44,14 @@ pub(super) struct Model<'a> {
     pub(super) discount: f64,
     /// 1 - gamma, exact.
     pub(super) complement: f64,
+    /// Whether rewards are those of states, R(s), or of choices, R(s, a).
+    pub(super) domain: RewardDomain,
 }
 
 impl<'a> Model<'a> {
-    pub(super) fn new(mdp: &'a Mdp, discount: Discount) -> Self {
+    pub(super) fn new(mdp: &'a Mdp, discount: Discount, domain: RewardDomain) -> Self {
         Self {
+            domain,
             mdp,
             discount: discount.used(),
             complement: discount.complement(),
@@ -67,11 +71,32 @@ impl<'a> Model<'a> {
             .map(|(&next, &p)| (next as usize, p))
     }
 
-    /// Expected gain of one step, `(P_a x)(s) - x(s)`, for any vector `x` over states.
-    pub(super) fn gain(&self, state: StateId, choice: ChoiceId, x: &[f64]) -> f64 {
+    /// Expected gain of one step, `(P_a x)(s) - x(s)`, for any vector `x` over states; where choices have rewards, with
+    /// `R(s, a) / gamma`, so that gamma times it is all that depends on the choice.
+    pub(super) fn gain(&self, state: StateId, choice: ChoiceId, rewards: &[f64], x: &[f64]) -> f64 {
         let here = x[state.index()];
         let terms = self.others(state, choice);
-        terms.map(|(next, p)| p * (x[next] - here)).sum()
+        let moved: f64 = terms.map(|(next, p)| p * (x[next] - here)).sum();
+        match self.domain {
+            RewardDomain::State => moved,
+            RewardDomain::Choice => moved + rewards[choice.index()] / self.discount,
+        }
+    }
+
+    /// The reward that every choice of the state has.
+    fn common_reward(&self, state: StateId, rewards: &[f64]) -> f64 {
+        match self.domain {
+            RewardDomain::State => rewards[state.index()],
+            RewardDomain::Choice => 0.0,
+        }
+    }
+
+    /// The reward of a choice, its state's included.
+    pub(super) fn reward(&self, state: StateId, choice: ChoiceId, rewards: &[f64]) -> f64 {
+        match self.domain {
+            RewardDomain::State => rewards[state.index()],
+            RewardDomain::Choice => rewards[choice.index()],
+        }
     }
 
     /// Probability of leaving the state.
@@ -80,10 +105,10 @@ impl<'a> Model<'a> {
     }
 
     /// The choice with the largest gain (the first of several), and the gain.
-    pub(super) fn best(&self, state: StateId, x: &[f64]) -> (ChoiceId, f64) {
+    pub(super) fn best(&self, state: StateId, rewards: &[f64], x: &[f64]) -> (ChoiceId, f64) {
         let mut best: Option<(ChoiceId, f64)> = None;
         for choice in self.mdp.choices(state) {
-            let gain = self.gain(state, choice, x);
+            let gain = self.gain(state, choice, rewards, x);
             if best.is_none_or(|(_, most)| gain > most) {
                 best = Some((choice, gain));
             }
@@ -99,7 +124,7 @@ impl<'a> Model<'a> {
         values: &Values,
         gain: f64,
     ) -> f64 {
-        let reward = rewards[state.index()] - self.complement * values.offset;
+        let reward = self.common_reward(state, rewards) - self.complement * values.offset;
         (reward - self.complement * values.deviation[state.index()]) + self.discount * gain
     }
 

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use super::*;
 use crate::mdp::{Mdp, MdpBuilder};
 use crate::plan::Plan;
-use crate::reward::GoalLaw;
+use crate::reward::{GoalLaw, RewardDomain};
 use crate::solve::GoalProgram;
 use crate::statistics::{Blocks, CellSums};
 use crate::units::{Discount, Seed};
@@ -117,7 +117,7 @@ fn a_star_is_worth_its_best_leaf_at_every_discount() {
 fn sweeps_and_policy_iteration_agree_within_their_bounds() {
     let mdp = noisy_ring(40);
     for gamma in [0.1, 0.9, 0.99, 0.999] {
-        let model = Model::new(&mdp, Discount::new(gamma).unwrap());
+        let model = Model::new(&mdp, Discount::new(gamma).unwrap(), RewardDomain::State);
         for goal in 0..5 {
             let seed = Seed(goal);
             let drawn = GoalLaw::unit_uniform(&mdp).draw(seed, Stream::Reward, SampleIndex(0));

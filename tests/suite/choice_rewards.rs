@@ -1,0 +1,205 @@
+//! Rewards of choices: every backend against an equivalent MDP with rewards of states, and against each other.
+
+use std::sync::Arc;
+
+use powersweep::experiment::{BackendChoice, Engine, Experiment, Overrides, RunSpec};
+use powersweep::mdp::{Mdp, MdpBuilder};
+use powersweep::plan::{Method, Plan, Schedule};
+use powersweep::reward::{GoalLaw, Marginal, RewardDistribution, RewardDomain, Uniform};
+use powersweep::rng::Stream;
+use powersweep::solve::cpu::{CpuBackend, Level};
+use powersweep::solve::{Backend, CellProblem, GoalProgram, Goals, ReferenceBackend, SolvedGoal};
+use powersweep::units::{ChoiceId, SampleIndex};
+use powersweep::{Discount, Seed};
+
+use crate::behaviour::small_mdp;
+
+fn problem(mdp: &Arc<Mdp>, domain: RewardDomain, gamma: f64, tolerance: f64) -> CellProblem {
+    let law = Marginal::Uniform(Uniform::new(-1.0, 2.0).unwrap());
+    let bound = RewardDistribution::iid("law", law)
+        .on(domain)
+        .bind(mdp)
+        .unwrap();
+    let discount = Discount::new(gamma).unwrap();
+    CellProblem {
+        plan: Arc::new(Plan::draw_for(mdp, discount, domain)),
+        program: GoalProgram::optimal(bound.mdp, bound.law),
+        discount,
+        tolerance,
+        max_sweeps: CellProblem::sufficient_sweeps(discount, tolerance, 3.0),
+        seed: Seed(9),
+        asked: Default::default(),
+    }
+}
+
+fn solve(backend: &dyn Backend, problem: CellProblem, goals: u64) -> Vec<SolvedGoal> {
+    let indices: Vec<SampleIndex> = (0..goals).map(SampleIndex).collect();
+    let goals = Goals::Sampled {
+        stream: Stream::Reward,
+        indices: &indices,
+    };
+    backend
+        .prepare(problem)
+        .unwrap()
+        .solve_goals(goals)
+        .unwrap()
+}
+
+/// A deterministic MDP whose states are the choices of another one: taking choice c and then going on as well as possible.
+fn choices_as_states(mdp: &Mdp) -> Mdp {
+    let mut b = MdpBuilder::new("choices");
+    let states: Vec<_> = (0..mdp.n_choices())
+        .map(|c| b.state(format!("c{c}")))
+        .collect();
+    for (c, &state) in states.iter().enumerate() {
+        let next = powersweep::StateId(mdp.row(ChoiceId(c as u32)).0[0]);
+        for choice in mdp.choices(next) {
+            b.choice(
+                state,
+                format!("then {}", choice.0),
+                [(states[choice.index()], 1.0)],
+            );
+        }
+    }
+    b.build().unwrap()
+}
+
+/// Distances between what backends say of a deterministic MDP with rewards of choices and of its equivalent with rewards of states.
+fn worst(backend: &dyn Backend, mdp: &Arc<Mdp>, gamma: f64, shift: usize) -> f64 {
+    let twin = Arc::new(choices_as_states(mdp));
+    let discount = Discount::new(gamma).unwrap();
+    let here = solve(backend, problem(mdp, RewardDomain::Choice, gamma, 1e-5), 70);
+    let there = solve(
+        &ReferenceBackend::new(),
+        problem(&twin, RewardDomain::State, gamma, 1e-9),
+        70,
+    );
+    let mut worst = 0.0_f64;
+    for (here, there) in here.iter().zip(&there) {
+        assert_eq!(here.rewards, there.rewards, "the same draws");
+        assert!(here.converged && there.converged);
+        let values = there.values(discount);
+        let error = there.value_half_width(discount) * discount.complement();
+        for state in mdp.states() {
+            let best = mdp
+                .choices(state)
+                .map(|c| values[(c.index() + shift) % values.len()]);
+            let best = best.fold(f64::NEG_INFINITY, f64::max) * discount.complement();
+            let off = (here.integrand[state.index()] - best).abs();
+            worst = worst.max(off / (here.half_width + error));
+        }
+    }
+    worst
+}
+
+/// A graph with duplicate choices (whose rewards differ), self-loops and several recurrent classes.
+fn graph() -> Arc<Mdp> {
+    let mut b = MdpBuilder::new("graph");
+    let [a, x, y, off] = ["a", "x", "y", "off"].map(|n| b.state(n));
+    b.choice(a, "left", [(x, 1.0)]);
+    b.choice(a, "left again", [(x, 1.0)]);
+    b.choice(a, "right", [(y, 1.0)]);
+    b.choice(a, "stop", [(off, 1.0)]);
+    b.choice(x, "stay", [(x, 1.0)]);
+    b.choice(x, "stay too", [(x, 1.0)]);
+    b.choice(x, "back", [(a, 1.0)]);
+    b.choice(y, "on", [(x, 1.0)]);
+    b.absorbing(off);
+    Arc::new(b.build().unwrap())
+}
+
+#[test]
+fn rewards_of_choices_are_rewards_of_states_of_another_mdp() {
+    let levels = Level::available().into_iter().map(CpuBackend::with_level);
+    for gamma in [0.1, 0.9, 0.99, 0.999] {
+        assert!(worst(&ReferenceBackend::new(), &graph(), gamma, 0) <= 1.0);
+        for backend in levels.clone() {
+            assert!(
+                worst(&backend, &graph(), gamma, 0) <= 1.0,
+                "{backend:?} {gamma}"
+            );
+        }
+    }
+    assert!(
+        worst(&ReferenceBackend::new(), &graph(), 0.9, 1) > 10.0,
+        "the control"
+    );
+}
+
+#[test]
+fn backends_agree_on_stochastic_mdps() {
+    for seed in 0..6 {
+        let mdp = Arc::new(small_mdp(seed, false));
+        for gamma in [0.5, 0.95] {
+            let mut problem = problem(&mdp, RewardDomain::Choice, gamma, 1e-5);
+            let exact = solve(&ReferenceBackend::new(), problem.clone(), 64);
+            for method in Method::ALL {
+                let schedule = Schedule {
+                    method,
+                    first_check: 3,
+                };
+                problem.plan = Arc::new((*problem.plan).clone().with_schedule(schedule));
+                let found = solve(&CpuBackend::new(), problem.clone(), 64);
+                for (a, b) in exact.iter().zip(&found) {
+                    assert!(b.converged);
+                    for (x, y) in a.integrand.iter().zip(&b.integrand) {
+                        assert!(
+                            (x - y).abs() <= a.half_width + b.half_width,
+                            "{method:?}: {x} {y}"
+                        );
+                    }
+                }
+            }
+        }
+    }
+}
+
+#[test]
+fn sums_are_those_of_the_goals() {
+    let mdp = graph();
+    let engine = Engine::new(BackendChoice::Cpu).unwrap();
+    let reward = RewardDistribution::iid("choices", Marginal::Uniform(Uniform::unit()))
+        .on(RewardDomain::Choice);
+    let spec = RunSpec {
+        environments: vec![engine.upload((*mdp).clone())],
+        rewards: vec![Arc::new(reward)],
+        samples: 200_000,
+        ..RunSpec::default()
+    };
+    let statistics = engine.run(&spec.discount(0.9).unwrap()).unwrap();
+    let cell = &statistics.cells[0];
+    // `off` has one choice: the same reward for ever.
+    let off = &cell.power[3];
+    assert!(
+        (off.estimate - 0.5).abs() <= 4.5 * off.std_error.unwrap() + off.bound,
+        "{off:?}"
+    );
+    // `x` may stay in two ways or go back: it is worth more than the better of two draws.
+    assert!(cell.power[1].estimate > 2.0 / 3.0);
+    let json: serde_json::Value = serde_json::from_str(&statistics.to_json()).unwrap();
+    assert!(json["cells"][0]["power"].is_null());
+    assert_eq!(json["cells"][0]["value"].as_array().unwrap().len(), 4);
+}
+
+#[test]
+fn what_rewards_of_choices_do_not_have_is_told() {
+    let home = tempfile::tempdir().unwrap();
+    let path = home.path().join("x.toml");
+    let file = "schema = 1\n[mdp]\nfamily = \"star\"\nleaves = 3\n[[reward]]\ndomain = \"choices\"\n[solve]\ndiscount = 0.9\n";
+    std::fs::write(&path, file).unwrap();
+    assert!(Experiment::load(&path, &Overrides::default()).is_ok());
+    std::fs::write(
+        &path,
+        format!("{file}[statistics]\noptimality = [\"start\"]\n"),
+    )
+    .unwrap();
+    let error = Experiment::load(&path, &Overrides::default())
+        .unwrap_err()
+        .to_string();
+    assert!(
+        error.contains("not yet supported for rewards of choices"),
+        "{error}"
+    );
+    let law = GoalLaw::unit_uniform(&graph());
+    assert_eq!(law.domain(), RewardDomain::State);
+}
