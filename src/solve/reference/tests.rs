@@ -185,8 +185,8 @@ fn given_goals_are_checked() {
     let solver = solver(star(2), 0.9, 100);
     let short = [vec![0.0; 3], vec![0.0; 2]];
     let error = solver.solve_goals(Goals::Given(&short)).unwrap_err();
-    assert_eq!(error.to_string(), "goal 1: 2 rewards for 3 states");
+    assert_eq!(error.to_string(), "goal 1: 2 rewards, 3 are needed");
     let infinite = [vec![0.0, f64::INFINITY, 0.0]];
     let error = solver.solve_goals(Goals::Given(&infinite)).unwrap_err();
-    assert_eq!(error.to_string(), "goal 0: the reward of \"leaf0\" is inf");
+    assert_eq!(error.to_string(), "goal 0: reward number 1 is inf");
 }
