@@ -1,0 +1,99 @@
+//! Laws of exact cases, in the words of experiment files: read by the reader that reads those.
+
+use serde_json::{Map, Value, json};
+
+use super::VerifyError;
+use crate::document::{Faults, SourceText, parse_json};
+use crate::reward::RewardDistribution;
+
+/// What a case's law needs of the engine, as `requires` names it, as far as the engine has it.
+pub(super) const SUPPORTED: &[&str] = &[
+    "base",
+    "stochastic",
+    "ties",
+    "family:exponential",
+    "family:normal",
+    "family:beta",
+    "family:bernoulli",
+    "reward:fixed_states",
+    "reward:independent",
+    "reward:mean_of_uniforms",
+    "reward:orbit",
+];
+
+/// The distribution that a case's `reward` describes. `among`: the states an orbit is dealt to, where not all.
+pub(super) fn read(
+    case: &str,
+    reward: &Value,
+    among: Option<&Value>,
+) -> Result<RewardDistribution, VerifyError> {
+    let table = translate(reward, among).ok_or_else(|| VerifyError::Missing {
+        case: case.to_owned(),
+        what: "law of a known kind",
+    })?;
+    let source = SourceText::new(format!("{case}: reward"), Value::Object(table).to_string());
+    let mut faults = Faults::about(source.clone());
+    let node = parse_json(&source, &mut faults);
+    let distribution = node.and_then(|node| RewardDistribution::read(&node, &mut faults));
+    match distribution {
+        Some((distribution, _)) if !faults.has_errors() => Ok(distribution),
+        _ => Err(VerifyError::Law {
+            case: case.to_owned(),
+            faults,
+        }),
+    }
+}
+
+/// A `[[reward]]` table.
+fn translate(reward: &Value, among: Option<&Value>) -> Option<Map<String, Value>> {
+    let mut table = match reward["dist"].as_str()? {
+        "iid" => family(reward)?,
+        "independent" => {
+            let mut table = family(&reward["default"])?;
+            let each = reward["per_state"].as_object()?.iter();
+            let states = each.map(|(state, law)| Some((state.clone(), family(law)?.into())));
+            table.insert(
+                "states".to_owned(),
+                states.collect::<Option<Map<String, Value>>>()?.into(),
+            );
+            table
+        }
+        "mean_of_uniforms" => {
+            object(&json!({ "distribution": "mean-of-uniforms", "count": reward["m"] }))?
+        }
+        "orbit" => {
+            let mut table =
+                object(&json!({ "distribution": "orbit", "values": reward["values"] }))?;
+            if let Some(among) = among {
+                table.insert("among".to_owned(), among.clone());
+            }
+            table
+        }
+        _ => return None,
+    };
+    if let Some(fixed) = reward.get("fixed") {
+        table.insert("states".to_owned(), fixed.clone());
+    }
+    Some(table)
+}
+
+/// A law of one reward: `family` is its `distribution`, everything else its parameters.
+fn family(law: &Value) -> Option<Map<String, Value>> {
+    let mut table = Map::new();
+    for (key, value) in law.as_object()? {
+        match key.as_str() {
+            "dist" | "fixed" | "note" => {}
+            "family" => {
+                table.insert("distribution".to_owned(), value.clone());
+            }
+            _ => {
+                table.insert(key.clone(), value.clone());
+            }
+        }
+    }
+    table.contains_key("distribution").then_some(table)
+}
+
+fn object(value: &Value) -> Option<Map<String, Value>> {
+    value.as_object().cloned()
+}
