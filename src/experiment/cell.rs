@@ -8,6 +8,7 @@ use crate::mdp::Mdp;
 use crate::plan::Plan;
 use crate::reward::{Facts, RewardDistribution, RewardError};
 use crate::solve::{Backend, CellSolver, PilotReport, SolveError};
+use crate::statistics::behaviour::LawScale;
 use crate::statistics::{
     Asked, Block, CellSums, Estimate, ObservedSums, Quantity, Sampling, Table,
 };
@@ -104,7 +105,8 @@ impl Cell {
         let facts = *problem.program.stage().law.facts();
         let mdp = problem.program.stage().mdp.clone();
         // Names that the MDP does not have were refused before the first cell was prepared.
-        let asked = Arc::new(spec.statistics.resolve(&mdp).unwrap_or_default());
+        let law = LawScale::of(&facts);
+        let asked = Arc::new(spec.statistics.resolve(&mdp, law).unwrap_or_default());
         problem.asked = asked.clone();
         let pilot = spec.schedule(backend, &mut problem);
         let plan = problem.plan.clone();

@@ -8,6 +8,7 @@ use crate::mdp::Mdp;
 use crate::plan::{Method, Plan};
 use crate::reward::{BoundReward, RewardDistribution, RewardError};
 use crate::solve::{Backend, CellProblem, GoalProgram, PilotReport, SolveError, pilot};
+use crate::statistics::behaviour::LawScale;
 use crate::statistics::{Asked, Request, UnknownName};
 use crate::units::{Discount, Seed};
 
@@ -202,7 +203,7 @@ impl RunSpec {
         )?;
         let environments = self.environments.iter();
         let unknown: Vec<UnknownName> = environments
-            .filter_map(|e| self.statistics.resolve(e.mdp()).err())
+            .filter_map(|e| self.statistics.resolve(e.mdp(), LawScale::default()).err())
             .flatten()
             .collect();
         if !unknown.is_empty() {

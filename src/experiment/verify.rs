@@ -28,11 +28,13 @@ const CASES: &str = include_str!("../../tests/data/exact_cases.json");
 pub const ALLOWED_STD_ERRORS: f64 = 4.5;
 
 /// Kinds of statistics that the engine has.
-const STATISTICS: [&str; 4] = [
+const STATISTICS: [&str; 6] = [
     "power",
     "action_opt_prob",
     "action_avoid_prob",
     "orbit_action_avoid",
+    "power_variance",
+    "norm_value_variance",
 ];
 
 /// One MDP with the exact value of one statistic.
@@ -73,6 +75,13 @@ pub enum ExactStatistic {
         /// Whether the case knows the probability that it is not.
         complement: bool,
     },
+    /// Variance over goals of a state's POWER integrand, or of (1 - gamma) V*.
+    Variance {
+        /// The state.
+        state: StateId,
+        /// `variance` or `value_variance`.
+        measure: &'static str,
+    },
 }
 
 impl ExactStatistic {
@@ -84,6 +93,9 @@ impl ExactStatistic {
             Self::Optimality { state, .. } => {
                 request.optimality.push(mdp.state_name(*state).to_owned());
             }
+            Self::Variance { state, .. } => {
+                request.distribution.push(mdp.state_name(*state).to_owned());
+            }
         }
         request
     }
@@ -92,6 +104,10 @@ impl ExactStatistic {
     fn estimate(&self, cell: &CellStatistics) -> Option<Estimate> {
         match self {
             Self::Power { state } => cell.power.get(state.index()).copied(),
+            Self::Variance { state, measure } => {
+                let keys = [Key::text(cell.mdp.state_name(*state))];
+                look_up(cell.table("distribution")?, &keys, measure)
+            }
             Self::Optimality {
                 state,
                 action,
@@ -325,8 +341,11 @@ impl RawCase {
         let text = |key: &str| self.statistic[key].as_str();
         let state = text("state").and_then(|name| mdp.find_state(name));
         let state = state.ok_or_else(|| missing("state of that name"))?;
+        let variance = |measure| ExactStatistic::Variance { state, measure };
         let complement = match text("kind") {
             Some("power") => return Ok(ExactStatistic::Power { state }),
+            Some("power_variance") => return Ok(variance("variance")),
+            Some("norm_value_variance") => return Ok(variance("value_variance")),
             Some("action_avoid_prob" | "orbit_action_avoid") => true,
             _ => false,
         };
@@ -457,7 +476,7 @@ mod tests {
     #[test]
     fn every_case_is_run_or_skipped_with_a_reason() {
         let all = ExactCases::embedded().unwrap();
-        assert_eq!((all.cases.len(), all.skipped.len()), (48, 59));
+        assert_eq!((all.cases.len(), all.skipped.len()), (50, 57));
         let reason = |id: &str| {
             let skipped = all.skipped.iter().find(|case| case.id.starts_with(id));
             skipped.map(|case| case.reason.as_str())

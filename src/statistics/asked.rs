@@ -5,7 +5,9 @@ use std::fmt::Debug;
 use std::ops::Range;
 use std::sync::Arc;
 
-use super::behaviour::{Event, Events, Look, Optimality, Target, Ties};
+use super::behaviour::{
+    Distribution, Event, Events, LawScale, Look, Occupancy, Optimality, Target, Ties,
+};
 use super::{ObservedSums, Quantity, Row, Table};
 use crate::document::nearest;
 use crate::mdp::Mdp;
@@ -14,7 +16,7 @@ use crate::units::{ChoiceId, StateId};
 /// One statistic of one cell. To add one: a file with its type beside `optimality.rs`, what is asked of it in [`Request`], and a line in
 /// [`Request::resolve`].
 pub trait Statistic: Debug + Send + Sync {
-    /// The key in the JSON document, and the stem of its Parquet file.
+    /// The name it is asked by.
     fn name(&self) -> &'static str;
 
     /// Numbers per goal.
@@ -27,7 +29,7 @@ pub trait Statistic: Debug + Send + Sync {
     fn quantities(&self) -> Vec<Quantity>;
 
     /// What came out; its quantities are those of `sums` from number `first` on.
-    fn table(&self, mdp: &Mdp, sums: &ObservedSums, first: usize, level: f64) -> Table;
+    fn tables(&self, mdp: &Mdp, sums: &ObservedSums, first: usize, level: f64) -> Vec<Table>;
 }
 
 /// What is asked, by the names that stand in the experiment file.
@@ -38,6 +40,10 @@ pub struct Request {
     pub optimality: Vec<String>,
     /// Labels of states or choices, or states, that the optimal policy may get to from the start.
     pub events: Vec<EventRequest>,
+    /// Whether visits of every state are measured.
+    pub occupancy: bool,
+    /// States, and labels of states, whose POWER integrand is measured as a whole distribution and compared.
+    pub distribution: Vec<String>,
 }
 
 /// An event by name.
@@ -96,12 +102,12 @@ impl Request {
         *self == Self::default()
     }
 
-    /// Finds every name in an MDP.
+    /// Finds every name in an MDP; `law` fixes units and edges.
     ///
     /// # Errors
     ///
     /// Every name that it does not have.
-    pub fn resolve(&self, mdp: &Mdp) -> Result<Asked, Vec<UnknownName>> {
+    pub fn resolve(&self, mdp: &Mdp, law: LawScale) -> Result<Asked, Vec<UnknownName>> {
         let mut unknown = Vec::new();
         let mut statistics: Vec<Arc<dyn Statistic>> = Vec::new();
         if !self.optimality.is_empty() {
@@ -109,6 +115,13 @@ impl Request {
         }
         if !self.events.is_empty() {
             statistics.push(Arc::new(self.events(mdp, &mut unknown)));
+        }
+        if self.occupancy {
+            statistics.push(Arc::new(Occupancy::new(mdp)));
+        }
+        if !self.distribution.is_empty() {
+            let states = states(mdp, "distribution", &self.distribution, &mut unknown);
+            statistics.push(Arc::new(Distribution::new(states, law)));
         }
         match unknown.is_empty() {
             true => Ok(Asked { statistics }),
@@ -174,6 +187,33 @@ impl Request {
         }
         Events::new(mdp, list)
     }
+}
+
+/// The states that names stand for, each once. A label of choices is no name here.
+fn states(
+    mdp: &Mdp,
+    statistic: &'static str,
+    names: &[String],
+    unknown: &mut Vec<UnknownName>,
+) -> Vec<StateId> {
+    let mut states = Vec::new();
+    for (position, name) in names.iter().enumerate() {
+        match find(mdp, name) {
+            Some(Named::States(found)) => {
+                let new = found.into_iter().filter(|s| !states.contains(s));
+                states.extend(new.collect::<Vec<_>>());
+            }
+            _ => unknown.push(UnknownName {
+                mdp: mdp.name().to_owned(),
+                statistic,
+                position,
+                wanted: "state or label of states",
+                name: name.clone(),
+                nearest: nearest_name(mdp, name),
+            }),
+        }
+    }
+    states
 }
 
 /// A state, else a label of states, else a label of choices, else `start`.
@@ -244,7 +284,7 @@ impl Asked {
             Some(own.start)
         });
         let each = self.statistics.iter().zip(firsts);
-        each.map(|(statistic, first)| statistic.table(mdp, sums, first, level))
+        each.flat_map(|(statistic, first)| statistic.tables(mdp, sums, first, level))
             .collect()
     }
 }

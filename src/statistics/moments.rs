@@ -12,16 +12,22 @@ pub enum Map {
     Positive,
     /// 1 where it is 1.
     One,
+    /// 1 where it is above a number.
+    Above(f64),
+    /// Its square. Brackets of squares are not looked at.
+    Square,
 }
 
 impl Map {
-    /// Maps a number. Every map is increasing, so that a bracket's ends go to the bracket's ends.
+    /// Maps a number. Every map but the square is increasing, so that a bracket's ends go to the bracket's ends.
     #[must_use]
     pub fn of(self, x: f64) -> f64 {
         match self {
             Self::Identity => x,
             Self::Positive => f64::from(u8::from(x > 0.0)),
             Self::One => f64::from(u8::from(x >= 1.0)),
+            Self::Above(edge) => f64::from(u8::from(x > edge)),
+            Self::Square => x * x,
         }
     }
 }
@@ -42,6 +48,18 @@ pub struct Quantity {
 }
 
 impl Quantity {
+    /// A mean of any numbers.
+    #[must_use]
+    pub fn mean(column: usize, map: Map, scale: PowerScale) -> Self {
+        Self {
+            column,
+            times: None,
+            map,
+            scale,
+            is_share: false,
+        }
+    }
+
     /// The same, its columns counted from `first`.
     #[must_use]
     pub fn shifted(self, first: usize) -> Self {
@@ -150,7 +168,7 @@ impl ObservedSums {
         }
         let mut of_column = vec![Vec::new(); observations.columns()];
         let simple = quantities.iter().enumerate();
-        for (at, q) in simple.filter(|(_, q)| q.times.is_none()) {
+        for (at, q) in simple.filter(|(_, q)| q.times.is_none() && q.map != Map::Square) {
             of_column[q.column].push(at);
         }
         let mut spread = vec![[0.0; 2]; quantities.len()];

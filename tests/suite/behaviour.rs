@@ -11,7 +11,7 @@ use powersweep::reward::GoalLaw;
 use powersweep::rng::Stream;
 use powersweep::solve::cpu::CpuBackend;
 use powersweep::solve::{Backend, CellProblem, GoalProgram, ReferenceBackend};
-use powersweep::statistics::behaviour::Ties;
+use powersweep::statistics::behaviour::{LawScale, Ties};
 use powersweep::statistics::{Blocks, EventRequest, Observations, Request};
 use powersweep::{ChoiceId, Discount, SampleIndex, Seed, StateId};
 
@@ -83,7 +83,7 @@ pub(crate) fn problem(mdp: &Arc<Mdp>, gamma: f64, request: &Request) -> CellProb
         max_sweeps: CellProblem::sufficient_sweeps(discount, 1e-5, 1.0),
         seed: Seed(5),
         plan: Arc::new(Plan::draw(mdp, discount)),
-        asked: Arc::new(request.resolve(mdp).unwrap()),
+        asked: Arc::new(request.resolve(mdp, LawScale::default()).unwrap()),
     }
 }
 
@@ -392,6 +392,204 @@ pub(crate) fn events_are_those_of_the_judge(backend: &dyn Backend, discounts: &[
     assert!(noticed > 50 && tied > 10, "{noticed}, {tied}");
 }
 
+/// Expected discounted visits under even splits, by walking through time.
+fn visits(judge: &Judge<'_>) -> Vec<f64> {
+    let mut here = vec![0.0; judge.mdp.n_states()];
+    for &(s, p) in judge.mdp.start() {
+        here[s.index()] = p;
+    }
+    let mut sum = vec![0.0; here.len()];
+    let mut weight = 1.0;
+    while weight > 1e-14 {
+        let mut next = vec![0.0; here.len()];
+        for (s, mass) in here.iter().enumerate() {
+            sum[s] += weight * mass;
+            let set = judge.optimal(StateId(s as u32));
+            for &choice in &set {
+                let (to, p) = judge.mdp.row(choice);
+                for (&to, p) in to.iter().zip(p) {
+                    next[to as usize] += mass / set.len() as f64 * p;
+                }
+            }
+        }
+        here = next;
+        weight *= judge.gamma;
+    }
+    sum
+}
+
+/// Number of goals whose visits are not those of the judge, and how many of the judge's are not the gradient of the optimal value
+/// (the envelope theorem), where there is one.
+fn visit_misses(backend: &dyn Backend, mdp: &Arc<Mdp>, gamma: f64, offset: u64) -> [usize; 2] {
+    let request = Request {
+        occupancy: true,
+        ..Request::default()
+    };
+    let problem = problem(mdp, gamma, &request);
+    let used = problem.discount.used();
+    let observations = observe(backend, problem.clone(), 40);
+    assert!(observations.uncertain().is_empty(), "{}", mdp.name());
+    let mut counts = [0; 2];
+    let close = |a: f64, b: f64, error: f64| (a - b).abs() < error * (1.0 + a.abs());
+    for (goal, row) in observations.rows().enumerate() {
+        let rewards = rewards(&problem, goal as u64 + offset);
+        let judge = Judge::new(mdp, used, &rewards);
+        let mut expected = visits(&judge);
+        let start = |judge: &Judge<'_>| -> f64 {
+            let each = mdp.start().iter();
+            each.map(|&(s, p)| p * judge.values[s.index()]).sum()
+        };
+        // Duplicate choices are no obstacle: V* has a gradient wherever all optimal policies visit alike.
+        for s in mdp.states() {
+            let step = 1e-7;
+            let moved = |by: f64| {
+                let mut moved = rewards.clone();
+                moved[s.index()] += by;
+                start(&Judge::new(mdp, used, &moved))
+            };
+            let [up, down] = [moved(step), moved(-step)].map(|v| (v - start(&judge)) / step);
+            let smooth = close(up, -down, 1e-6);
+            counts[1] += usize::from(smooth && !close(up, expected[s.index()], 1e-6));
+        }
+        let target = &mdp.state_labels()["target"];
+        expected.push(target.iter().map(|s| expected[s.index()]).sum());
+        let same = expected.iter().zip(row).all(|(a, b)| close(*a, *b, 1e-10));
+        counts[0] += usize::from(!same || expected.len() != row.len());
+    }
+    counts
+}
+
+pub(crate) fn visits_are_those_of_the_judge(backend: &dyn Backend) {
+    let mut noticed = 0;
+    for seed in 0..16 {
+        let mdp = Arc::new(small_mdp(seed, seed % 2 == 0));
+        for gamma in [0.5, 0.9] {
+            assert_eq!(
+                visit_misses(backend, &mdp, gamma, 0),
+                [0, 0],
+                "{seed} at {gamma}"
+            );
+        }
+        noticed += visit_misses(backend, &mdp, 0.9, 1)[0];
+    }
+    assert!(noticed > 100, "{noticed}");
+}
+
+#[test]
+fn the_cpu_backend_finds_the_visits_of_every_goal() {
+    visits_are_those_of_the_judge(&CpuBackend::new());
+}
+
+#[test]
+fn the_reference_backend_finds_the_visits_of_every_goal() {
+    visits_are_those_of_the_judge(&ReferenceBackend::new());
+}
+
+/// The distribution's tables against the goals one by one.
+#[test]
+fn distributions_are_those_of_the_goals_one_by_one() {
+    use powersweep::rng::Stream;
+    use powersweep::solve::Goals;
+    let engine = Engine::new(BackendChoice::Reference).unwrap();
+    let mdp = small_mdp(7, false);
+    let handle = engine.upload(mdp.clone());
+    let samples = 3_000;
+    let spec = RunSpec {
+        samples,
+        statistics: Request {
+            distribution: ["s0", "s3"].map(str::to_owned).to_vec(),
+            ..Request::default()
+        },
+        seed: Seed(5),
+        ..RunSpec::default()
+    };
+    let statistics = engine
+        .run(&spec.environment(&handle).discount(0.9).unwrap())
+        .unwrap();
+    let cell = &statistics.cells[0];
+    let plain = problem(&Arc::new(mdp), 0.9, &Request::default());
+    let discount = plain.discount;
+    let solver = ReferenceBackend::new().prepare(plain).unwrap();
+    let indices: Vec<SampleIndex> = (0..samples).map(SampleIndex).collect();
+    let goals = Goals::Sampled {
+        stream: Stream::Reward,
+        indices: &indices,
+    };
+    let solved = solver.solve_goals(goals).unwrap();
+    let n = samples as f64;
+    let column = |s: usize| solved.iter().map(|g| g.integrand[s]).collect::<Vec<f64>>();
+    let mean = |x: &[f64]| x.iter().sum::<f64>() / n;
+    let covariance = |x: &[f64], y: &[f64]| {
+        let (a, b) = (mean(x), mean(y));
+        x.iter().zip(y).map(|(x, y)| (x - a) * (y - b)).sum::<f64>() / (n - 1.0)
+    };
+    let (x, y) = (column(0), column(3));
+    let found = |table: &str, row: usize, measure: &str| {
+        let table = cell.table(table).unwrap();
+        *table
+            .measure(&table.rows[row], measure)
+            .unwrap()
+            .estimate()
+            .unwrap()
+    };
+    let near = |a: f64, b: f64| (a - b).abs() < 1e-9;
+    assert!(near(
+        found("distribution", 0, "variance").estimate,
+        covariance(&x, &x)
+    ));
+    assert!(near(
+        found("distribution", 1, "variance").estimate,
+        covariance(&y, &y)
+    ));
+    assert!(
+        !near(covariance(&x, &x), covariance(&y, &y)),
+        "the comparison can fail"
+    );
+    let worths: Vec<f64> = solved.iter().map(|g| g.worths(discount)[0]).collect();
+    let value = found("distribution", 0, "value_variance");
+    assert!(near(value.estimate, covariance(&worths, &worths)));
+    // The standard error of a variance: sqrt((m4 - s^4) / n).
+    let a = mean(&x);
+    let fourth = x.iter().map(|x| (x - a).powi(4)).sum::<f64>() / n;
+    let expected = ((fourth - covariance(&x, &x).powi(2)) / n).sqrt();
+    let error = found("distribution", 0, "variance").std_error.unwrap();
+    assert!((error / expected - 1.0).abs() < 1e-3, "{error} {expected}");
+    let correlation = covariance(&x, &y) / (covariance(&x, &x) * covariance(&y, &y)).sqrt();
+    assert!(near(
+        found("comparison", 0, "correlation").estimate,
+        correlation
+    ));
+    let difference = found("comparison", 0, "difference");
+    assert!(near(difference.estimate, mean(&x) - mean(&y)));
+    let paired: Vec<f64> = x.iter().zip(&y).map(|(x, y)| x - y).collect();
+    let expected = (covariance(&paired, &paired) / n).sqrt();
+    assert!(near(difference.std_error.unwrap(), expected));
+    let more = solved
+        .iter()
+        .filter(|g| g.worths(discount)[0] > g.worths(discount)[3]);
+    assert!(near(
+        found("comparison", 0, "greater").estimate,
+        more.count() as f64 / n
+    ));
+    for (name, p) in [("q05", 0.05), ("q50", 0.5), ("q95", 0.95)] {
+        let mut sorted = x.clone();
+        sorted.sort_by(f64::total_cmp);
+        let quantile = sorted[(p * n) as usize];
+        let e = found("distribution", 0, name);
+        assert!(
+            e.low <= quantile && quantile <= e.high,
+            "{name}: {e:?} {quantile}"
+        );
+        assert!((e.estimate - quantile).abs() < 1.0 / 64.0 && e.high - e.low < 0.1);
+    }
+    let above = found("histogram", 40, "above").estimate;
+    let edge = 40.0 / 64.0;
+    assert!(near(
+        above,
+        x.iter().filter(|x| **x > edge).count() as f64 / n
+    ));
+}
+
 #[test]
 fn the_cpu_backend_finds_the_events_of_every_goal() {
     events_are_those_of_the_judge(&CpuBackend::new(), &[0.9, 0.4]);
@@ -541,7 +739,7 @@ fn a_gap_of_1e_7_is_settled_by_the_second_look_and_one_below_the_certificate_is_
     use powersweep::statistics::behaviour::{GoalValues, Memory, Observer};
     let mdp = Arc::new(fork());
     let request = ask(vec!["hub".to_owned()]);
-    let asked = Arc::new(request.resolve(&mdp).unwrap());
+    let asked = Arc::new(request.resolve(&mdp, LawScale::default()).unwrap());
     // `scale` is what ties are relative to: with a tiny one no certificate is as sharp as a tie.
     let look = |gap: f64, half_width: f64, scale: f64| {
         let discount = Discount::new(0.99).unwrap();

@@ -131,7 +131,8 @@ fn every_key_of_the_page_is_known() {
         states = { s0 = 1 }\nonly = \"s1\"\ngroups = [[\"s1\", \"s2\"]]\nover = \"all\"\ndomain = \"states\"\n\
         [solve]\ndiscount = 0.5\ntolerance = 1e-4\nmethod = \"jacobi\"\nmax_sweeps = 9\nbackend = \"cpu\"\n\
         [sample]\ncount = 3\nseed = 4\nlevel = 0.5\n[statistics]\npower = true\n\
-        optimality = [\"start\"]\nevents = [{ label = \"s1\", within = 3, ties = \"away\" }]\n";
+        optimality = [\"start\"]\nevents = [{ label = \"s1\", within = 3, ties = \"away\" }]\n\
+        occupancy = true\ndistribution = [\"s0\"]\n";
     load(full).unwrap();
     for key in &keys {
         let name = key.split('.').next_back().unwrap();
@@ -139,7 +140,7 @@ fn every_key_of_the_page_is_known() {
         let is_tried = full.contains(&format!("\n{name} = ")) || name.starts_with("path");
         assert!(is_tried, "{key}");
     }
-    assert_eq!(keys.len(), 25, "{keys:?}");
+    assert_eq!(keys.len(), 27, "{keys:?}");
 }
 
 #[test]
@@ -219,7 +220,7 @@ fn keys_of_later_features_are_told_apart_from_mistakes() {
         "[agent]\nkind = \"x\"",
         "[condition]\nstart = \"s\"",
         "[statistics]\ncorrelation = [\"off\"]",
-        "[statistics]\nhistogram = [\"s\"]",
+        "[statistics]\njoint = [\"s\"]",
         "[sample]\nuntil.half_width = 1e-4",
         "[[reward]]\ndistribution = \"features\"",
     ];

@@ -19,7 +19,10 @@ use powersweep::solve::{Backend, CellProblem, Goals, ReferenceBackend, SolveErro
 use powersweep::statistics::{BlockSums, Blocks};
 use powersweep::{Discount, SampleIndex};
 
-use crate::behaviour::{events_are_those_of_the_judge, optimal_choices_are_those_of_all_policies};
+use crate::behaviour::{
+    events_are_those_of_the_judge, optimal_choices_are_those_of_all_policies,
+    visits_are_those_of_the_judge,
+};
 use crate::cases::all_cases_pass_on;
 use crate::parity::{agrees, backend_agrees_at, datasets, problem, solve};
 
@@ -62,6 +65,14 @@ fn gpu_finds_the_events_of_every_goal() {
         return;
     };
     events_are_those_of_the_judge(&backend, &[0.9]);
+}
+
+#[test]
+fn gpu_finds_the_visits_of_every_goal() {
+    let Some(backend) = backend("visits") else {
+        return;
+    };
+    visits_are_those_of_the_judge(&backend);
 }
 
 #[test]

@@ -251,6 +251,13 @@ fn request_entries(request: &Request) -> Vec<(&'static str, toml::Value)> {
         let events = request.events.iter().map(event_value);
         entries.push(("events", toml::Value::Array(events.collect())));
     }
+    if request.occupancy {
+        entries.push(("occupancy", true.into()));
+    }
+    if !request.distribution.is_empty() {
+        let names = request.distribution.iter().map(|name| string(name));
+        entries.push(("distribution", toml::Value::Array(names.collect())));
+    }
     entries
 }
 

@@ -5,7 +5,7 @@ use std::collections::HashSet;
 use super::read::one_of;
 use crate::document::{Faults, Node, Span, Spanned, TableReader};
 use crate::mdp::Mdp;
-use crate::statistics::behaviour::Ties;
+use crate::statistics::behaviour::{LawScale, Ties};
 use crate::statistics::{EventRequest, Request};
 
 /// Most steps of the measure `within`.
@@ -13,11 +13,7 @@ const MAX_STEPS: u64 = 1_000_000;
 
 /// Keys of later versions.
 const LATER: &[&str] = &[
-    "occupancy",
-    "distribution",
     "correlation",
-    "histogram",
-    "quantiles",
     "joint",
     "paired",
     "orbits",
@@ -54,6 +50,17 @@ pub(super) fn read_statistics(
         let events = read_events(&list, faults);
         places.push(("events", events.iter().map(|e| e.span.clone()).collect()));
         request.events = events.into_iter().map(|e| e.value).collect();
+    }
+    request.occupancy = table
+        .boolean("occupancy", faults)
+        .is_some_and(|yes| yes.value);
+    if let Some(list) = table.list("distribution") {
+        let names = read_names("distribution", &list, faults);
+        places.push((
+            "distribution",
+            names.iter().map(|n| n.span.clone()).collect(),
+        ));
+        request.distribution = names.into_iter().map(|n| n.value).collect();
     }
     table.reserve(LATER, faults);
     table.finish(faults);
@@ -155,7 +162,10 @@ fn read_event(node: &Spanned<Node>, faults: &mut Faults) -> Option<Spanned<Event
 fn check_names(request: &Request, places: &Places, environments: &[Mdp], faults: &mut Faults) {
     let mut told = HashSet::new();
     for mdp in environments {
-        let unknown = request.resolve(mdp).err().unwrap_or_default();
+        let unknown = request
+            .resolve(mdp, LawScale::default())
+            .err()
+            .unwrap_or_default();
         for name in unknown {
             if !told.insert((name.statistic, name.position)) {
                 continue;

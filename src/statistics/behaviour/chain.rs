@@ -172,6 +172,58 @@ impl Chain {
         bounds
     }
 
+    /// Expected discounted visits of every state of a chain without hits, from a start distribution, and the visits that are missing over
+    /// all states together: all add up to 1/(1 - gamma).
+    pub(super) fn visits(
+        &self,
+        start: &[(u32, f64)],
+        gamma: f64,
+        complement: f64,
+    ) -> (Vec<f64>, f64) {
+        let n = self.len();
+        let mut begin = vec![0.0; n];
+        for &(s, p) in start {
+            begin[s as usize] += p;
+        }
+        let mut before: Vec<Vec<(u32, f64)>> = vec![Vec::new(); n];
+        let mut stay = vec![0.0; n];
+        for (s, stay) in stay.iter_mut().enumerate() {
+            for &(to, p) in self.row(s) {
+                match to as usize == s {
+                    true => *stay += p,
+                    false => before[to as usize].push((s as u32, p)),
+                }
+            }
+        }
+        let mut visits = vec![0.0; n];
+        let whole: f64 = begin.iter().sum::<f64>() / complement;
+        let mut missing = whole;
+        let small = n <= DENSE;
+        for _ in 0..if small { FEW_SWEEPS } else { MANY_SWEEPS } {
+            for s in 0..n {
+                let terms = before[s].iter();
+                let in_flow: f64 = terms.map(|&(from, p)| p * visits[from as usize]).sum();
+                visits[s] = (begin[s] + gamma * in_flow) / (1.0 - gamma * stay[s]);
+            }
+            missing = whole - visits.iter().sum::<f64>();
+            if missing <= SHARP * whole * n as f64 {
+                return (visits, 0.0);
+            }
+        }
+        if small {
+            let mut matrix = DMatrix::<f64>::identity(n, n);
+            for s in 0..n {
+                for &(to, p) in self.row(s) {
+                    matrix[(to as usize, s)] -= gamma * p;
+                }
+            }
+            if let Some(solved) = matrix.lu().solve(&DVector::from_column_slice(&begin)) {
+                return (solved.as_slice().to_vec(), 0.0);
+            }
+        }
+        (visits, missing.max(0.0))
+    }
+
     /// Solves `(I - gamma P) x = right` on some of the states.
     fn solve(
         &self,

@@ -123,15 +123,9 @@ impl Statistic for Events {
             let shares = event.n_columns() - usize::from(event.has_time());
             all.extend((first..first + shares).map(|c| Quantity::share(c, Map::Identity)));
             if event.has_time() {
-                // Steps: their units are 2^-60, whatever their number.
-                let scale = PowerScale::new(0.0, 1.0);
-                let time = Quantity {
-                    column: first + shares,
-                    times: None,
-                    map: Map::Identity,
-                    scale,
-                    is_share: false,
-                };
+                // Any number of steps: the units leave room for a million of them in a billion goals.
+                let scale = PowerScale::new(0.0, 1_024.0);
+                let time = Quantity::mean(first + shares, Map::Identity, scale);
                 all.push(time);
                 all.push(Quantity {
                     times: Some(first),
@@ -143,7 +137,7 @@ impl Statistic for Events {
         all
     }
 
-    fn table(&self, _mdp: &Mdp, sums: &ObservedSums, first: usize, level: f64) -> Table {
+    fn tables(&self, _mdp: &Mdp, sums: &ObservedSums, first: usize, level: f64) -> Vec<Table> {
         let quantities = self.quantities();
         let mut at = first;
         let rows = self.list.iter().map(|event| {
@@ -177,7 +171,7 @@ impl Statistic for Events {
                 ],
             }
         });
-        Table {
+        vec![Table {
             name: self.name(),
             keys: &[
                 ("label", KeyKind::Text),
@@ -186,7 +180,7 @@ impl Statistic for Events {
             ],
             measures: &["ever", "avoid", "within", "discounted", "time", "undecided"],
             rows: rows.collect(),
-        }
+        }]
     }
 }
 
@@ -339,12 +333,13 @@ impl Events {
 }
 
 /// The states that optimal choices, or those that may be, lead to from the start until the event.
-struct Arena {
+pub(super) struct Arena {
+    ids: Vec<StateId>,
     states: Vec<ArenaState>,
     start: Vec<(u32, f64)>,
 }
 
-struct ArenaState {
+pub(super) struct ArenaState {
     /// Whether to be here is the event.
     hit: bool,
     options: Vec<ArenaOption>,
@@ -381,7 +376,7 @@ const MAX_POLICIES: u32 = 1_000;
 const SHARP: f64 = 1e-12;
 
 impl Arena {
-    fn new(event: &Event, start: &[(StateId, f64)], look: &mut Look<'_>) -> Self {
+    pub(super) fn new(event: &Event, start: &[(StateId, f64)], look: &mut Look<'_>) -> Self {
         let mut numbers: Vec<u32> = vec![u32::MAX; look.mdp().n_states()];
         let mut order: Vec<StateId> = Vec::new();
         let mut number = |state: StateId, order: &mut Vec<StateId>| {
@@ -420,11 +415,25 @@ impl Arena {
             }
             states.push(ArenaState { hit, options });
         }
-        Self { states, start }
+        Self {
+            ids: order,
+            states,
+            start,
+        }
+    }
+
+    /// Which states they are, in the arena's order.
+    pub(super) fn ids(&self) -> &[StateId] {
+        &self.ids
+    }
+
+    /// Where one starts.
+    pub(super) fn start(&self) -> &[(u32, f64)] {
+        &self.start
     }
 
     /// Whether some choice may or may not be optimal.
-    fn is_open(&self) -> bool {
+    pub(super) fn is_open(&self) -> bool {
         let mut options = self.states.iter().flat_map(|s| &s.options);
         options.any(|o| !o.optimal)
     }
@@ -455,7 +464,7 @@ impl Arena {
     }
 
     /// The chain of a policy: the option it names in a state, or all optimal ones evenly.
-    fn chain(&self, policy: &dyn Fn(usize, &ArenaState) -> Option<usize>) -> Chain {
+    pub(super) fn chain(&self, policy: &dyn Fn(usize, &ArenaState) -> Option<usize>) -> Chain {
         let mut chain = Chain::default();
         for (s, state) in self.states.iter().enumerate() {
             if state.hit {

@@ -5,8 +5,8 @@ use std::sync::Arc;
 use super::second_look::{Refined, refine};
 use super::standing::{Prospects, Standing};
 use crate::mdp::Mdp;
-use crate::statistics::Observations;
 use crate::statistics::asked::Asked;
+use crate::statistics::{Observations, Observed};
 use crate::units::{ChoiceId, Discount, StateId};
 
 /// A certified goal, as a backend hands it over.
@@ -181,6 +181,15 @@ impl<'a> Look<'a> {
         self.memory.standings[choice.index()]
     }
 
+    /// Whether all optimal choices of a decided state lead to one and the same state with certainty.
+    #[must_use]
+    pub fn is_one_way(&self, state: StateId) -> bool {
+        let choices = self.mdp().choices(state);
+        let mut optimal = choices.filter(|&c| self.standing(c) == Standing::Optimal);
+        let first = optimal.next().and_then(|c| self.certain_successor(c));
+        first.is_some() && optimal.all(|c| self.certain_successor(c) == first)
+    }
+
     /// Where a choice leads with certainty, if it does.
     #[must_use]
     pub fn certain_successor(&self, choice: ChoiceId) -> Option<StateId> {
@@ -204,6 +213,48 @@ impl<'a> Look<'a> {
     pub fn mark(&mut self, state: StateId) -> bool {
         let round = self.memory.round;
         std::mem::replace(&mut self.memory.marks[state.index()], round) != round
+    }
+
+    /// `(1 - gamma) V*` of a state as the backend certified it.
+    #[must_use]
+    pub fn worth(&self, state: StateId) -> f64 {
+        self.goal.worth[state.index()]
+    }
+
+    /// The POWER integrand of a state as the backend certified it.
+    #[must_use]
+    pub fn integrand(&self, state: StateId) -> f64 {
+        let discount = self.observer.discount;
+        let reward = discount.complement() * self.reward(state);
+        (self.worth(state) - reward) / discount.used()
+    }
+
+    /// Half-width of every integrand.
+    #[must_use]
+    pub fn integrand_half_width(&self) -> f64 {
+        self.goal.half_width / self.observer.discount.used()
+    }
+
+    /// Whether V* of one state is larger than that of another: 1 or 0, with a bracket where even a second look leaves it open.
+    pub fn is_worth_more(&mut self, a: StateId, b: StateId) -> Observed {
+        let sure = |more: bool| Observed::sure(f64::from(u8::from(more)));
+        if let Some(more) = self.prospects.is_worth_more(a, b) {
+            return sure(more);
+        }
+        let refined = self.second.take().unwrap_or_else(|| self.look_again());
+        let observer = self.observer;
+        let Refined { worth, half_width } = &refined;
+        let second = Prospects::new(&observer.mdp, worth, *half_width, observer.scale);
+        let observed = match second.is_worth_more(a, b) {
+            Some(more) => sure(more),
+            None => Observed {
+                low: 0.0,
+                high: 1.0,
+                ..sure(worth[a.index()] > worth[b.index()])
+            },
+        };
+        self.second = Some(refined);
+        observed
     }
 
     /// Exact reward of a state.

@@ -2,17 +2,22 @@
 //!
 //! No backend is known here. A backend hands every goal of a block to an [`Observer`], which asks each statistic for its
 //! observations. `standing` compares the choices of a state, `second_look` solves a goal again in f64 where the first certificate leaves
-//! choices open, `look` puts both together, state by state, `optimality` and `events` are statistics, and `chain` is a policy at work.
+//! choices open, `look` puts both together, state by state, `optimality`, `events`, `occupancy` and
+//! `distribution` are statistics, and `chain` is a policy at work.
 
 mod chain;
+mod distribution;
 mod events;
 mod look;
+mod occupancy;
 mod optimality;
 mod second_look;
 mod standing;
 
+pub use distribution::{Distribution, LawScale};
 pub use events::{Event, Events, Target, Ties};
 pub use look::{Decided, GoalValues, Look, Memory, Observer};
+pub use occupancy::Occupancy;
 pub use optimality::Optimality;
 pub use second_look::{Refined, refine};
 pub use standing::{Prospects, Standing, TIE};

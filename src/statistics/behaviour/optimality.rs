@@ -152,7 +152,7 @@ impl Statistic for Optimality {
         each.collect()
     }
 
-    fn table(&self, mdp: &Mdp, sums: &ObservedSums, first: usize, level: f64) -> Table {
+    fn tables(&self, mdp: &Mdp, sums: &ObservedSums, first: usize, level: f64) -> Vec<Table> {
         let quantities = self.quantities();
         let rows = self
             .columns()
@@ -175,7 +175,7 @@ impl Statistic for Optimality {
                     measures,
                 }
             });
-        Table {
+        vec![Table {
             name: self.name(),
             keys: &[
                 ("state", KeyKind::Text),
@@ -184,7 +184,7 @@ impl Statistic for Optimality {
             ],
             measures: &["weak", "strict", "fractional", "undecided"],
             rows: rows.collect(),
-        }
+        }]
     }
 }
 

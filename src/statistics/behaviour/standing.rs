@@ -47,6 +47,19 @@ impl<'a> Prospects<'a> {
         }
     }
 
+    /// Whether one state is surely worth more than another: `Some(false)` where it is worth less or the same, `None` where that is open.
+    #[must_use]
+    pub fn is_worth_more(&self, a: StateId, b: StateId) -> Option<bool> {
+        let difference = self.worth[a.index()] - self.worth[b.index()];
+        // Either is known to its half-width and a few roundings.
+        let allowance = 2.0 * self.half_width + 8.0 * f64::EPSILON * self.magnitude;
+        match difference.abs() > allowance {
+            true => Some(difference > 0.0),
+            false if allowance.max(difference.abs()) <= self.tie => Some(false),
+            false => None,
+        }
+    }
+
     /// `sum T w` of a choice.
     #[must_use]
     pub fn value(&self, choice: ChoiceId) -> f64 {
