@@ -4,7 +4,9 @@ use std::sync::Arc;
 
 use super::bind::{Rows, resolve_name};
 use super::goal_law::{Facts, GoalKey, GoalLaw, Independent, Linear, Recipe, Source, WholeGoal};
-use super::{BoundReward, Law, Marginal, RewardDomain, RewardError, StateSet, Uniform};
+use super::{
+    BoundReward, Law, Marginal, MatrixSource, RewardDomain, RewardError, StateSet, Uniform,
+};
 use crate::document::{Faults, Node, Spanned, TableReader};
 use crate::mdp::{BaseState, Mdp};
 
@@ -205,6 +207,17 @@ impl RewardDistribution {
     #[must_use]
     pub fn law(&self) -> &Law {
         &self.law
+    }
+
+    /// The matrices of its law, for whoever reads the files that they are in.
+    pub fn matrices_mut(&mut self) -> Vec<&mut MatrixSource> {
+        self.law.matrices_mut()
+    }
+
+    /// Whether all matrices of its law have been read.
+    #[must_use]
+    pub fn is_complete(&self) -> bool {
+        self.law.is_complete()
     }
 
     /// What rewards are attached to.

@@ -29,7 +29,11 @@ pub use families::{
 pub use goal_law::{
     Facts, GoalKey, GoalLaw, Independent, LazyGoal, Linear, Recipe, RewardDomain, Source, WholeGoal,
 };
-pub use joint::{MAX_ENUMERATED, Mixture, Orbit, Reach, Sparse};
+pub use joint::{
+    COMMON_COORDINATE, EquicorrelatedNormal, Features, Gaussian, GaussianProcess, GoalTable,
+    Kernel, MAX_CORRELATED, MAX_ENUMERATED, Matrix, MatrixSource, Mixture, Orbit, Reach, Sparse,
+    TableUse,
+};
 pub use lattice::Lattice;
 pub use law::Law;
 pub use marginal::Marginal;

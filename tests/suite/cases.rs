@@ -12,7 +12,7 @@ use powersweep::solve::{Backend, ReferenceBackend};
 pub(crate) fn all_cases_pass_on(backend: impl Backend + 'static, samples: u64) {
     let engine = Engine::with_backend(Arc::new(backend));
     let all = ExactCases::embedded().unwrap();
-    assert!(all.cases.len() >= 50, "cases went missing");
+    assert!(all.cases.len() >= 60, "cases went missing");
     let mut failures = Vec::new();
     for case in &all.cases {
         let result = case.run(&engine, samples, Seed(20_260_727)).unwrap();
@@ -38,7 +38,11 @@ fn moved(result: CaseResult, std_errors: f64) -> CaseResult {
             ..result
         };
     }
-    let std_error = result.estimate.std_error.unwrap();
+    let std_error = match result.estimate.std_error.unwrap() {
+        // What never happens must be told apart from what does once in a thousand.
+        0.0 => 1e-4,
+        found => found,
+    };
     // A result within 4.5 standard errors is at least 5.5 from the moved value, and 4.5 + the bound are allowed: the control
     // can only be trusted while the bound is below one standard error.
     assert!(result.estimate.bound < std_error);

@@ -222,7 +222,6 @@ fn keys_of_later_features_are_told_apart_from_mistakes() {
         "[statistics]\ncorrelation = [\"off\"]",
         "[statistics]\njoint = [\"s\"]",
         "[sample]\nuntil.half_width = 1e-4",
-        "[[reward]]\ndistribution = \"features\"",
     ];
     for table in later {
         let error = load(&format!("{GOOD}{table}\n")).unwrap_err();

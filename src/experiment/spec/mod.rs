@@ -6,6 +6,7 @@
 
 mod environments;
 mod inputs;
+mod matrices;
 mod read;
 mod render;
 mod statistics;
@@ -102,6 +103,17 @@ pub struct RewardEntry {
     pub distribution: Arc<RewardDistribution>,
     /// `distribution` and its parameters, in file order; `name` left out.
     parameters: Vec<(String, Node)>,
+    /// Files with matrices that the law names.
+    pub files: Vec<RewardFile>,
+}
+
+/// A file with a matrix that a law names.
+#[derive(Clone, Debug)]
+pub struct RewardFile {
+    /// Its name as it was written.
+    pub written: String,
+    /// The file.
+    pub file: InputFile,
 }
 
 /// A whole experiment, resolved: every value is there and valid.

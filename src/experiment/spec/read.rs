@@ -5,6 +5,7 @@ use std::path::Path;
 use std::sync::Arc;
 
 use super::environments::Environments;
+use super::matrices;
 use super::statistics::read_statistics;
 use super::{Experiment, ExperimentError, InputFile, Overrides, Resolved, RewardEntry};
 use crate::document::{Faults, Node, SourceText, Spanned, TableReader, nearest, parse_toml};
@@ -89,11 +90,14 @@ fn read(
     let name = table.string("name", faults);
     table.string("description", faults);
     let directory = file.path.parent().unwrap_or(Path::new("")).to_owned();
-    let environments = match table.require("mdp", faults) {
+    let mut environments = match table.require("mdp", faults) {
         Some(node) => Environments::read(node, &directory, faults),
         None => Environments::default(),
     };
-    let rewards = table.list("reward").map(|list| read_rewards(&list, faults));
+    let others = &mut environments.others;
+    let rewards = table
+        .list("reward")
+        .map(|list| read_rewards(&list, &directory, faults, others));
     let solve = Solve::read(table.take("solve"), !overrides.discounts.is_empty(), faults);
     let sample = Sample::read(table.take("sample"), faults);
     let statistics = table.take("statistics");
@@ -114,6 +118,7 @@ fn read(
                 "distribution".to_owned(),
                 Node::String("uniform".to_owned()),
             )],
+            files: Vec::new(),
         }]
     };
     for entry in rewards.iter().flatten() {
@@ -128,7 +133,9 @@ fn read(
             );
             faults.error(None, message);
         }
-        for mdp in &environments.mdps {
+        // A law whose file could not be read fits nothing, which has been said.
+        let readable = entry.distribution.is_complete();
+        for mdp in environments.mdps.iter().filter(|_| readable) {
             let before = faults.list.len();
             entry.distribution.try_bind(&Arc::new(mdp.clone()), faults);
             // What does not fit one of a thousand MDPs is said once.
@@ -175,13 +182,19 @@ fn read_schema(table: &mut TableReader<'_>, faults: &mut Faults) {
     }
 }
 
-fn read_rewards(list: &[&Spanned<Node>], faults: &mut Faults) -> Vec<RewardEntry> {
+fn read_rewards(
+    list: &[&Spanned<Node>],
+    directory: &Path,
+    faults: &mut Faults,
+    others: &mut Vec<Faults>,
+) -> Vec<RewardEntry> {
     let mut names = HashSet::new();
     let mut rewards = Vec::new();
     for node in list {
-        let Some((distribution, name)) = RewardDistribution::read(node, faults) else {
+        let Some((mut distribution, name)) = RewardDistribution::read(node, faults) else {
             continue;
         };
+        let files = matrices::load(&mut distribution, directory, faults, others);
         let span = name.map_or(node.span.clone(), |n| n.span);
         let name = distribution.name().to_owned();
         if !names.insert(name.clone()) {
@@ -194,6 +207,7 @@ fn read_rewards(list: &[&Spanned<Node>], faults: &mut Faults) -> Vec<RewardEntry
         rewards.push(RewardEntry {
             parameters: parameters(node, &distribution),
             distribution: distribution.into(),
+            files,
         });
     }
     if list.is_empty() {

@@ -4,8 +4,9 @@ use std::fmt::Write as _;
 use std::path::{Path, PathBuf};
 
 use serde_json::json;
+use sha2::{Digest, Sha256};
 
-use super::{EnvironmentSource, Experiment, Origin, RewardEntry};
+use super::{EnvironmentSource, Experiment, Origin, RewardEntry, matrices};
 use crate::document::{Faults, Node};
 use crate::plan::Method;
 use crate::statistics::{EventRequest, Request};
@@ -19,6 +20,15 @@ impl Experiment {
     /// `place` says where the MDP files are as seen from the new file; it is given the path as it was written.
     #[must_use]
     pub fn to_toml(&self, place: &dyn Fn(usize, &Path) -> PathBuf) -> String {
+        self.to_toml_with(place, &|_, _| None)
+    }
+
+    /// The same, with other names for the files of laws: given the number of the law and the name that was written.
+    pub(super) fn to_toml_with(
+        &self,
+        place: &dyn Fn(usize, &Path) -> PathBuf,
+        matrix: &dyn Fn(usize, &str) -> Option<String>,
+    ) -> String {
         let mut text = String::new();
         line(
             &mut text,
@@ -34,7 +44,7 @@ impl Experiment {
         );
         text.push_str("\n[mdp]\n");
         self.mdp_toml(&mut text, place);
-        for reward in &self.rewards.value {
+        for (i, reward) in self.rewards.value.iter().enumerate() {
             text.push_str("\n[[reward]]\n");
             line(
                 &mut text,
@@ -42,7 +52,8 @@ impl Experiment {
                 &string(reward.distribution.name()),
                 self.rewards.origin,
             );
-            for (key, value) in &reward.parameters {
+            let parameters = matrices::renamed(&reward.parameters, &|name| matrix(i, name));
+            for (key, value) in &parameters {
                 line(&mut text, key, &to_toml(value), self.rewards.origin);
             }
         }
@@ -236,7 +247,13 @@ fn table_json(entries: &[(String, Node)]) -> serde_json::Map<String, serde_json:
 pub(super) fn reward_json(reward: &RewardEntry) -> serde_json::Value {
     let mut table = serde_json::Map::new();
     table.insert("name".to_owned(), json!(reward.distribution.name()));
-    table.extend(table_json(&reward.parameters));
+    // Files enter by content, so that they may move.
+    let content = |name: &str| {
+        let file = reward.files.iter().find(|file| file.written == name)?;
+        let hash = Sha256::digest(&file.file.bytes);
+        Some(format!("sha256 {}", super::hexadecimal(&hash)))
+    };
+    table.extend(table_json(&matrices::renamed(&reward.parameters, &content)));
     table.into()
 }
 

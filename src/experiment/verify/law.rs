@@ -17,6 +17,8 @@ pub(super) const SUPPORTED: &[&str] = &[
     "family:bernoulli",
     "reward:fixed_states",
     "reward:independent",
+    "reward:equicorrelated_normal",
+    "reward:linear_features",
     "reward:mean_of_uniforms",
     "reward:orbit",
 ];
@@ -58,6 +60,14 @@ fn translate(reward: &Value, among: Option<&Value>) -> Option<Map<String, Value>
             );
             table
         }
+        "equicorrelated_normal" => {
+            object(&json!({ "distribution": "equicorrelated-normal", "rho": reward["rho"] }))?
+        }
+        "linear_features" => object(&json!({
+            "distribution": "features",
+            "features": reward["features"],
+            "weights": family(&reward["weights"])?,
+        }))?,
         "mean_of_uniforms" => {
             object(&json!({ "distribution": "mean-of-uniforms", "count": reward["m"] }))?
         }

@@ -4,10 +4,10 @@ use std::sync::Arc;
 
 use super::read_weights;
 use crate::document::{Faults, TableReader};
-use crate::reward::Law;
 use crate::reward::bind::Rows;
 use crate::reward::goal_law::{Facts, GoalKey, GoalLaw, Recipe, WholeGoal};
 use crate::reward::shuffle::Thresholds;
+use crate::reward::{Law, MatrixSource};
 
 /// Each goal follows one of several laws, drawn by weight. Components draw from the same words.
 #[derive(Clone, Debug, PartialEq)]
@@ -33,6 +33,15 @@ impl Mixture {
             components: components.into_iter().map(|(_, law)| law).collect(),
             weights: Some(weights),
         }
+    }
+
+    pub(in crate::reward) fn matrices_mut(&mut self) -> Vec<&mut MatrixSource> {
+        let components = self.components.iter_mut();
+        components.flat_map(Law::matrices_mut).collect()
+    }
+
+    pub(in crate::reward) fn is_complete(&self) -> bool {
+        self.components.iter().all(Law::is_complete)
     }
 
     pub(in crate::reward) fn read(

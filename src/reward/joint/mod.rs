@@ -1,10 +1,22 @@
 //! Laws of whole goals, where rewards depend on each other. One file each.
 
+mod equicorrelated;
+mod features;
+mod gaussian;
+mod gaussian_process;
+mod goal_table;
+mod matrix;
 mod mixture;
 mod orbit;
 mod reach;
 mod sparse;
 
+pub use equicorrelated::{COMMON_COORDINATE, EquicorrelatedNormal};
+pub use features::Features;
+pub use gaussian::{Gaussian, MAX_CORRELATED};
+pub use gaussian_process::{GaussianProcess, Kernel};
+pub use goal_table::{GoalTable, TableUse};
+pub use matrix::{Matrix, MatrixSource};
 pub use mixture::Mixture;
 pub use orbit::{MAX_ENUMERATED, Orbit};
 pub use reach::Reach;
@@ -37,6 +49,24 @@ fn read_numbers(
         faults.error(table.span(), format!("`{key}` is an empty list"));
     }
     (numbers.len() == nodes.len() && !nodes.is_empty()).then_some(numbers)
+}
+
+/// A number above zero.
+fn read_positive(
+    table: &mut TableReader<'_>,
+    key: &'static str,
+    default: f64,
+    faults: &mut Faults,
+) -> Option<f64> {
+    let errors = faults.errors().count();
+    let number = table.number(key, faults);
+    if let Some(number) = &number
+        && number.value <= 0.0
+    {
+        let message = format!("`{key}` must be above 0, this is {}", number.value);
+        faults.error(number.span.clone(), message);
+    }
+    (faults.errors().count() == errors).then(|| number.map_or(default, |x| x.value))
 }
 
 /// `weights`, one per entry of the list `what`; `Some(None)` where there are none: then all are equal.
