@@ -67,6 +67,24 @@ mod shaders {
         ("reduce", &["common/cell", "statistics/reduce"]),
         ("tally", &["common/cell", "statistics/tally"]),
         (
+            "table_halves",
+            &[
+                "common/cell",
+                "common/mulhi_halves",
+                "common/table",
+                "selftest/table",
+            ],
+        ),
+        (
+            "table_int64",
+            &[
+                "common/cell",
+                "common/mulhi_int64",
+                "common/table",
+                "selftest/table",
+            ],
+        ),
+        (
             "words_halves",
             &[
                 "common/cell",

@@ -186,6 +186,30 @@ crossing! {
         word: u32,
         step: u32,
     }
+
+    /// A line of a table law: `reward::Segment`.
+    #[cfg_attr(not(test), allow(dead_code, reason = "goals of table laws are still drawn on the host"))]
+    struct Segment {
+        start: u32,
+        base: i32,
+        rise: u32,
+        scale: u32,
+    }
+
+    /// Where one law has its part of all tables.
+    #[cfg_attr(not(test), allow(dead_code, reason = "goals of table laws are still drawn on the host"))]
+    struct TableHead {
+        first_segment: u32,
+        first_cell: u32,
+        cell_shift: u32,
+    }
+
+    /// A draw of a table law.
+    #[cfg_attr(not(test), allow(dead_code, reason = "goals of table laws are still drawn on the host"))]
+    struct TableDraw {
+        integer: i32,
+        value: u32,
+    }
 }
 
 /// `upper * 2^16 + lower`, as the device keeps its sums.

@@ -17,6 +17,8 @@ mod selftest;
 mod shaders;
 mod solver;
 #[cfg(test)]
+mod tables;
+#[cfg(test)]
 mod tests;
 mod workspace;
 

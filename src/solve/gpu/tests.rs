@@ -14,7 +14,7 @@ use crate::statistics::{BlockSums, Blocks};
 use crate::units::{Discount, Seed};
 
 /// The adapter of the tests, software if need be. `None` where there is none, unless POWERSWEEP_REQUIRE_GPU is set.
-fn backend() -> Option<&'static GpuBackend> {
+pub(super) fn backend() -> Option<&'static GpuBackend> {
     static BACKEND: OnceLock<Option<GpuBackend>> = OnceLock::new();
     let opened = BACKEND.get_or_init(|| match GpuBackend::open(&AdapterChoice::Any) {
         Ok(backend) => Some(backend),

@@ -1,0 +1,56 @@
+// Rewards of a table law, as src/reward/table defines them: integers alone up to an exact conversion and an exact product. Needs
+// `mulhi`.
+
+struct Segment {
+    // First word.
+    start: u32,
+    // 64 m + 32 there.
+    base: i32,
+    // How much 64 m grows over 2^(32 - shift) words.
+    rise: u32,
+    // Bits of the f32 2^k; the lowest five are the shift.
+    scale: u32,
+}
+
+// Where one of several laws has its part of `segments` and `cells`.
+struct TableHead {
+    first_segment: u32,
+    first_cell: u32,
+    // A word is in cell `word >> cell_shift`.
+    cell_shift: u32,
+}
+
+@group(0) @binding(8) var<storage, read> heads: array<TableHead>;
+@group(0) @binding(9) var<storage, read> segments: array<Segment>;
+@group(0) @binding(10) var<storage, read> cells: array<u32>;
+
+const FRACTION_BITS: u32 = 6u;
+const SHIFT_MASK: u32 = 31u;
+
+// The last segment that starts at or before the word: among those from the one that holds the cell's first word to the one that
+// holds the next cell's.
+fn table_segment(head: TableHead, word: u32) -> Segment {
+    let cell = head.first_cell + (word >> head.cell_shift);
+    var low = cells[cell];
+    var high = cells[cell + 1u];
+    while low < high {
+        let middle = (low + high + 1u) / 2u;
+        if segments[head.first_segment + middle].start <= word {
+            low = middle;
+        } else {
+            high = middle - 1u;
+        }
+    }
+    return segments[head.first_segment + low];
+}
+
+fn table_integer(segment: Segment, word: u32) -> i32 {
+    let t = (word - segment.start) << (segment.scale & SHIFT_MASK);
+    let grown = bitcast<u32>(segment.base) + mulhi(segment.rise, t);
+    return bitcast<i32>(grown) >> FRACTION_BITS;
+}
+
+// |m| <= 2^24 and a power of two: neither operation rounds.
+fn table_value(segment: Segment, m: i32) -> f32 {
+    return f32(m) * bitcast<f32>(segment.scale & ~SHIFT_MASK);
+}
