@@ -3,6 +3,7 @@
 use clap::builder::{PossibleValuesParser, TypedValueParser};
 use powersweep::Discount;
 use powersweep::experiment::{BackendChoice, Engine, EngineError};
+use powersweep::io::{Layout, MdpFormat};
 use powersweep::plan::Method;
 
 /// A count as people write it: `1000000`, `1_000_000` or `1e6`, at least 1.
@@ -86,6 +87,16 @@ pub(crate) fn method() -> impl TypedValueParser<Value = MethodChoice> {
     let methods = Method::ALL.map(|m| (m.name(), MethodChoice(Some(m))));
     let auto = [("auto", MethodChoice(None))];
     named(auto.into_iter().chain(methods).collect())
+}
+
+/// The formats of MDPs by name.
+pub(crate) fn mdp_format() -> impl TypedValueParser<Value = MdpFormat> {
+    named(MdpFormat::ALL.map(|f| (f.name(), f)).to_vec())
+}
+
+/// The orders of indices by name.
+pub(crate) fn layout() -> impl TypedValueParser<Value = Layout> {
+    named(Layout::ALL.map(|l| (l.name(), l)).to_vec())
 }
 
 fn named<T: Copy + Send + Sync + 'static>(

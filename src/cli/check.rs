@@ -11,7 +11,7 @@ use super::{diagnostics, output};
 /// Arguments of `check`.
 #[derive(Debug, clap::Args)]
 pub(crate) struct Arguments {
-    /// The MDPs (.json, .toml, .npz or .tra).
+    /// The MDPs (.json, .toml, .npz, .tra or .gv).
     #[arg(value_name = "MDP", required = true)]
     mdps: Vec<PathBuf>,
 }

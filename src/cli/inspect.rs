@@ -15,7 +15,7 @@ use super::{arguments, diagnostics, output};
 /// Arguments of `inspect`.
 #[derive(Debug, clap::Args)]
 pub(crate) struct Arguments {
-    /// The MDP (.json, .toml, .npz or .tra).
+    /// The MDP (.json, .toml, .npz, .tra or .gv).
     #[arg(value_name = "MDP")]
     mdp: PathBuf,
     /// The discount that the plan is drawn for.

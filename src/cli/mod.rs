@@ -6,9 +6,11 @@
 
 mod arguments;
 mod check;
+mod convert;
 mod devices;
 mod diagnostics;
 mod failure;
+mod generate;
 mod inspect;
 mod one_goal;
 mod output;
@@ -16,6 +18,7 @@ mod plan;
 mod progress;
 mod replay;
 mod run;
+mod schema;
 mod solve;
 mod terminal;
 mod verify;
@@ -70,6 +73,12 @@ commands! {
     Check => check,
     /// Print the structure of an MDP.
     Inspect => inspect,
+    /// Write an MDP in another format: NumPy, PRISM, POWERplay's graphs, JSON.
+    Convert => convert,
+    /// Generate an MDP: grids, random graphs, trees and more.
+    Generate => generate,
+    /// Print the JSON Schema of the experiment file, for editors.
+    Schema => schema,
     /// Run the cases whose POWER is known exactly on this binary and this machine.
     Verify => verify,
     /// List the adapters that the gpu backend can use.

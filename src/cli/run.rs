@@ -10,6 +10,7 @@ use powersweep::experiment::{
     BackendChoice, CellStatistics, Engine, Experiment, Overrides, RunRecord, RunSpec, Statistics,
     manifest,
 };
+use powersweep::io::tables;
 use powersweep::report;
 
 use super::failure::{Failure, Kind, Outcome};
@@ -51,6 +52,10 @@ pub(crate) struct Arguments {
     /// The run directory [default: powersweep-runs/NAME-HASH].
     #[arg(long, value_name = "DIRECTORY")]
     out: Option<PathBuf>,
+    /// Further files of results, beside Parquet and JSON: one table a statistic, as csv, jsonl (one object a row) or npz (one array a
+    /// column), and dot (Graphviz: the MDP of each cell, coloured by POWER). Several between commas.
+    #[arg(long, value_name = "FORMAT,...", value_enum, value_delimiter = ',')]
+    write: Vec<Further>,
     /// What is printed: a table, or the JSON document.
     #[arg(long, value_enum, default_value_t)]
     format: Format,
@@ -73,6 +78,54 @@ enum Format {
     Table,
     /// The document that is also `results.json`.
     Json,
+}
+
+/// Formats of further files.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, clap::ValueEnum)]
+enum Further {
+    Csv,
+    Jsonl,
+    Npz,
+    Dot,
+}
+
+/// The further files of one format.
+fn further_files(
+    format: Further,
+    statistics: &Statistics,
+) -> std::io::Result<Vec<(String, Vec<u8>)>> {
+    let tables = || statistics.tables().into_iter();
+    Ok(match format {
+        Further::Csv => tables()
+            .map(|(name, columns)| {
+                (
+                    format!("{name}.csv"),
+                    tables::write_csv(&columns).into_bytes(),
+                )
+            })
+            .collect(),
+        Further::Jsonl => tables()
+            .map(|(name, columns)| {
+                (
+                    format!("{name}.jsonl"),
+                    tables::write_json_lines(&columns).into_bytes(),
+                )
+            })
+            .collect(),
+        Further::Npz => tables()
+            .map(|(name, columns)| Ok((format!("{name}.npz"), tables::table_npz(&columns)?)))
+            .collect::<std::io::Result<_>>()?,
+        Further::Dot => {
+            let name = |i: usize| match statistics.cells.len() {
+                1 => "power.dot".to_owned(),
+                _ => format!("power-{}.dot", i + 1),
+            };
+            let graphs = statistics.cells.iter().enumerate();
+            graphs
+                .filter_map(|(i, cell)| Some((name(i), report::power_graph(cell)?.into_bytes())))
+                .collect()
+        }
+    })
 }
 
 /// Makes the content of one file.
@@ -129,7 +182,13 @@ pub(crate) fn execute(arguments: Arguments) -> Result<Outcome, Failure> {
     let (statistics, record) = solve(&engine, &spec, &arguments, &signals)?;
     let manifest = manifest(&experiment, &engine, &statistics, &record);
     // Results on the terminal are worth something even when the disk is full: the error comes after them.
-    let written = write(directory, &experiment, &statistics, &manifest);
+    let written = write(
+        directory,
+        &experiment,
+        &statistics,
+        &manifest,
+        &arguments.write,
+    );
     output::print(&match arguments.format {
         Format::Json => statistics.to_json(),
         Format::Table => report::power_text(
@@ -143,6 +202,7 @@ pub(crate) fn execute(arguments: Arguments) -> Result<Outcome, Failure> {
         .iter()
         .for_each(|cell| warn_of_unconverged(cell, &spec));
     warn_of_failures(&statistics);
+    warn_of_missing_graphs(&statistics, &arguments.write);
     let path = written?;
     if !arguments.quiet {
         summarise(&statistics, &record, &path);
@@ -183,7 +243,14 @@ fn write(
     experiment: &Experiment,
     statistics: &Statistics,
     manifest: &serde_json::Value,
+    further: &[Further],
 ) -> Result<PathBuf, Failure> {
+    for format in further {
+        let files = further_files(*format, statistics);
+        for (name, bytes) in files.map_err(|error| Failure::new(Kind::Environment, error))? {
+            directory.write(name, &bytes)?;
+        }
+    }
     for (name, writer) in RESULT_FILES {
         let bytes = writer(statistics).map_err(|error| Failure::new(Kind::Environment, error))?;
         directory.write(name, &bytes)?;
@@ -259,6 +326,18 @@ fn warn_of_unconverged(cell: &CellStatistics, spec: &RunSpec) {
         }
     };
     diagnostics::show_warning(message, Some(help.to_owned()));
+}
+
+fn warn_of_missing_graphs(statistics: &Statistics, further: &[Further]) {
+    let too_large = |cell: &&CellStatistics| cell.mdp.n_states() > report::MAX_GRAPH_STATES;
+    let count = statistics.cells.iter().filter(too_large).count();
+    if count > 0 && further.contains(&Further::Dot) {
+        let most = report::MAX_GRAPH_STATES;
+        diagnostics::show_warning(
+            format!("no graph of {count} cells: an MDP of more than {most} states cannot be drawn"),
+            None,
+        );
+    }
 }
 
 fn warn_of_failures(statistics: &Statistics) {

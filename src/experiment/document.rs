@@ -119,6 +119,16 @@ impl Statistics {
         })
     }
 
+    /// Everything as named tables of columns: `power`, then what was asked beyond it. What writes results writes these.
+    #[must_use]
+    pub fn tables(&self) -> Vec<(&'static str, Vec<Column<'_>>)> {
+        let asked = self.table_names().into_iter();
+        let others = asked.map(|name| (name, self.table_columns(name)));
+        std::iter::once(("power", self.power_columns()))
+            .chain(others)
+            .collect()
+    }
+
     /// One statistic of all cells as tidy columns: one row per cell, table row and measure. Empty where it was not asked.
     #[must_use]
     pub fn table_columns(&self, name: &str) -> Vec<Column<'_>> {

@@ -13,6 +13,7 @@ mod results;
 pub mod run_dir;
 mod run_spec;
 mod runner;
+mod schema;
 mod spec;
 pub mod verify;
 
@@ -23,6 +24,7 @@ pub use observer::{CellProgress, Observer, Progress, Unobserved};
 pub use one_goal::{Certainty, Decision, OneGoal, Path, PathEnd, Question, Step};
 pub use results::{CellError, CellFailure, CellStatistics, Statistics};
 pub use run_spec::{RunError, RunSpec};
+pub use schema::experiment_schema;
 pub use spec::{
     EnvironmentSource, Experiment, ExperimentError, InputFile, MAX_ENVIRONMENTS, Origin, Overrides,
     Resolved, RewardEntry, SCHEMA,

@@ -4,7 +4,7 @@ use std::io::Cursor;
 use std::path::{Path, PathBuf};
 
 use super::npz::Arrays;
-use super::{Format, Layout, ReadError, npz_mdp, open_file, parse_mdp, prism, read_text};
+use super::{Format, Layout, ReadError, graphviz, npz_mdp, open_file, parse_mdp, prism, read_text};
 use crate::document::Faults;
 use crate::mdp::Mdp;
 
@@ -19,14 +19,22 @@ pub enum MdpFormat {
     Npz,
     /// PRISM's explicit files: `.tra`, with `.sta` and `.lab` beside it.
     Prism,
+    /// POWERplay's graphs: `.gv`, `.dot`.
+    Graphviz,
 }
 
 impl MdpFormat {
     /// All of them.
-    pub const ALL: [Self; 4] = [Self::Json, Self::Toml, Self::Npz, Self::Prism];
+    pub const ALL: [Self; 5] = [
+        Self::Json,
+        Self::Toml,
+        Self::Npz,
+        Self::Prism,
+        Self::Graphviz,
+    ];
 
     /// The extensions that [`of`](Self::of) knows.
-    pub const EXTENSIONS: [&'static str; 4] = ["json", "toml", "npz", "tra"];
+    pub const EXTENSIONS: [&'static str; 6] = ["json", "toml", "npz", "tra", "gv", "dot"];
 
     /// The name on the command line.
     #[must_use]
@@ -36,6 +44,7 @@ impl MdpFormat {
             Self::Toml => "toml",
             Self::Npz => "npz",
             Self::Prism => "prism",
+            Self::Graphviz => "gv",
         }
     }
 
@@ -47,6 +56,7 @@ impl MdpFormat {
             "toml" => Some(Self::Toml),
             "npz" => Some(Self::Npz),
             "tra" => Some(Self::Prism),
+            "gv" | "dot" => Some(Self::Graphviz),
             _ => None,
         }
     }
@@ -91,6 +101,7 @@ pub fn read_mdp_as(path: &Path, options: ReadOptions) -> Result<(Mdp, Faults), R
             npz_mdp::read(&path.display().to_string(), arrays, options.layout)
         }
         MdpFormat::Prism => return prism::read(path),
+        MdpFormat::Graphviz => graphviz::parse_graphviz(read_text(path)?),
     };
     read.map_err(ReadError::Faults)
 }
@@ -102,6 +113,65 @@ pub fn companions(path: &Path) -> Vec<PathBuf> {
         Some(MdpFormat::Prism) => prism::companions(path),
         _ => Vec::new(),
     }
+}
+
+/// The files of an MDP in a format: their paths and their content. PRISM's are three; the others are one, `path` itself.
+///
+/// # Errors
+///
+/// A name that the format cannot hold, and TOML, which is not written.
+pub fn encode_mdp(
+    mdp: &Mdp,
+    format: MdpFormat,
+    path: &Path,
+) -> Result<Vec<(PathBuf, Vec<u8>)>, String> {
+    let one = |bytes: Vec<u8>| vec![(path.to_owned(), bytes)];
+    match format {
+        MdpFormat::Json => Ok(one(super::write_json(mdp).into_bytes())),
+        MdpFormat::Toml => {
+            Err("MDPs are read from TOML, not written to it: .json holds the same tree".to_owned())
+        }
+        MdpFormat::Npz => {
+            let written = super::write_npz(mdp, Cursor::new(Vec::new()));
+            let cursor = written.map_err(|error| error.to_string())?;
+            Ok(one(cursor.into_inner()))
+        }
+        MdpFormat::Prism => {
+            let files = super::write_prism(mdp)?;
+            Ok(vec![
+                (path.to_owned(), files.tra.into_bytes()),
+                (path.with_extension("sta"), files.sta.into_bytes()),
+                (path.with_extension("lab"), files.lab.into_bytes()),
+            ])
+        }
+        MdpFormat::Graphviz => super::write_graphviz(mdp).map(|text| one(text.into_bytes())),
+    }
+}
+
+/// What an MDP has and a format has no room for, one line each.
+#[must_use]
+pub fn losses(mdp: &Mdp, format: MdpFormat) -> Vec<&'static str> {
+    let only_rows = format == MdpFormat::Graphviz;
+    let is_first = matches!(mdp.start(), [(first, _)] if first.0 == 0);
+    [
+        (
+            mdp.layout().is_some(),
+            "where its cells lie on the grid (results will be lists, not maps)",
+        ),
+        (
+            format == MdpFormat::Prism && mdp.start().len() > 1,
+            "the probabilities of its start states (they become equally likely)",
+        ),
+        (only_rows && !is_first, "its start"),
+        (only_rows && !mdp.state_labels().is_empty(), "its labels"),
+        (
+            (only_rows || format == MdpFormat::Prism) && !mdp.choice_labels().is_empty(),
+            "its labels of choices",
+        ),
+    ]
+    .into_iter()
+    .filter_map(|(lost, what)| lost.then_some(what))
+    .collect()
 }
 
 /// Reads an MDP from the bytes of a `.npz` file.

@@ -9,6 +9,7 @@ mod csv;
 mod family;
 mod format;
 mod goal;
+mod graphviz;
 mod grid;
 mod gymnasium;
 mod limited;
@@ -18,19 +19,25 @@ pub mod npz;
 mod npz_mdp;
 pub mod parquet;
 mod prism;
+pub mod tables;
 mod tree;
+mod write_tree;
 
 use std::fs::File;
 use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-pub use format::{MdpFormat, ReadOptions, companions, parse_npz, read_mdp, read_mdp_as};
+pub use format::{
+    MdpFormat, ReadOptions, companions, encode_mdp, losses, parse_npz, read_mdp, read_mdp_as,
+};
 pub use goal::{parse_goal, read_goal};
+pub use graphviz::{parse_graphviz, write_graphviz};
 pub use matrix::{MatrixFormat, NamedMatrix, parse_matrix, read_matrix};
 
 pub use npz_mdp::{Layout, write_npz};
 pub use prism::{PrismFiles, parse_prism, write_prism};
+pub use write_tree::write_json;
 
 use limited::Limited;
 

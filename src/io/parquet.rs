@@ -37,7 +37,7 @@ pub enum Values<'a> {
 }
 
 impl Values<'_> {
-    fn len(&self) -> usize {
+    pub(super) fn len(&self) -> usize {
         match self {
             Self::Text(values) => values.len(),
             Self::OptionalText(values) => values.len(),

@@ -368,3 +368,144 @@ fn an_interrupted_run_leaves_nothing_behind() {
         assert!(names(&runs).is_empty(), "{:?}", names(&runs));
     }
 }
+
+/// Runs a command and returns its exit code, what it printed and what it complained about.
+fn answer(home: &Path, arguments: &[&str]) -> (i32, String, String) {
+    let output = command(home, arguments).output().unwrap();
+    let text = |bytes| String::from_utf8(bytes).unwrap();
+    (
+        output.status.code().unwrap(),
+        text(output.stdout),
+        text(output.stderr),
+    )
+}
+
+#[test]
+fn an_mdp_goes_through_every_format_and_back() {
+    let home = tempfile::tempdir().unwrap();
+    let at = |name: &str| home.path().join(name);
+    let recipe = [
+        "generate",
+        "garnet",
+        "states=20",
+        "choices=3",
+        "branching=2",
+        "--seed",
+        "7",
+        "--out",
+        "g.json",
+    ];
+    let (code, printed, note) = answer(home.path(), &recipe);
+    assert_eq!(
+        (code, printed.as_str(), note.as_str()),
+        (
+            0,
+            "",
+            "g.json: garnet-7: 20 states, 60 choices, 120 successors\n"
+        )
+    );
+    for (from, to) in [
+        ("g.json", "g.npz"),
+        ("g.npz", "g.tra"),
+        ("g.tra", "g.gv"),
+        ("g.gv", "back.json"),
+    ] {
+        let (code, _, errors) = answer(home.path(), &["convert", from, to]);
+        assert_eq!(code, 0, "{from} {to}: {errors}");
+    }
+    let json = |name: &str| {
+        serde_json::from_str::<serde_json::Value>(&fs::read_to_string(at(name)).unwrap()).unwrap()
+    };
+    let (first, back) = (json("g.json"), json("back.json"));
+    for key in ["states", "start", "transitions"] {
+        assert_eq!(first[key], back[key], "{key}");
+    }
+    assert_ne!(first["states"], first["transitions"]);
+    assert!(at("g.sta").exists() && at("g.lab").exists());
+    // Without --out the tree is printed, the same one.
+    let (_, printed, _) = answer(home.path(), &recipe[..7]);
+    assert_eq!(printed, fs::read_to_string(at("g.json")).unwrap());
+}
+
+#[test]
+fn nothing_is_written_where_something_is_wrong() {
+    let home = tempfile::tempdir().unwrap();
+    fs::write(
+        home.path().join("bad.json"),
+        "{\"states\": [\"a\"], \"transitions\": {}}",
+    )
+    .unwrap();
+    fs::write(
+        home.path().join("good.json"),
+        "{\"states\": [\"a\"], \"transitions\": {\"a\": [{\"action\": \"stay\", \"to\": \"a\"}]}}",
+    )
+    .unwrap();
+    fs::write(home.path().join("there.tra"), "mine").unwrap();
+    let cases: [&[&str]; 11] = [
+        &["convert", "bad.json", "x.npz"],
+        &["convert", "none.json", "x.npz"],
+        &["convert", "good.json", "x.xyz"],
+        &["convert", "good.json", "x.toml"],
+        &["convert", "good.json", "there.tra"],
+        &["convert", "good.json", "x.npz", "--layout", "asa"],
+        &["generate", "garnett", "states=5"],
+        &["generate", "garnet", "states=0", "choices=2", "colour=red"],
+        &["generate", "garnet", "states"],
+        &["generate", "garnet", "a b=3"],
+        &[
+            "generate",
+            "gridworld",
+            "rows=2",
+            "columns=2",
+            "blocked=never",
+            "--out",
+            "x.npz",
+        ],
+    ];
+    let answers = cases.map(|arguments| {
+        let (code, printed, errors) = answer(home.path(), arguments);
+        assert_eq!((code, printed.as_str()), (2, ""), "{arguments:?}");
+        format!("$ powersweep {}\n{errors}", arguments.join(" "))
+    });
+    insta::assert_snapshot!(answers.join("\n"));
+    let mut left: Vec<String> = fs::read_dir(home.path())
+        .unwrap()
+        .map(|e| e.unwrap().file_name().into_string().unwrap())
+        .collect();
+    left.sort();
+    assert_eq!(left, ["bad.json", "good.json", "there.tra"]);
+    let (code, ..) = answer(
+        home.path(),
+        &["convert", "good.json", "there.tra", "--force"],
+    );
+    assert_eq!(code, 0);
+    assert_ne!(
+        fs::read_to_string(home.path().join("there.tra")).unwrap(),
+        "mine"
+    );
+}
+
+#[test]
+fn the_help_of_convert_and_generate_says_what_can_be_said() {
+    let home = tempfile::tempdir().unwrap();
+    let help = ["convert", "generate"].map(|name| answer(home.path(), &[name, "--help"]).1);
+    insta::assert_snapshot!(help.join("\n"));
+    for family in powersweep::mdp::families::FAMILY_NAMES {
+        assert!(help[1].contains(family), "{family}");
+    }
+}
+
+#[test]
+fn what_a_format_cannot_hold_is_told() {
+    let home = tempfile::tempdir().unwrap();
+    let source = concat!(
+        env!("CARGO_MANIFEST_DIR"),
+        "/datasets/off-switch-corridor.toml"
+    );
+    let (code, _, errors) = answer(home.path(), &["convert", source, "corridor.gv"]);
+    assert_eq!(code, 0);
+    insta::assert_snapshot!(errors);
+    // JSON holds all but the grid.
+    let (_, _, errors) = answer(home.path(), &["convert", source, "corridor.json"]);
+    assert_eq!(errors.matches("loses").count(), 1, "{errors}");
+}

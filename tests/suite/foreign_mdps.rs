@@ -1,7 +1,10 @@
 //! MDPs in the text formats of other tools: Gymnasium's tables and PRISM's explicit files.
 
 use powersweep::document::{Faults, SourceText};
-use powersweep::io::{Format, parse_mdp, parse_prism, write_prism};
+use powersweep::io::{
+    Format, parse_graphviz, parse_mdp, parse_prism, read_mdp, write_graphviz, write_json,
+    write_prism,
+};
 use powersweep::mdp::Mdp;
 use powersweep::{ChoiceId, StateId};
 use proptest::prelude::*;
@@ -141,6 +144,75 @@ proptest! {
     }
 }
 
+fn graph(text: &str) -> Result<(Mdp, Faults), Faults> {
+    parse_graphviz(SourceText::new("x.gv", text))
+}
+
+#[test]
+fn the_graphs_of_powerplay_are_read_as_it_means_them() {
+    let sample = |name: &str| {
+        let folder = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/data/formats/");
+        let (mdp, warnings) = read_mdp(std::path::Path::new(&format!("{folder}{name}"))).unwrap();
+        assert!(warnings.list.is_empty(), "{warnings}");
+        text(&mdp)
+    };
+    insta::assert_snapshot!(
+        ["graph-stochastic.gv", "graph-deterministic.gv"]
+            .map(sample)
+            .join("\n\n")
+    );
+}
+
+#[test]
+fn graphs_with_faults_are_answered_with_all_of_them() {
+    let texts = [
+        "",
+        "graph { a -- b }",
+        "digraph { a -> b",
+        "digraph { a -> ; }",
+        "digraph { subgraph x { a } }",
+        "digraph { a -> b [weight=much] }",
+        "digraph { \"a }",
+        "digraph { a /* b }",
+        "digraph { a -> b } digraph { c }",
+        "digraph { a -> b; \"\\n\"; }",
+        "strict digraph \"policy\" { \"[s]\" -> \"[go]__[s]\" [weight=0.5]; \"[s]\"; }",
+        "digraph {\n \"[s]\"; x; \"[s]\" -> \"[go]__[s]\";\n \"[go]__[s]\" -> \"[t]__[go]__[s]\" [weight=1.0];\n \"[go]__[s]\" -> \"[s]__[go]__[s]\";\n \
+         \"[s]\" -> \"[go]__[t]\";\n \"[a]__[b]__[c]__[d]\" -> x;\n}",
+        "digraph { \"[s]\" -> \"[go]__[s]\"; \"[go]__[s]\" -> \"[s]__[go]__[s]\" [weight=0.5, label=\"half\"]; }",
+        "// a comment\n# another\nstrict digraph G { graph [rankdir=LR]; node [shape=box] a -> b -> a [color=red]; /* c */ a; a -> b; rank=same }",
+    ];
+    let answers = texts.map(|text| format!("{text}\n=> {}\n", shown(graph(text))));
+    insta::assert_snapshot!(answers.join("\n"));
+}
+
+proptest! {
+    #[test]
+    fn what_is_written_as_a_graph_is_read_back(mdp in mdps()) {
+        let (read, warnings) = graph(&write_graphviz(&mdp).unwrap()).unwrap();
+        prop_assert!(warnings.list.is_empty());
+        // Start and labels have no place in it: lines of rows alone.
+        let rows = |mdp: &Mdp| text(mdp).lines().skip(1).filter(|l| !l.contains("label ")).map(str::to_owned).collect::<Vec<_>>();
+        let (read, written) = (rows(&read), rows(&mdp));
+        prop_assert_eq!(read.len(), written.len());
+        let close = |a: &str, b: &str| {
+            let numbers = |line: &str| line.split([' ', ',']).filter_map(|w| w.parse::<f64>().ok()).collect::<Vec<_>>();
+            let words = |line: &str| line.split([' ', ',']).filter(|w| w.parse::<f64>().is_err()).map(str::to_owned).collect::<Vec<_>>();
+            words(a) == words(b) && numbers(a).iter().zip(numbers(b)).all(|(x, y)| (x - y).abs() <= 2.0 * f64::EPSILON * x)
+        };
+        prop_assert!(read.iter().zip(&written).all(|(a, b)| close(a, b)), "{read:?} {written:?}");
+        // The control: rows of other states are noticed.
+        prop_assert!(!close("a go: b 0.5", "a go: c 0.5") && !close("a go: b 0.5", "a go: b 0.25"));
+    }
+
+    #[test]
+    fn what_is_written_as_a_tree_is_read_back(mdp in mdps()) {
+        let (read, warnings) = gymnasium(&write_json(&mdp)).unwrap();
+        prop_assert!(warnings.list.is_empty());
+        prop_assert_eq!(difference(&read, &mdp), None);
+    }
+}
+
 #[test]
 fn an_experiment_on_prism_files_takes_all_three_with_it() {
     use powersweep::experiment::{Experiment, Overrides};
@@ -238,10 +310,12 @@ proptest! {
     #![proptest_config(ProptestConfig { cases: 5_000, ..ProptestConfig::default() })]
 
     #[test]
-    fn no_mutation_makes_a_reader_panic(which in 0..4, changes in changes()) {
+    fn no_mutation_makes_a_reader_panic(which in 0..6, changes in changes()) {
         let changed = |text: &str, of: i32| if which == of { mutate(text, &changes) } else { text.to_owned() };
         match which {
             0 => check(gymnasium(&mutate(WALK, &changes))),
+            4 => check(graph(&mutate(include_str!("../data/formats/graph-stochastic.gv"), &changes))),
+            5 => check(graph(&mutate(include_str!("../data/formats/graph-deterministic.gv"), &changes))),
             _ => check(parse_prism("x.tra", &changed(TRA, 1), Some(&changed(STA, 2)), Some(&changed(LAB, 3)))),
         }
     }

@@ -24,6 +24,8 @@ mod one_goal;
 mod parity;
 mod properties;
 mod readme;
+mod results;
+mod schema;
 
 /// A topic that is not declared above is never compiled, and says nothing.
 #[test]

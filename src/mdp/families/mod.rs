@@ -6,26 +6,32 @@
 //! Random families draw from Philox with a fixed addressing (`draw.rs`): (parameters, seed) is the same MDP for ever. A change
 //! of one is a change of values and is announced as such.
 
+mod budget_ladder;
 mod chain;
 mod clique;
 mod corridor;
+mod dag;
 mod dense;
 mod draw;
 mod garnet;
 mod gridworld;
 mod parameter;
+mod power_law;
 mod random_deterministic;
 mod ring;
 mod star;
 mod tree;
 
+pub use budget_ladder::BudgetLadder;
 pub use chain::Chain;
 pub use clique::Clique;
 pub use corridor::Corridor;
+pub use dag::Dag;
 pub use dense::Dense;
 pub use garnet::Garnet;
 pub use gridworld::GridWorld;
 pub use parameter::{MAX_STATES, MAX_TRANSITIONS, ParameterError};
+pub use power_law::PowerLaw;
 pub use random_deterministic::RandomDeterministic;
 pub use ring::Ring;
 pub use star::Star;
@@ -68,6 +74,12 @@ pub enum Family {
     Clique(Clique),
     /// A corridor with an off switch at its end.
     Corridor(Corridor),
+    /// A graph in which few states have many links.
+    PowerLaw(PowerLaw),
+    /// A random directed acyclic graph.
+    Dag(Dag),
+    /// Budgets of growing size.
+    BudgetLadder(BudgetLadder),
 }
 
 /// Names of the families, as an experiment file spells them.
@@ -82,10 +94,10 @@ pub const FAMILY_NAMES: &[&str] = &[
     "tree",
     "clique",
     "corridor",
+    "power-law",
+    "dag",
+    "budget-ladder",
 ];
-
-/// Families of later versions, answered with "not yet supported" rather than "unknown".
-const LATER_FAMILIES: &[&str] = &["power-law", "dag", "budget-ladder"];
 
 /// Why a family cannot be generated.
 #[derive(Clone, Debug, PartialEq, thiserror::Error)]
@@ -147,6 +159,9 @@ impl Family {
             "tree" => Self::Tree(Tree::read(&mut from)),
             "clique" => Self::Clique(Clique::read(&mut from)),
             "corridor" => Self::Corridor(Corridor::read(&mut from)),
+            "power-law" => Self::PowerLaw(PowerLaw::read(&mut from)),
+            "dag" => Self::Dag(Dag::read(&mut from)),
+            "budget-ladder" => Self::BudgetLadder(BudgetLadder::read(&mut from)),
             _ => {
                 report_unknown(name, table, faults);
                 return None;
@@ -209,22 +224,20 @@ impl Family {
             Self::Tree(family) => family,
             Self::Clique(family) => family,
             Self::Corridor(family) => family,
+            Self::PowerLaw(family) => family,
+            Self::Dag(family) => family,
+            Self::BudgetLadder(family) => family,
         }
     }
 }
 
 fn report_unknown(name: &Spanned<String>, table: &mut TableReader<'_>, faults: &mut Faults) {
-    if LATER_FAMILIES.contains(&name.value.as_str()) {
-        let message = format!("the family {:?} is not yet supported", name.value);
-        faults.error(name.span.clone(), message);
-    } else {
-        let help = match crate::document::nearest(&name.value, FAMILY_NAMES) {
-            Some(near) => format!("did you mean {near:?}?"),
-            None => format!("known families: {}", FAMILY_NAMES.join(", ")),
-        };
-        let message = format!("there is no family {:?}", name.value);
-        faults.error_with_help(name.span.clone(), message, help);
-    }
+    let help = match crate::document::nearest(&name.value, FAMILY_NAMES) {
+        Some(near) => format!("did you mean {near:?}?"),
+        None => format!("known families: {}", FAMILY_NAMES.join(", ")),
+    };
+    let message = format!("there is no family {:?}", name.value);
+    faults.error_with_help(name.span.clone(), message, help);
     // Its parameters cannot be judged.
     table.rest();
 }

@@ -1,0 +1,410 @@
+//! The JSON Schema of the experiment file, for editors: keys, types and what stands beside what.
+//!
+//! Written by hand beside the reader, which reports more than a schema can (names that are not in the MDP, say).
+//! `tests/suite/schema.rs` holds it to the reader: every key that the reader knows must be here, and no other.
+
+use serde_json::{Map, Value, json};
+
+use super::spec::SCHEMA;
+
+/// A key of a table: its name, what it holds, and whether it must be there.
+type Key = (&'static str, Value, bool);
+
+/// The schema (draft 2020-12) that `powersweep schema` prints.
+///
+/// ```
+/// let schema = powersweep::experiment::experiment_schema();
+/// assert_eq!(schema["properties"]["schema"]["const"], 1);
+/// ```
+#[must_use]
+pub fn experiment_schema() -> Value {
+    let keys = [
+        (
+            "schema",
+            json!({ "const": SCHEMA, "description": "Version of the format." }),
+            true,
+        ),
+        (
+            "name",
+            text("Names the run directory; by default the file's name."),
+            false,
+        ),
+        ("description", text("For readers."), false),
+        ("mdp", mdp(), true),
+        (
+            "reward",
+            one_or_several(reward(), "Laws of the goals; by default uniform on [0, 1]."),
+            false,
+        ),
+        ("solve", solve(), false),
+        ("sample", sample(), false),
+        ("statistics", statistics(), false),
+    ];
+    let Value::Object(rest) = table("A powersweep experiment.", keys.into()) else {
+        return Value::Null;
+    };
+    let mut schema = Map::new();
+    schema.insert(
+        "$schema".to_owned(),
+        json!("https://json-schema.org/draft/2020-12/schema"),
+    );
+    schema.insert("title".to_owned(), json!("powersweep experiment"));
+    schema.extend(rest);
+    Value::Object(schema)
+}
+
+/// A table without other keys.
+fn table(description: &str, keys: Vec<Key>) -> Value {
+    let required: Vec<&str> = keys
+        .iter()
+        .filter(|(.., required)| *required)
+        .map(|(name, ..)| *name)
+        .collect();
+    let properties: Map<String, Value> = keys
+        .into_iter()
+        .map(|(name, holds, _)| (name.to_owned(), holds))
+        .collect();
+    json!({
+        "type": "object",
+        "description": description,
+        "required": required,
+        "properties": properties,
+        "additionalProperties": false,
+    })
+}
+
+fn text(description: &str) -> Value {
+    json!({ "type": "string", "description": description })
+}
+
+fn switch(default: bool) -> Value {
+    json!({ "type": "boolean", "default": default })
+}
+
+fn number() -> Value {
+    json!({ "type": "number" })
+}
+
+fn count(least: u64) -> Value {
+    json!({ "type": "integer", "minimum": least })
+}
+
+fn word(words: &[&str], description: &str) -> Value {
+    json!({ "enum": words, "description": description })
+}
+
+fn list(item: &Value) -> Value {
+    json!({ "type": "array", "items": item, "minItems": 1 })
+}
+
+/// One, or a list of them.
+fn one_or_several(item: Value, description: &str) -> Value {
+    let several = list(&item);
+    json!({ "description": description, "anyOf": [item, several] })
+}
+
+/// Names of states or labels, or one of them.
+fn names(description: &str) -> Value {
+    one_or_several(json!({ "type": "string", "minLength": 1 }), description)
+}
+
+fn mdp() -> Value {
+    let path = json!({ "type": "string", "minLength": 1, "description": "An MDP file, relative to this file." });
+    let mut forms = vec![
+        table("One MDP file.", vec![("path", path.clone(), true)]),
+        table("Several MDP files.", vec![("paths", list(&path), true)]),
+    ];
+    for (name, keys) in families() {
+        let seeds = json!({
+            "description": "Seeds: one, or \"0..1000\" for 0 to 999.",
+            "anyOf": [count(0), { "type": "string", "pattern": r"^\s*[0-9]+\s*\.\.\s*[0-9]+\s*$" }],
+        });
+        let mut all = vec![
+            ("family", json!({ "const": name }), true),
+            ("seeds", seeds, false),
+        ];
+        all.extend(keys);
+        forms.push(table("A generated MDP.", all));
+    }
+    json!({ "description": "The environments: files, or a family of generated MDPs.", "oneOf": forms })
+}
+
+/// The families with their parameters.
+fn families() -> Vec<(&'static str, Vec<Key>)> {
+    let needed = |name| (name, count(1), true);
+    let moves = || {
+        let slip = vec![
+            (
+                "p",
+                json!({ "type": "number", "minimum": 0, "maximum": 1 }),
+                true,
+            ),
+            (
+                "to",
+                word(&["others", "perpendicular"], "Where a slip leads."),
+                false,
+            ),
+        ];
+        vec![
+            ("moves", json!({ "enum": [4, 8] }), false),
+            ("stay", switch(false), false),
+            (
+                "slip",
+                table("Another move than the one meant.", slip),
+                false,
+            ),
+            (
+                "blocked",
+                word(&["stay", "forbidden"], "What a move into a wall is."),
+                false,
+            ),
+        ]
+    };
+    let line = || {
+        vec![
+            needed("states"),
+            ("two_way", switch(false), false),
+            ("stay", switch(true), false),
+        ]
+    };
+    let share = json!({ "type": "number", "minimum": 0, "exclusiveMaximum": 1 });
+    let mut grid = vec![
+        needed("rows"),
+        needed("columns"),
+        ("walls", share.clone(), false),
+        ("torus", switch(false), false),
+    ];
+    grid.extend(moves());
+    vec![
+        ("gridworld", grid),
+        (
+            "garnet",
+            vec![needed("states"), needed("choices"), needed("branching")],
+        ),
+        ("dense", vec![needed("states"), needed("choices")]),
+        (
+            "random-deterministic",
+            vec![needed("states"), needed("choices")],
+        ),
+        ("chain", line()),
+        ("ring", line()),
+        ("star", vec![needed("leaves")]),
+        (
+            "tree",
+            vec![("depth", count(0), true), ("branching", count(1), false)],
+        ),
+        (
+            "clique",
+            vec![needed("states"), ("loops", switch(true), false)],
+        ),
+        (
+            "corridor",
+            vec![
+                needed("length"),
+                ("start", count(0), false),
+                (
+                    "slip",
+                    json!({ "type": "number", "minimum": 0, "maximum": 1 }),
+                    false,
+                ),
+            ],
+        ),
+        (
+            "power-law",
+            vec![
+                needed("states"),
+                ("links", count(1), false),
+                ("stay", switch(false), false),
+            ],
+        ),
+        (
+            "dag",
+            vec![
+                needed("states"),
+                ("choices", count(1), false),
+                ("reach", count(1), false),
+            ],
+        ),
+        (
+            "budget-ladder",
+            vec![needed("rungs"), ("factor", count(1), false)],
+        ),
+    ]
+}
+
+/// A `[[reward]]`: a law with its parameters, and what may stand beside every law.
+fn reward() -> Value {
+    let law = |name: &'static str, needed: bool, keys: Vec<Key>| {
+        let mut all = vec![("distribution", json!({ "const": name }), needed)];
+        all.extend(keys);
+        all.extend(beside_every_law());
+        table("A law of the goals.", all)
+    };
+    let mut laws: Vec<Value> = Vec::new();
+    for (name, keys) in parameters() {
+        // Without a name the law is uniform.
+        laws.push(law(name, name != "uniform", keys));
+    }
+    json!({ "anyOf": laws })
+}
+
+fn beside_every_law() -> Vec<Key> {
+    let special = json!({
+        "anyOf": [
+            { "type": "number" },
+            {
+                "type": "object",
+                "properties": {
+                    "fixed": { "type": "number" },
+                    "distribution": { "type": "string" },
+                    "paid": { "enum": ["forever", "once", "never"] },
+                },
+            },
+        ],
+    });
+    let states = json!({
+        "type": "object",
+        "description": "What is different for some states or labels: a fixed reward, a law, how a terminal state pays.",
+        "additionalProperties": special,
+    });
+    vec![
+        (
+            "name",
+            text("Its name in the results; names must differ."),
+            false,
+        ),
+        ("states", states, false),
+        (
+            "only",
+            names("States or labels that are rewarded; all others have reward 0."),
+            false,
+        ),
+        (
+            "groups",
+            list(&names("States or labels that share one draw.")),
+            false,
+        ),
+        (
+            "over",
+            word(
+                &["base", "all"],
+                "Whether copies of a state share its reward or draw their own.",
+            ),
+            false,
+        ),
+    ]
+}
+
+/// The laws with their parameters.
+fn parameters() -> Vec<(&'static str, Vec<Key>)> {
+    let among = || {
+        (
+            "among",
+            names("States or labels; by default all states."),
+            false,
+        )
+    };
+    let weights = || ("weights", list(&number()), false);
+    let enumerate = || ("enumerate", switch(true), false);
+    let inner = || json!({ "type": "object", "required": ["distribution"], "properties": { "distribution": { "type": "string" } } });
+    vec![
+        (
+            "uniform",
+            vec![("low", number(), false), ("high", number(), false)],
+        ),
+        (
+            "sparse",
+            vec![
+                ("count", count(1), false),
+                among(),
+                ("value", json!({ "anyOf": [number(), inner()] }), false),
+                ("background", number(), false),
+                enumerate(),
+            ],
+        ),
+        (
+            "reach",
+            vec![
+                ("sets", list(&names("States or labels.")), true),
+                weights(),
+                ("value", number(), false),
+            ],
+        ),
+        (
+            "orbit",
+            vec![
+                ("values", list(&number()), true),
+                among(),
+                ("background", number(), false),
+                enumerate(),
+            ],
+        ),
+        (
+            "mixture",
+            vec![("components", list(&inner()), true), weights()],
+        ),
+    ]
+}
+
+fn solve() -> Value {
+    let discount = json!({ "type": "number", "exclusiveMinimum": 0, "exclusiveMaximum": 1 });
+    let keys = [
+        (
+            "discount",
+            one_or_several(
+                discount,
+                "Discounts; required unless given on the command line.",
+            ),
+            false,
+        ),
+        (
+            "tolerance",
+            json!({ "type": "number", "exclusiveMinimum": 0, "default": 1e-5 }),
+            false,
+        ),
+        (
+            "method",
+            word(&["auto", "in-place", "jacobi"], "How goals are solved."),
+            false,
+        ),
+        ("max_sweeps", count(1), false),
+        (
+            "backend",
+            word(
+                &["auto", "cpu", "gpu", "reference"],
+                "What they are solved on.",
+            ),
+            false,
+        ),
+    ];
+    table("How goals are solved.", keys.into())
+}
+
+fn sample() -> Value {
+    let keys = [
+        ("count", count(1), false),
+        ("seed", count(0), false),
+        (
+            "level",
+            json!({ "type": "number", "exclusiveMinimum": 0, "exclusiveMaximum": 1 }),
+            false,
+        ),
+    ];
+    table("How many goals, and which.", keys.into())
+}
+
+fn statistics() -> Value {
+    let keys = [
+        (
+            "power",
+            json!({ "const": true, "description": "POWER is always measured." }),
+            false,
+        ),
+        (
+            "optimality",
+            names("States, labels, or \"start\": whose choices are counted."),
+            false,
+        ),
+    ];
+    table("What is measured.", keys.into())
+}

@@ -1,0 +1,240 @@
+//! Results in every format: the same numbers, and read by the snippets of docs/results.md.
+
+use std::path::Path;
+use std::process::Command;
+
+use serde_json::Value;
+use tempfile::TempDir;
+
+/// A run of two cells on a ring, with an environment whose name needs quotes.
+fn run(write: &str) -> TempDir {
+    let home = tempfile::tempdir().unwrap();
+    let mdp = r#"{"name": "a \"b\", c", "states": ["s,1", "t"], "transitions": {"s,1": [{"action": "go", "to": {"s,1": 0.5, "t": 0.5}},
+        {"action": "jump", "to": "t"}], "t": [{"action": "stay", "to": "t"}]}}"#;
+    std::fs::write(home.path().join("m.json"), mdp).unwrap();
+    let text = "schema = 1\n[mdp]\npath = \"m.json\"\n[solve]\ndiscount = [0.5, 0.9]\nbackend = \"reference\"\n[statistics]\noptimality = \"start\"\n";
+    std::fs::write(home.path().join("x.toml"), text).unwrap();
+    let output = Command::new(env!("CARGO_BIN_EXE_powersweep"))
+        .current_dir(home.path())
+        .args([
+            "run",
+            "x.toml",
+            "--samples",
+            "500",
+            "--out",
+            "out",
+            "--quiet",
+            "--write",
+            write,
+        ])
+        .output()
+        .unwrap();
+    assert!(
+        output.status.success(),
+        "{}",
+        String::from_utf8_lossy(&output.stderr)
+    );
+    home
+}
+
+fn document(home: &TempDir) -> Value {
+    serde_json::from_str(&std::fs::read_to_string(home.path().join("out/results.json")).unwrap())
+        .unwrap()
+}
+
+#[test]
+fn every_statistic_is_written_in_every_format_that_was_asked() {
+    let home = run("csv,jsonl,npz,dot");
+    let mut names: Vec<String> = std::fs::read_dir(home.path().join("out"))
+        .unwrap()
+        .map(|entry| entry.unwrap().file_name().into_string().unwrap())
+        .filter(|name| {
+            ![
+                "inputs",
+                "manifest.json",
+                "results.json",
+                "results.txt",
+                "power.svg",
+            ]
+            .contains(&name.as_str())
+        })
+        .collect();
+    names.sort();
+    // Whatever has a Parquet file has all the others.
+    let stems: Vec<String> = names
+        .iter()
+        .filter_map(|n| n.strip_suffix(".parquet"))
+        .map(str::to_owned)
+        .collect();
+    assert!(
+        stems.len() > 1 && stems.contains(&"power".to_owned()),
+        "{names:?}"
+    );
+    let mut wanted: Vec<String> = stems
+        .iter()
+        .flat_map(|s| ["csv", "jsonl", "npz", "parquet"].map(|e| format!("{s}.{e}")))
+        .collect();
+    wanted.extend(["power-1.dot".to_owned(), "power-2.dot".to_owned()]);
+    wanted.sort();
+    assert_eq!(names, wanted);
+    // Nothing more without the flag.
+    assert!(!run("csv").path().join("out/power.npz").exists());
+}
+
+#[test]
+fn the_formats_hold_the_numbers_of_the_document() {
+    let home = run("csv,jsonl");
+    let document = document(&home);
+    let text = std::fs::read_to_string(home.path().join("out/power.jsonl")).unwrap();
+    let lines: Vec<Value> = text
+        .lines()
+        .map(|line| serde_json::from_str(line).unwrap())
+        .collect();
+    assert_eq!(lines.len(), 4);
+    for (i, line) in lines.iter().enumerate() {
+        let cell = &document["cells"][i / 2];
+        for key in ["environment", "variant", "reward", "discount", "rule"] {
+            assert_eq!(line[key], cell[key]);
+        }
+        let row = cell["power"][i % 2].as_object().unwrap();
+        assert!(
+            row.len() > 5 && row.iter().all(|(key, value)| line[key] == *value),
+            "{line} {row:?}"
+        );
+    }
+    assert_ne!(lines[0]["estimate"], lines[1]["estimate"]);
+    let csv = std::fs::read_to_string(home.path().join("out/power.csv")).unwrap();
+    let first = csv.lines().nth(1).unwrap();
+    assert!(first.starts_with("\"a \"\"b\"\", c\",baseline,"), "{first}");
+    let estimate = lines[0]["estimate"].to_string();
+    assert!(
+        first.split(',').any(|field| field == estimate),
+        "{first} {estimate}"
+    );
+}
+
+#[test]
+fn the_graph_is_coloured_by_power() {
+    let home = run("dot");
+    let text = std::fs::read_to_string(home.path().join("out/power-2.dot")).unwrap();
+    insta::assert_snapshot!(text);
+    assert!(
+        text.lines()
+            .nth(1)
+            .unwrap()
+            .contains(r#"label="a \"b\", c, uniform, discount 0.9: POWER from 0."#),
+        "{text}"
+    );
+}
+
+/// The Python snippets of the page, each with the package it needs.
+fn snippets() -> Vec<(String, String)> {
+    let page = include_str!("../../docs/results.md");
+    let blocks = page
+        .split("```python\n")
+        .skip(1)
+        .map(|rest| rest.split("```").next().unwrap().to_owned());
+    let package = |code: &str| {
+        code.lines()
+            .next()
+            .unwrap()
+            .strip_prefix("import ")
+            .unwrap()
+            .to_owned()
+    };
+    blocks.map(|code| (package(&code), code)).collect()
+}
+
+#[expect(clippy::print_stderr, reason = "a skipped test must be visible")]
+fn has(python: &str, package: &str) -> bool {
+    // pandas reads Parquet by pyarrow.
+    let import = if package == "pandas" {
+        "import pandas, pyarrow".to_owned()
+    } else {
+        format!("import {package}")
+    };
+    let found = Command::new(python).args(["-c", &import]).output();
+    let found = found.is_ok_and(|output| output.status.success());
+    if !found {
+        eprintln!(
+            "SKIPPED: {python} cannot import what the snippet of {package} in docs/results.md needs (set POWERSWEEP_PYTHON to one that can)"
+        );
+    }
+    found
+}
+
+/// What a snippet must have found, in any of the three packages.
+const CHECK: &str = r#"
+import json
+cells = json.load(open("results.json"))["cells"]
+rows = [row for cell in cells for row in cell["power"]]
+assert [float(x) for x in power["estimate"]] == [row["estimate"] for row in rows], "estimates"
+assert [str(x) for x in power["state"]] == [row["state"] for row in rows], "states"
+assert [int(x) for x in power["n"]] == [row["n"] for row in rows], "goals"
+assert len(highest) > 0
+"#;
+
+/// Other ways to read the table that the page names.
+fn instead(package: &str) -> &'static [&'static str] {
+    match package {
+        "pandas" => &[
+            "pandas.read_csv(\"power.csv\", float_precision=\"round_trip\")",
+            "pandas.read_json(\"power.jsonl\", lines=True, precise_float=True)",
+        ],
+        "polars" => &["read_csv(\"power.csv\")", "read_ndjson(\"power.jsonl\")"],
+        _ => &[],
+    }
+}
+
+fn python(python: &str, at: &Path, code: &str) -> Result<(), String> {
+    let output = Command::new(python)
+        .current_dir(at)
+        .args(["-c", code])
+        .output()
+        .unwrap();
+    match output.status.success() {
+        true => Ok(()),
+        false => Err(String::from_utf8_lossy(&output.stderr).into_owned()),
+    }
+}
+
+#[test]
+fn the_snippets_of_the_page_read_the_results() {
+    let interpreter = std::env::var("POWERSWEEP_PYTHON").unwrap_or_else(|_| "python3".to_owned());
+    let home = run("csv,jsonl,npz");
+    let out = home.path().join("out");
+    let snippets = snippets();
+    let packages: Vec<&str> = snippets
+        .iter()
+        .map(|(package, _)| package.as_str())
+        .collect();
+    assert_eq!(packages, ["pandas", "polars", "numpy"]);
+    for (package, code) in snippets
+        .iter()
+        .filter(|(package, _)| has(&interpreter, package))
+    {
+        python(&interpreter, &out, &format!("{code}{CHECK}"))
+            .unwrap_or_else(|error| panic!("{package}: {error}"));
+        // What the page offers instead reads the same.
+        for instead in instead(package) {
+            assert!(
+                include_str!("../../docs/results.md").contains(instead),
+                "{instead}"
+            );
+            let parquet = format!("{package}.read_parquet(\"power.parquet\")");
+            let full = if instead.starts_with(package) {
+                String::from(*instead)
+            } else {
+                format!("{package}.{instead}")
+            };
+            let other = code.replacen(&parquet, &full, 1);
+            assert_ne!(&other, code);
+            python(&interpreter, &out, &format!("{other}{CHECK}"))
+                .unwrap_or_else(|error| panic!("{full}: {error}"));
+        }
+        // The control: a number that is off by its last bit is noticed.
+        let spoilt = "power = {key: list(power[key]) for key in ['estimate', 'state', 'n']}\nimport math\npower['estimate'][0] = math.nextafter(float(power['estimate'][0]), 1)\n";
+        let error = python(&interpreter, &out, &format!("{code}{spoilt}{CHECK}")).unwrap_err();
+        assert!(error.contains("AssertionError: estimates"), "{error}");
+    }
+}
