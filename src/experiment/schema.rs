@@ -85,6 +85,10 @@ fn number() -> Value {
     json!({ "type": "number" })
 }
 
+fn above_zero() -> Value {
+    json!({ "type": "number", "exclusiveMinimum": 0 })
+}
+
 fn count(least: u64) -> Value {
     json!({ "type": "integer", "minimum": least })
 }
@@ -285,6 +289,14 @@ fn beside_every_law() -> Vec<Key> {
             false,
         ),
         (
+            "domain",
+            word(
+                &["states", "choices"],
+                "Whether states or choices have rewards.",
+            ),
+            false,
+        ),
+        (
             "over",
             word(
                 &["base", "all"],
@@ -312,6 +324,46 @@ fn parameters() -> Vec<(&'static str, Vec<Key>)> {
             "uniform",
             vec![("low", number(), false), ("high", number(), false)],
         ),
+        (
+            "normal",
+            vec![("mean", number(), false), ("sd", above_zero(), false)],
+        ),
+        ("exponential", vec![("rate", above_zero(), false)]),
+        (
+            "beta",
+            vec![("a", above_zero(), true), ("b", above_zero(), true)],
+        ),
+        (
+            "bernoulli",
+            vec![
+                (
+                    "p",
+                    json!({ "type": "number", "minimum": 0, "maximum": 1 }),
+                    true,
+                ),
+                ("low", number(), false),
+                ("high", number(), false),
+            ],
+        ),
+        (
+            "pareto",
+            vec![
+                ("alpha", above_zero(), true),
+                ("scale", above_zero(), false),
+            ],
+        ),
+        (
+            "discrete",
+            vec![("values", list(&number()), true), weights()],
+        ),
+        (
+            "piecewise-linear",
+            vec![
+                ("knots", list(&number()), true),
+                ("heights", list(&number()), true),
+            ],
+        ),
+        ("mean-of-uniforms", vec![("count", count(1), true)]),
         (
             "sparse",
             vec![
@@ -394,6 +446,21 @@ fn sample() -> Value {
 }
 
 fn statistics() -> Value {
+    let event = table(
+        "An event.",
+        vec![
+            ("label", json!({ "type": "string", "minLength": 1 }), true),
+            ("within", count(0), false),
+            (
+                "ties",
+                word(
+                    &["even", "towards", "away"],
+                    "How ties between optimal choices are broken.",
+                ),
+                false,
+            ),
+        ],
+    );
     let keys = [
         (
             "power",
@@ -403,6 +470,14 @@ fn statistics() -> Value {
         (
             "optimality",
             names("States, labels, or \"start\": whose choices are counted."),
+            false,
+        ),
+        (
+            "events",
+            one_or_several(
+                json!({ "anyOf": [{ "type": "string", "minLength": 1 }, event] }),
+                "Labels of states or choices, or states, that optimal policies may get to from the start.",
+            ),
             false,
         ),
     ];

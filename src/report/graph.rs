@@ -26,10 +26,11 @@ pub fn power_graph(cell: &CellStatistics) -> Option<String> {
         estimates().fold(f64::NEG_INFINITY, f64::max),
     );
     let title = format!(
-        "{}, {}, discount {}: POWER from {} to {}",
+        "{}, {}, discount {}: {} from {} to {}",
         cell.environment,
         cell.reward,
         cell.discount,
+        cell.measure_heading(),
         short(low),
         short(high)
     );

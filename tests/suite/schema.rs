@@ -217,7 +217,7 @@ fn the_schema_takes_what_the_reader_takes() {
         "[mdp]\npath = 'm.json'\n[reward]\ndistribution = 'reach'\nsets = ['s', ['s', 't']]\nweights = [1, 2]",
         "[mdp]\npath = 'm.json'\n[reward]\ndistribution = 'orbit'\nvalues = [1, 0.5]\nenumerate = false",
         "[mdp]\npath = 'm.json'\n[reward]\nonly = 't'\nover = 'all'\nstates = { t = { fixed = 1, paid = 'once' } }",
-        "[mdp]\npath = 'm.json'\n[sample]\ncount = 1e6\nseed = 3\nlevel = 0.9\n[statistics]\noptimality = 'start'",
+        "[mdp]\npath = 'm.json'\n[sample]\ncount = 1e6\nseed = 3\nlevel = 0.9\n[statistics]\noptimality = 'start'\nevents = ['t', { label = 't', within = 3, ties = 'away' }]",
         "[mdp]\nfamily = 'garnet'\nstates = 5\nchoices = 2\nbranching = 2\nseeds = '0..3'",
         "[mdp]\nfamily = 'gridworld'\nrows = 2\ncolumns = 3\nslip = { p = 0.1 }\nmoves = 8\nseeds = 4",
     ] {
@@ -250,6 +250,8 @@ fn the_schema_refuses_what_the_reader_refuses() {
         format!("{HEAD}{mdp}[sample]\nsed = 1"),
         format!("{HEAD}{mdp}[statistics]\npower = false"),
         format!("{HEAD}{mdp}[statistics]\noptimality = 3"),
+        format!("{HEAD}{mdp}[statistics]\nevents = [{{ label = 't', ties = 'odd' }}]"),
+        format!("{HEAD}{mdp}[statistics]\nevents = [{{ within = 3 }}]"),
         format!("{HEAD}{mdp}[output]\nformat = 'csv'"),
         format!("schema = 1\n{mdp}[solve]\ndiscount = 1"),
         format!("schema = 1\n{mdp}[solve]\ndiscount = [0.5, 'high']"),
@@ -341,6 +343,12 @@ fn the_schema_and_the_reader_know_the_same_keys() {
         let needed = match name {
             "reach" => "sets = ['t']\n",
             "orbit" => "values = [1]\n",
+            "beta" => "a = 1\nb = 1\n",
+            "bernoulli" => "p = 0.5\n",
+            "pareto" => "alpha = 3\n",
+            "discrete" => "values = [0, 1]\n",
+            "piecewise-linear" => "knots = [0, 1]\nheights = [1, 2]\n",
+            "mean-of-uniforms" => "count = 2\n",
             "mixture" => "components = [{ distribution = 'uniform' }]\n",
             _ => "",
         };
