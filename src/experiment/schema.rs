@@ -480,6 +480,14 @@ fn statistics() -> Value {
             ),
             false,
         ),
+        ("occupancy", switch(false), false),
+        (
+            "distribution",
+            names(
+                "States, or labels of states, whose POWER integrand is measured as a whole distribution.",
+            ),
+            false,
+        ),
     ];
     table("What is measured.", keys.into())
 }

@@ -217,7 +217,7 @@ fn the_schema_takes_what_the_reader_takes() {
         "[mdp]\npath = 'm.json'\n[reward]\ndistribution = 'reach'\nsets = ['s', ['s', 't']]\nweights = [1, 2]",
         "[mdp]\npath = 'm.json'\n[reward]\ndistribution = 'orbit'\nvalues = [1, 0.5]\nenumerate = false",
         "[mdp]\npath = 'm.json'\n[reward]\nonly = 't'\nover = 'all'\nstates = { t = { fixed = 1, paid = 'once' } }",
-        "[mdp]\npath = 'm.json'\n[sample]\ncount = 1e6\nseed = 3\nlevel = 0.9\n[statistics]\noptimality = 'start'\nevents = ['t', { label = 't', within = 3, ties = 'away' }]",
+        "[mdp]\npath = 'm.json'\n[sample]\ncount = 1e6\nseed = 3\nlevel = 0.9\n[statistics]\noptimality = 'start'\nevents = ['t', { label = 't', within = 3, ties = 'away' }]\noccupancy = true\ndistribution = 's'",
         "[mdp]\nfamily = 'garnet'\nstates = 5\nchoices = 2\nbranching = 2\nseeds = '0..3'",
         "[mdp]\nfamily = 'gridworld'\nrows = 2\ncolumns = 3\nslip = { p = 0.1 }\nmoves = 8\nseeds = 4",
     ] {
