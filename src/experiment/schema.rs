@@ -318,6 +318,13 @@ fn parameters() -> Vec<(&'static str, Vec<Key>)> {
     };
     let weights = || ("weights", list(&number()), false);
     let enumerate = || ("enumerate", switch(true), false);
+    let matrix = || {
+        json!({
+            "description": "Rows of numbers, or a .npz, .npy or .csv file.",
+            "anyOf": [list(&list(&number())), { "type": "string", "minLength": 1 }],
+        })
+    };
+    let columns = || ("columns", names("States that the columns are for."), false);
     let inner = || json!({ "type": "object", "required": ["distribution"], "properties": { "distribution": { "type": "string" } } });
     vec![
         (
@@ -364,6 +371,81 @@ fn parameters() -> Vec<(&'static str, Vec<Key>)> {
             ],
         ),
         ("mean-of-uniforms", vec![("count", count(1), true)]),
+        (
+            "equicorrelated-normal",
+            vec![
+                (
+                    "rho",
+                    json!({ "type": "number", "minimum": -1, "maximum": 1 }),
+                    true,
+                ),
+                ("mean", number(), false),
+                ("sd", above_zero(), false),
+            ],
+        ),
+        (
+            "gaussian",
+            vec![
+                ("covariance", matrix(), true),
+                columns(),
+                (
+                    "mean",
+                    one_or_several(number(), "One for all, or one a column."),
+                    false,
+                ),
+            ],
+        ),
+        (
+            "gaussian-process",
+            vec![
+                (
+                    "kernel",
+                    word(
+                        &["rbf", "matern-1/2", "matern-3/2", "matern-5/2"],
+                        "How the correlation falls with the distance.",
+                    ),
+                    true,
+                ),
+                ("length", above_zero(), true),
+                ("mean", number(), false),
+                ("sd", above_zero(), false),
+                ("nugget", number(), false),
+                (
+                    "coordinates",
+                    json!({ "type": "object", "additionalProperties": one_or_several(number(), "A place.") }),
+                    false,
+                ),
+            ],
+        ),
+        (
+            "features",
+            vec![
+                (
+                    "features",
+                    json!({ "type": ["array", "object", "string"], "description":
+                        "States and labels, a table of the features of states, \"coordinates\", or a matrix." }),
+                    true,
+                ),
+                columns(),
+                ("weights", inner(), true),
+                ("offset", number(), false),
+            ],
+        ),
+        (
+            "table",
+            vec![
+                ("goals", matrix(), true),
+                columns(),
+                (
+                    "use",
+                    word(
+                        &["once", "resample", "all"],
+                        "Row after row, random rows, or the rows as all goals there are.",
+                    ),
+                    false,
+                ),
+            ],
+        ),
         (
             "sparse",
             vec![

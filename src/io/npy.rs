@@ -444,8 +444,16 @@ impl<R: Read> ArrayReader<R> {
     }
 }
 
+/// Most elements that are held at once: 8 GiB as 64-bit numbers. A small deflated file can promise thousands of times its size.
+const MAX_ELEMENTS: usize = 1 << 30;
+
 /// Room for `count` values, or a word instead of a crash.
 pub(super) fn reserve<T>(count: usize) -> Result<Vec<T>, Problem> {
+    if count > MAX_ELEMENTS {
+        return Err(format!(
+            "has {count} elements; at most {MAX_ELEMENTS} are read"
+        ));
+    }
     let mut values = Vec::new();
     match values.try_reserve_exact(count) {
         Ok(()) => Ok(values),

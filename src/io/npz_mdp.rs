@@ -286,6 +286,9 @@ impl Reading {
                 Layout::StateAction => (first, second),
                 Layout::ActionState => (second, first),
             };
+            if states == 0 || actions == 0 {
+                return Err(format!("has the shape {text}: nothing is in it"));
+            }
             if states != last {
                 return Err(format!(
                     "has the shape {text}, which is not {} with {last} states",
@@ -336,7 +339,7 @@ impl Reading {
     fn stacked(&mut self, layout: Option<Layout>) -> Option<Transitions> {
         let matrix = self.matrix("")?;
         let (rows, states) = (matrix.rows(), matrix.columns);
-        if states == 0 || rows % states != 0 {
+        if states == 0 || rows == 0 || rows % states != 0 {
             self.error(format!(
                 "array \"shape\" is ({rows}, {states}): the rows are no multiple of the states"
             ));
@@ -420,6 +423,16 @@ impl Reading {
             &mut self.faults,
         );
         let (matrix, choice_state, choice_action) = (matrix?, choice_state?, choice_action?);
+        // Every state is given a name before anybody sees that it has no choice.
+        if matrix.columns > matrix.rows() {
+            self.error(format!(
+                "array \"shape\" is ({}, {}): {} states, but no more than {} choices",
+                matrix.rows(),
+                matrix.columns,
+                matrix.columns,
+                matrix.rows()
+            ));
+        }
         for (name, list) in [
             ("choice_state", &choice_state),
             ("choice_action", &choice_action),

@@ -242,6 +242,35 @@ fn an_archive_with_faults_is_answered_with_all_of_them() {
 }
 
 #[test]
+fn a_few_bytes_that_promise_billions_of_states_cost_nothing() {
+    use Values::{F, I};
+    let many = 4_000_000_000;
+    let answers = [
+        npz(&[("T", &[many, 0, many], F(&[]))]),
+        npz(&[
+            ("data", &[0], F(&[])),
+            ("indices", &[0], I(&[])),
+            ("indptr", &[1], I(&[0])),
+            ("shape", &[2], I(&[0, many as i64])),
+        ]),
+        npz(&[
+            ("data", &[1], F(&[1.0])),
+            ("indices", &[1], I(&[0])),
+            ("indptr", &[2], I(&[0, 1])),
+            ("shape", &[2], I(&[1, many as i64])),
+            ("choice_state", &[1], I(&[0])),
+            ("choice_action", &[1], I(&[0])),
+        ]),
+    ]
+    .map(|bytes| answer(&bytes));
+    insta::assert_snapshot!(answers.join("\n"), @r#"
+    x.npz: error: array "T" has the shape (4000000000, 0, 4000000000): nothing is in it
+    x.npz: error: array "shape" is (0, 4000000000): the rows are no multiple of the states
+    x.npz: error: array "shape" is (1, 4000000000): 4000000000 states, but no more than 1 choices
+    "#);
+}
+
+#[test]
 fn millions_of_faults_are_counted_and_twenty_told() {
     let zeros = vec![0.25; 200 * 3 * 200];
     let shown = answer(&npz(&[("T", &[200, 3, 200], Values::F(&zeros))]));

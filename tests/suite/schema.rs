@@ -28,6 +28,9 @@ fn errors(value: &Value, schema: &Value, place: &str, found: &mut Vec<String>) {
             .or(value.as_str().map(|s| s.chars().count()));
         let good = match keyword.as_str() {
             "$schema" | "title" | "description" | "default" => true,
+            "type" if says.is_array() => parts()
+                .iter()
+                .any(|one| !fails(&serde_json::json!({ "type": one }), value)),
             "type" => match says.as_str().unwrap() {
                 "object" => value.is_object(),
                 "array" => value.is_array(),
@@ -349,6 +352,11 @@ fn the_schema_and_the_reader_know_the_same_keys() {
             "discrete" => "values = [0, 1]\n",
             "piecewise-linear" => "knots = [0, 1]\nheights = [1, 2]\n",
             "mean-of-uniforms" => "count = 2\n",
+            "equicorrelated-normal" => "rho = 0.5\n",
+            "gaussian" => "covariance = [[1, 0], [0, 1]]\n",
+            "gaussian-process" => "kernel = 'rbf'\nlength = 1\n",
+            "features" => "features = ['s']\nweights = { distribution = 'normal' }\n",
+            "table" => "goals = [[1, 0]]\n",
             "mixture" => "components = [{ distribution = 'uniform' }]\n",
             _ => "",
         };
