@@ -355,7 +355,7 @@ fn the_schema_and_the_reader_know_the_same_keys() {
             "equicorrelated-normal" => "rho = 0.5\n",
             "gaussian" => "covariance = [[1, 0], [0, 1]]\n",
             "gaussian-process" => "kernel = 'rbf'\nlength = 1\n",
-            "features" => "features = ['s']\nweights = { distribution = 'normal' }\n",
+            "features" => "features = [[1, 0]]\nweights = { distribution = 'normal' }\n",
             "table" => "goals = [[1, 0]]\n",
             "mixture" => "components = [{ distribution = 'uniform' }]\n",
             _ => "",
