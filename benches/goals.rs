@@ -14,7 +14,8 @@ use powersweep::reward::GoalLaw;
 use powersweep::rng::{Stream, word};
 use powersweep::solve::cpu::{CpuBackend, Level};
 use powersweep::solve::{Backend, CellProblem, CellSolver, GoalProgram, pilot};
-use powersweep::statistics::{Blocks, block_size};
+use powersweep::statistics::behaviour::LawScale;
+use powersweep::statistics::{Blocks, EventRequest, ObservedSums, Request, block_size};
 use powersweep::{Discount, SampleIndex, Seed};
 use rayon::prelude::*;
 
@@ -33,6 +34,15 @@ const WORKLOADS: [(&str, f64, u64); 8] = [
 const TOLERANCE: f64 = 1e-5;
 
 fn prepare(file: &str, discount: f64, backend: &CpuBackend) -> Box<dyn CellSolver> {
+    prepare_with(file, discount, backend, &Request::default())
+}
+
+fn prepare_with(
+    file: &str,
+    discount: f64,
+    backend: &CpuBackend,
+    request: &Request,
+) -> Box<dyn CellSolver> {
     let path = Path::new(env!("CARGO_MANIFEST_DIR"))
         .join("datasets/bench")
         .join(file);
@@ -46,7 +56,11 @@ fn prepare(file: &str, discount: f64, backend: &CpuBackend) -> Box<dyn CellSolve
         max_sweeps: CellProblem::sufficient_sweeps(discount, TOLERANCE, 1.0),
         seed: Seed(0),
         plan: Arc::new(plan.clone()),
-        asked: Arc::default(),
+        asked: Arc::new(
+            request
+                .resolve(&mdp, LawScale::default())
+                .expect("the benchmark workloads have these states"),
+        ),
     };
     let (schedule, _) = pilot(&problem, None).expect("a plain program can be piloted");
     problem.plan = Arc::new(plan.with_schedule(schedule));
@@ -74,6 +88,70 @@ fn end_to_end(c: &mut Criterion) {
                 assert_eq!(finished.sum::<u64>(), n_blocks * size);
             });
         });
+    }
+    group.finish();
+}
+
+/// What statistics beyond POWER cost on the first workload: optimality of the start, three events, and both, reduced as a run does.
+fn statistics(c: &mut Criterion) {
+    let event = |label: &str, within| EventRequest {
+        label: label.to_owned(),
+        within,
+        ..EventRequest::default()
+    };
+    let optimality = vec!["start".to_owned()];
+    let events = vec![
+        event("r0c8", None),
+        event("r8c8", Some(20)),
+        event("r4c0", None),
+    ];
+    let power = Request::default();
+    let requests = [
+        ("power", power.clone()),
+        (
+            "optimality",
+            Request {
+                optimality: optimality.clone(),
+                ..power.clone()
+            },
+        ),
+        (
+            "events",
+            Request {
+                events: events.clone(),
+                ..power.clone()
+            },
+        ),
+        (
+            "optimality_and_events",
+            Request {
+                optimality,
+                events,
+                ..power
+            },
+        ),
+    ];
+    let mut group = c.benchmark_group("statistics");
+    group.sample_size(10);
+    for discount in [0.9, 0.99] {
+        for (name, request) in &requests {
+            let solver = prepare_with("w1.toml", discount, &CpuBackend::new(), request);
+            let quantities = solver.problem().asked.quantities();
+            let blocks = Blocks::new(16 * 16_384, 16_384);
+            group.throughput(Throughput::Elements(blocks.count()));
+            group.bench_function(BenchmarkId::new(*name, discount), |b| {
+                b.iter(|| {
+                    let each = (0..blocks.len()).into_par_iter().map(|i| {
+                        let sums = solver.solve_block(blocks.get(i), false);
+                        let sums = sums.expect("the workload can be solved");
+                        let observed = ObservedSums::of(&sums.observations, &quantities);
+                        black_box(observed.expect("observations are numbers"));
+                        sums.finished
+                    });
+                    assert_eq!(each.sum::<u64>(), blocks.count());
+                });
+            });
+        }
     }
     group.finish();
 }
@@ -110,5 +188,5 @@ fn rng(c: &mut Criterion) {
     group.finish();
 }
 
-criterion_group!(benches, rng, instruction_sets, end_to_end);
+criterion_group!(benches, rng, instruction_sets, statistics, end_to_end);
 criterion_main!(benches);

@@ -6,7 +6,7 @@ use super::results::{CellError, CellFailure, CellStatistics};
 use super::{CellProgress, MdpHandle, RunSpec};
 use crate::mdp::Mdp;
 use crate::plan::Plan;
-use crate::reward::{Facts, RewardDistribution, RewardError};
+use crate::reward::{Facts, RewardDistribution, RewardDomain, RewardError};
 use crate::solve::{Backend, CellSolver, PilotReport, SolveError};
 use crate::statistics::behaviour::LawScale;
 use crate::statistics::{
@@ -111,7 +111,13 @@ impl Cell {
         let pilot = spec.schedule(backend, &mut problem);
         let plan = problem.plan.clone();
         let sums = CellSums::new(mdp.n_states(), problem.power_scale());
+        let choice_rewards = problem.program.stage().law.domain() == RewardDomain::Choice;
         let (pilot, prepared) = match pilot {
+            Ok(_) if choice_rewards && !asked.is_empty() => {
+                let feature = "statistics beyond POWER where choices have rewards".to_owned();
+                let backend = backend.name();
+                (None, Err(SolveError::Unsupported { backend, feature }))
+            }
             Ok(pilot) => (pilot, backend.prepare(problem)),
             Err(error) => (None, Err(error)),
         };

@@ -9,8 +9,14 @@ use crate::plan::{Method, Plan};
 use crate::reward::{BoundReward, RewardDistribution, RewardError};
 use crate::solve::{Backend, CellProblem, GoalProgram, PilotReport, SolveError, pilot};
 use crate::statistics::behaviour::LawScale;
-use crate::statistics::{Asked, Request, UnknownName};
+use crate::statistics::{Asked, Request, UnknownName, block_size};
 use crate::units::{Discount, Seed};
+
+/// A gibibyte in bytes.
+const GIBIBYTE: f64 = (1_u64 << 30) as f64;
+
+/// Most memory that the observations of one block may take; every thread has a block of its own.
+const MAX_OBSERVATION_BYTES: usize = 2 << 30;
 
 /// Most worker threads a run may ask for: beyond any machine, below what exhausts one.
 const MAX_THREADS: usize = 1_024;
@@ -182,6 +188,32 @@ impl RunSpec {
         Ok(Some(report))
     }
 
+    /// Refuses names that an environment does not have, and observations that no memory holds.
+    fn check_statistics(&self) -> Result<(), RunError> {
+        let mut unknown = Vec::new();
+        for mdp in &self.environments {
+            let mdp = mdp.mdp();
+            match self.statistics.resolve(mdp, LawScale::default()) {
+                Ok(asked) => {
+                    let goals = block_size(mdp.n_states()) as usize;
+                    let bytes = asked.n_columns() * goals * size_of::<f64>();
+                    if bytes > MAX_OBSERVATION_BYTES {
+                        return Err(RunError::OutOfRange {
+                            what: "gibibytes that a block's observations take",
+                            wanted: "at most 2: ask for fewer states",
+                            value: bytes as f64 / GIBIBYTE,
+                        });
+                    }
+                }
+                Err(names) => unknown.extend(names),
+            }
+        }
+        match unknown.is_empty() {
+            true => Ok(()),
+            false => Err(RunError::UnknownNames(unknown)),
+        }
+    }
+
     /// Refuses what cannot be run.
     pub(super) fn validate(&self) -> Result<(), RunError> {
         let lists = [
@@ -201,19 +233,7 @@ impl RunSpec {
             "reward distributions",
             self.rewards.iter().map(|r| r.name()),
         )?;
-        let environments = self.environments.iter();
-        let unknown: Vec<UnknownName> = environments
-            .filter_map(|e| self.statistics.resolve(e.mdp(), LawScale::default()).err())
-            .flatten()
-            .collect();
-        if !unknown.is_empty() {
-            return Err(RunError::UnknownNames(unknown));
-        }
-        for environment in &self.environments {
-            for reward in &self.rewards {
-                reward.bind(environment.mdp())?;
-            }
-        }
+        self.check_statistics()?;
         let out_of_range = |what, wanted, value| RunError::OutOfRange {
             what,
             wanted,

@@ -75,6 +75,11 @@ impl Observations {
         (0..self.goals).map(|g| &self.values[g * self.columns..(g + 1) * self.columns])
     }
 
+    /// The values of so many goals at a time, row-major; the last part may hold fewer.
+    pub fn chunks(&self, goals: usize) -> impl Iterator<Item = &[f64]> {
+        self.values.chunks((goals * self.columns).max(1))
+    }
+
     /// Where a value is not known exactly, by goal and column ascending.
     #[must_use]
     pub fn uncertain(&self) -> &[Uncertain] {

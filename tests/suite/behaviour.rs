@@ -749,12 +749,10 @@ fn a_gap_of_1e_7_is_settled_by_the_second_look_and_one_below_the_certificate_is_
         let used = discount.used();
         let hub = discount.complement() * rewards[0] + used * left.max(right);
         let mut observations = observer.observations(1);
-        let goal = GoalValues {
-            // The first look has them the wrong way round, within its bound.
-            worth: &[hub, left - half_width, right + half_width],
-            half_width,
-            reward: &|s| rewards[s.index()],
-        };
+        // The first look has them the wrong way round, within its bound.
+        let worth = [hub, left - half_width, right + half_width];
+        let reward = |s: StateId| rewards[s.index()];
+        let goal = GoalValues::new(&worth, half_width, &reward);
         observer.observe(goal, &mut Memory::default(), &mut observations);
         let row = observations.rows().next().unwrap().to_vec();
         (row, observations.uncertain().len())
@@ -769,6 +767,56 @@ fn a_gap_of_1e_7_is_settled_by_the_second_look_and_one_below_the_certificate_is_
     );
     // Rounding is all that is left of a gap of 1e-16: on this scale that is not a tie, and f64 cannot tell.
     assert_eq!(look(1.2e-16, 1e-5, 1e-9).1, 2);
+}
+
+#[test]
+fn what_stays_open_is_between_the_extremes_of_all_that_may_be_optimal() {
+    use powersweep::statistics::behaviour::{GoalValues, Memory, Observer};
+    let mdp = Arc::new(fork());
+    let event = |label: &str, ties| EventRequest {
+        label: label.to_owned(),
+        within: Some(1),
+        ties,
+    };
+    let request = Request {
+        events: vec![
+            event("left", Ties::Even),
+            event("sinister", Ties::Towards),
+            event("hub", Ties::Away),
+        ],
+        occupancy: true,
+        distribution: vec!["left".to_owned(), "right".to_owned()],
+        ..Request::default()
+    };
+    let asked = Arc::new(request.resolve(&mdp, LawScale::default()).unwrap());
+    let discount = Discount::new(0.75).unwrap();
+    // On a scale this small nothing is as sharp as a tie, and f64 cannot tell the leaves apart.
+    let observer = Observer::new(&mdp, discount, 1e-9, &asked).unwrap();
+    let rewards = [0.25, 0.5 + 1.2e-16, 0.5];
+    let worth = [0.4375, 0.5, 0.5];
+    let reward = |s: StateId| rewards[s.index()];
+    let mut observations = observer.observations(1);
+    let goal = GoalValues::new(&worth, 1e-5, &reward);
+    observer.observe(goal, &mut Memory::default(), &mut observations);
+    let brackets = observations.uncertain().iter();
+    let brackets: Vec<(u32, f64, f64)> = brackets.map(|u| (u.column, u.low, u.high)).collect();
+    // Four columns of the first event, three of the others, three states; no column of what surely happens.
+    let expected = [
+        (0, 0.0, 1.0),
+        (1, 0.0, 0.75),
+        (2, 0.0, 1.0),
+        (4, 0.0, 1.0),
+        (5, 0.0, 1.0),
+        (6, 0.0, 1.0),
+        (10, 0.0, 4.0),
+        (11, 0.0, 4.0),
+        (12, 0.0, 4.0),
+    ];
+    let found: Vec<_> = brackets.iter().filter(|b| b.0 < 13).copied().collect();
+    assert_eq!(found, expected);
+    // `left` is worth more than `right`, or less.
+    let compared: Vec<_> = brackets.iter().filter(|b| b.0 >= 17).copied().collect();
+    assert_eq!(compared, [(17, 0.0, 1.0), (18, 0.0, 1.0)]);
 }
 
 #[test]

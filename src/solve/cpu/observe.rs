@@ -9,15 +9,17 @@ use crate::statistics::behaviour::Memory;
 /// What one worker needs for it.
 #[derive(Debug, Default)]
 pub(super) struct Scratch {
-    /// `(1 - gamma) V*`, `[TILE, n_states]` by state.
+    /// `(1 - gamma) V*`, `[n_states, TILE]` by state.
     pub(super) worths: Vec<f64>,
+    /// Per lane: the largest of them.
+    pub(super) magnitudes: Vec<f64>,
     /// Per lane: its half-width.
     pub(super) half_widths: Vec<f64>,
     pub(super) memory: Memory,
 }
 
 impl Scratch {
-    /// Turns a certified tile, `[state in sweep order][lane]`, round into `[lane][state]`.
+    /// Reads the worths off a certified tile, whose rows are in sweep order.
     ///
     /// Rewards were centred and recentred in F, each of which rounds once, by at most 3u of their range in all; a worth is made of
     /// them by a factor of 1 - gamma.
@@ -40,12 +42,19 @@ impl Scratch {
         for (lane, to) in constant.iter_mut().enumerate() {
             *to = used * tile.middle[lane].to_f64() + tile.centre[lane].to_f64();
         }
+        self.magnitudes.clear();
+        self.magnitudes.resize(TILE, 0.0);
         for (row, state) in rows.iter().enumerate() {
             let rewards = &tile.rewards[row * TILE..(row + 1) * TILE];
             let backups = &tile.backup[row * TILE..(row + 1) * TILE];
-            for lane in 0..TILE {
+            let first = state.state.index() * TILE;
+            let worths = &mut self.worths[first..first + TILE];
+            for (lane, to) in worths.iter_mut().enumerate() {
                 let w = complement * (rewards[lane].to_f64() + used * backups[lane].to_f64());
-                self.worths[lane * n + state.state.index()] = w + constant[lane];
+                *to = w + constant[lane];
+                let size = to.abs();
+                let most = &mut self.magnitudes[lane];
+                *most = if size > *most { size } else { *most };
             }
         }
     }

@@ -16,7 +16,7 @@ use crate::plan::{KernelClass, SweepModel};
 use crate::reward::RewardDomain;
 use crate::rng::Stream;
 use crate::solve::{CellProblem, CellSolver, Goals, SolveError, SolvedGoal};
-use crate::statistics::behaviour::{GoalValues, Observer};
+use crate::statistics::behaviour::{GoalValues, Observer, Strided};
 use crate::statistics::{Block, BlockSums, Observations, TILE};
 use crate::units::SampleIndex;
 
@@ -176,11 +176,11 @@ impl CpuSolver {
             _ => scratch.read(&workspace.single, rows, constants),
         }
         let stream = self.problem.program.stage().stream;
-        let each = scratch.worths.chunks_exact(rows.len()).take(count);
-        for (lane, worth) in each.enumerate() {
+        for lane in 0..count {
             let drawn = self.problem.goal(stream, SampleIndex(first + lane as u64));
             let goal = GoalValues {
-                worth,
+                worth: Strided::new(&scratch.worths[lane..], TILE),
+                magnitude: scratch.magnitudes[lane],
                 half_width: scratch.half_widths[lane],
                 reward: &|state| drawn.reward(state.index()),
             };

@@ -359,11 +359,10 @@ impl GpuSolver {
                 let half_width = self.cell.half_width(half_width) + self.error;
                 let index = SampleIndex(block.first + (first + lane) as u64);
                 let goal = self.lane_of(integrands, lane, half_width, index);
-                let values = GoalValues {
-                    worth: &goal.worths(self.problem.discount),
-                    half_width: self.problem.discount.used() * half_width,
-                    reward: &|state| goal.rewards[state.index()],
-                };
+                let worths = goal.worths(self.problem.discount);
+                let reward = |state: crate::units::StateId| goal.rewards[state.index()];
+                let values =
+                    GoalValues::new(&worths, self.problem.discount.used() * half_width, &reward);
                 observer.observe(values, &mut memory, &mut observations);
             }
             observations

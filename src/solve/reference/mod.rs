@@ -130,11 +130,9 @@ impl ReferenceSolver {
             );
             if let Some(observer) = &observer {
                 let discount = self.problem.discount;
-                let values = GoalValues {
-                    worth: &solved.worths(discount),
-                    half_width: discount.used() * solved.half_width,
-                    reward: &|state| solved.rewards[state.index()],
-                };
+                let worths = solved.worths(discount);
+                let reward = |state: crate::units::StateId| solved.rewards[state.index()];
+                let values = GoalValues::new(&worths, discount.used() * solved.half_width, &reward);
                 observer.observe(values, &mut memory, &mut sums.observations);
             }
         }

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use super::second_look::{Refined, refine};
-use super::standing::{Prospects, Standing};
+use super::standing::{Prospects, Standing, Strided};
 use crate::mdp::Mdp;
 use crate::statistics::asked::Asked;
 use crate::statistics::{Observations, Observed};
@@ -13,7 +13,9 @@ use crate::units::{ChoiceId, Discount, StateId};
 #[derive(Clone, Copy)]
 pub struct GoalValues<'a> {
     /// `(1 - gamma) V* = (1 - gamma) R + gamma x` with x the POWER integrand, `[n_states]`.
-    pub worth: &'a [f64],
+    pub worth: Strided<'a>,
+    /// No worth is larger than this: rounding errors are relative to it.
+    pub magnitude: f64,
     /// Half-width of every worth: gamma times that of the integrand, and what the rewards in it were rounded by.
     pub half_width: f64,
     /// The exact reward of a state: asked for where a second look is needed.
@@ -39,6 +41,19 @@ impl Decided {
     }
 }
 
+impl<'a> GoalValues<'a> {
+    /// Of worths that stand one after the other.
+    #[must_use]
+    pub fn new(worth: &'a [f64], half_width: f64, reward: &'a dyn Fn(StateId) -> f64) -> Self {
+        Self {
+            worth: Strided::new(worth, 1),
+            magnitude: worth.iter().fold(0.0, |m, w| f64::max(m, w.abs())),
+            half_width,
+            reward,
+        }
+    }
+}
+
 /// Turns solved goals of one cell into observations. Backends call it goal by goal.
 #[derive(Clone, Debug)]
 pub struct Observer {
@@ -46,6 +61,10 @@ pub struct Observer {
     discount: Discount,
     scale: f64,
     asked: Arc<Asked>,
+    /// Per state: its first choice.
+    first_choices: Arc<[u32]>,
+    /// Per choice: where it leads, if every choice of the MDP leads to one state with certainty.
+    successors: Option<Arc<[u32]>>,
 }
 
 impl Observer {
@@ -58,6 +77,14 @@ impl Observer {
             discount,
             scale,
             asked: asked.clone(),
+            first_choices: mdp
+                .states()
+                .map(|s| mdp.choices(s).next().map_or(0, |c| c.0))
+                .collect(),
+            successors: mdp.is_deterministic().then(|| {
+                let choices = (0..mdp.n_choices() as u32).map(ChoiceId);
+                choices.map(|c| mdp.row(c).0[0]).collect()
+            }),
         })
     }
 
@@ -70,7 +97,9 @@ impl Observer {
     /// Looks at one goal and appends its row.
     pub fn observe(&self, goal: GoalValues<'_>, memory: &mut Memory, out: &mut Observations) {
         memory.begin(&self.mdp);
-        let prospects = Prospects::new(&self.mdp, goal.worth, goal.half_width, self.scale);
+        let (worth, half_width) = (goal.worth, goal.half_width);
+        let prospects =
+            Prospects::strided(&self.mdp, worth, half_width, goal.magnitude, self.scale);
         let mut look = Look {
             observer: self,
             goal,
@@ -88,7 +117,39 @@ impl Observer {
     fn compare_again(&self, refined: &Refined, state: StateId, memory: &mut Memory) -> Decided {
         let Refined { worth, half_width } = refined;
         let prospects = Prospects::new(&self.mdp, worth, *half_width, self.scale);
-        compare(&prospects, &self.mdp, state, memory)
+        self.compare(&prospects, state, memory)
+    }
+
+    /// Compares all choices of a state and notes where they stand.
+    fn compare(&self, prospects: &Prospects<'_>, state: StateId, memory: &mut Memory) -> Decided {
+        let choices = self.mdp.choices(state);
+        let first = ChoiceId(self.first_choices[state.index()]);
+        let range = first.index()..first.index() + choices.len();
+        if let Some(successors) = &self.successors {
+            let standings = &mut memory.standings[range.clone()];
+            let (at, optimal, possible) = prospects.compare_certain(&successors[range], standings);
+            return Decided {
+                greedy: ChoiceId(first.0 + at as u32),
+                optimal,
+                possible,
+            };
+        }
+        let (greedy, most) = prospects.greedy(state);
+        let mut decided = Decided {
+            greedy,
+            optimal: 0,
+            possible: 0,
+        };
+        for choice in choices {
+            let standing = match choice == greedy {
+                true => Standing::Optimal,
+                false => prospects.standing(greedy, choice, most - prospects.value(choice)),
+            };
+            decided.optimal += u32::from(standing == Standing::Optimal);
+            decided.possible += u32::from(standing == Standing::Possible);
+            memory.standings[choice.index()] = standing;
+        }
+        decided
     }
 }
 
@@ -154,7 +215,7 @@ impl<'a> Look<'a> {
             return decided;
         }
         let mut decided = match &self.second {
-            None => compare(&self.prospects, &self.observer.mdp, state, self.memory),
+            None => self.observer.compare(&self.prospects, state, self.memory),
             Some(refined) => self.observer.compare_again(refined, state, self.memory),
         };
         if !decided.is_sure() && self.second.is_none() {
@@ -193,6 +254,9 @@ impl<'a> Look<'a> {
     /// Where a choice leads with certainty, if it does.
     #[must_use]
     pub fn certain_successor(&self, choice: ChoiceId) -> Option<StateId> {
+        if let Some(successors) = &self.observer.successors {
+            return Some(StateId(successors[choice.index()]));
+        }
         match self.observer.mdp.row(choice).0 {
             &[to] => Some(StateId(to)),
             _ => None,
@@ -218,7 +282,7 @@ impl<'a> Look<'a> {
     /// `(1 - gamma) V*` of a state as the backend certified it.
     #[must_use]
     pub fn worth(&self, state: StateId) -> f64 {
-        self.goal.worth[state.index()]
+        self.goal.worth.at(state.index())
     }
 
     /// The POWER integrand of a state as the backend certified it.
@@ -266,26 +330,7 @@ impl<'a> Look<'a> {
     fn look_again(&self) -> Refined {
         let mdp = &self.observer.mdp;
         let rewards: Vec<f64> = mdp.states().map(|s| (self.goal.reward)(s)).collect();
-        refine(mdp, self.observer.discount, &rewards, self.goal.worth)
+        let start: Vec<f64> = self.goal.worth.iter().collect();
+        refine(mdp, self.observer.discount, &rewards, &start)
     }
-}
-
-/// Compares all choices of a state and notes where they stand.
-fn compare(prospects: &Prospects<'_>, mdp: &Mdp, state: StateId, memory: &mut Memory) -> Decided {
-    let (greedy, most) = prospects.greedy(state);
-    let mut decided = Decided {
-        greedy,
-        optimal: 0,
-        possible: 0,
-    };
-    for choice in mdp.choices(state) {
-        let standing = match choice == greedy {
-            true => Standing::Optimal,
-            false => prospects.standing(greedy, choice, most - prospects.value(choice)),
-        };
-        decided.optimal += u32::from(standing == Standing::Optimal);
-        decided.possible += u32::from(standing == Standing::Possible);
-        memory.standings[choice.index()] = standing;
-    }
-    decided
 }

@@ -18,13 +18,46 @@ pub enum Standing {
     Worse,
 }
 
+/// Numbers of all states that stand at even distances in memory, as tiles of goals side by side have them.
+#[derive(Clone, Copy, Debug)]
+pub struct Strided<'a> {
+    values: &'a [f64],
+    stride: usize,
+}
+
+impl<'a> Strided<'a> {
+    /// The number of state `s` is `values[s * stride]`.
+    #[must_use]
+    pub fn new(values: &'a [f64], stride: usize) -> Self {
+        Self { values, stride }
+    }
+
+    /// The number of a state.
+    #[inline]
+    #[must_use]
+    pub fn at(&self, state: usize) -> f64 {
+        self.values[state * self.stride]
+    }
+
+    /// Number of states.
+    #[must_use]
+    pub fn n_states(&self) -> usize {
+        self.values.len().div_ceil(self.stride)
+    }
+
+    /// All of them, in order.
+    pub fn iter(&self) -> impl Iterator<Item = f64> + use<'a> {
+        self.values.iter().step_by(self.stride).copied()
+    }
+}
+
 /// What it is worth to arrive in a state, `w = (1 - gamma) V* = (1 - gamma) R + gamma x` with x the POWER integrand: the
 /// scale on which choices are compared, since `(1 - gamma)` times the value of a choice is `(1 - gamma) R + gamma sum T w`.
 #[derive(Clone, Copy, Debug)]
 pub struct Prospects<'a> {
     mdp: &'a Mdp,
     /// `[n_states]`.
-    worth: &'a [f64],
+    worth: Strided<'a>,
     /// Half-width of every worth.
     half_width: f64,
     /// Largest |w|, which rounding errors are relative to.
@@ -38,19 +71,64 @@ impl<'a> Prospects<'a> {
     /// the rewards.
     #[must_use]
     pub fn new(mdp: &'a Mdp, worth: &'a [f64], half_width: f64, scale: f64) -> Self {
+        let magnitude = worth.iter().fold(0.0, |m, w| f64::max(m, w.abs()));
+        Self::strided(mdp, Strided::new(worth, 1), half_width, magnitude, scale)
+    }
+
+    /// The same of numbers elsewhere in memory, none of which is larger than `magnitude`.
+    #[must_use]
+    pub fn strided(
+        mdp: &'a Mdp,
+        worth: Strided<'a>,
+        half_width: f64,
+        magnitude: f64,
+        scale: f64,
+    ) -> Self {
         Self {
             mdp,
             worth,
             half_width,
-            magnitude: worth.iter().fold(0.0, |m, w| f64::max(m, w.abs())),
+            magnitude,
             tie: TIE * scale,
         }
+    }
+
+    /// Compares all choices of a state, each of which leads to one state with certainty: to `successors`, one for each. Notes where they
+    /// stand, and returns the greedy one's position and how many are optimal or may be. The same as asking one by one, in fewer steps.
+    pub(super) fn compare_certain(
+        &self,
+        successors: &[u32],
+        standings: &mut [Standing],
+    ) -> (usize, u32, u32) {
+        let (mut greedy, mut most) = (0, f64::NEG_INFINITY);
+        for (i, &to) in successors.iter().enumerate() {
+            let value = self.worth.at(to as usize);
+            if i == 0 || value > most {
+                (greedy, most) = (i, value);
+            }
+        }
+        // Two different certain successors: rows that differ by 2, of one term each.
+        let allowance = self.half_width * 2.0 + self.rounding(1);
+        let (mut optimal, mut possible) = (0, 0);
+        for (&to, standing) in successors.iter().zip(standings) {
+            let gap = most - self.worth.at(to as usize);
+            *standing = if to == successors[greedy] || allowance.max(gap) <= self.tie {
+                optimal += 1;
+                Standing::Optimal
+            } else if gap <= allowance || allowance.is_nan() {
+                possible += 1;
+                Standing::Possible
+            } else {
+                Standing::Worse
+            };
+        }
+        (greedy, optimal, possible)
     }
 
     /// Whether one state is surely worth more than another: `Some(false)` where it is worth less or the same, `None` where that is open.
     #[must_use]
     pub fn is_worth_more(&self, a: StateId, b: StateId) -> Option<bool> {
-        let difference = self.worth[a.index()] - self.worth[b.index()];
+        let difference = self.worth.at(a.index()) - self.worth.at(b.index());
         // Either is known to its half-width and a few roundings.
         let allowance = 2.0 * self.half_width + 8.0 * f64::EPSILON * self.magnitude;
         match difference.abs() > allowance {
@@ -65,7 +143,7 @@ impl<'a> Prospects<'a> {
     pub fn value(&self, choice: ChoiceId) -> f64 {
         let (to, probabilities) = self.mdp.row(choice);
         let terms = to.iter().zip(probabilities);
-        terms.map(|(&t, p)| p * self.worth[t as usize]).sum()
+        terms.map(|(&t, p)| p * self.worth.at(t as usize)).sum()
     }
 
     /// The choice with the largest value (the first of several), and the value.
@@ -87,7 +165,7 @@ impl<'a> Prospects<'a> {
     pub fn standing(&self, greedy: ChoiceId, choice: ChoiceId, gap: f64) -> Standing {
         // Rows differ by at most 2 in total, and no row has more successors than the MDP has states: a gap beyond that
         // needs no closer look.
-        let most = 2.0 * self.half_width + self.rounding(self.worth.len());
+        let most = 2.0 * self.half_width + self.rounding(self.worth.n_states());
         if gap > most && gap > self.tie {
             return Standing::Worse;
         }
