@@ -1,23 +1,29 @@
 //! `powersweep inspect`: what an MDP looks like, and what solving it takes.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
-use powersweep::Discount;
-use powersweep::experiment::Memory;
+use powersweep::experiment::{Experiment, Memory, Overrides};
 use powersweep::io::read_mdp;
 use powersweep::mdp::Structure;
 use powersweep::plan::Plan;
-use powersweep::report::{states_text, structure_text};
+use powersweep::report::{reward_text, states_text, structure_text};
+use powersweep::reward::Sketch;
+use powersweep::{Discount, Seed};
 
 use super::failure::{Failure, Outcome};
+use super::one_goal::unsolved;
 use super::{arguments, diagnostics, output};
 
 /// Arguments of `inspect`.
 #[derive(Debug, clap::Args)]
 pub(crate) struct Arguments {
     /// The MDP (.json, .toml, .npz, .tra or .gv).
-    #[arg(value_name = "MDP")]
-    mdp: PathBuf,
+    #[arg(value_name = "MDP", required_unless_present = "reward")]
+    mdp: Option<PathBuf>,
+    /// Instead: what the laws of goals of an experiment file draw, beside what they should.
+    #[arg(long, value_name = "EXPERIMENT.toml", conflicts_with_all = ["mdp", "states"])]
+    reward: Option<PathBuf>,
     /// The discount that the plan is drawn for.
     #[arg(long, value_name = "GAMMA", default_value = "0.9", value_parser = arguments::discount)]
     discount: Discount,
@@ -28,7 +34,11 @@ pub(crate) struct Arguments {
 
 /// Reads the MDP and prints its structure.
 pub(crate) fn execute(arguments: Arguments) -> Result<Outcome, Failure> {
-    let (mdp, warnings) = read_mdp(&arguments.mdp)?;
+    if let Some(path) = &arguments.reward {
+        return show_rewards(path);
+    }
+    let path = arguments.mdp.as_deref().unwrap_or(Path::new(""));
+    let (mdp, warnings) = read_mdp(path)?;
     diagnostics::show_faults(&warnings);
     let plan = Plan::draw(&mdp, arguments.discount);
     let text = structure_text(&mdp, &Structure::of(&mdp), &plan, &Memory::of(&mdp));
@@ -36,5 +46,31 @@ pub(crate) fn execute(arguments: Arguments) -> Result<Outcome, Failure> {
     if arguments.states {
         output::print(&format!("\n{}", states_text(&mdp)))?;
     }
+    Ok(Outcome::Done)
+}
+
+/// Goals that are drawn for a look at a law.
+const GOALS: u64 = 4096;
+
+/// Every law of an experiment on every environment.
+fn show_rewards(path: &Path) -> Result<Outcome, Failure> {
+    let (experiment, warnings) = Experiment::load(path, &Overrides::default())?;
+    warnings.iter().for_each(diagnostics::show_faults);
+    let seed = Seed(experiment.seed.value);
+    let mut texts = Vec::new();
+    for mdp in &experiment.environments {
+        let mdp = Arc::new(mdp.clone());
+        for entry in &experiment.rewards.value {
+            // `load` bound every law once: what does not fit was told there.
+            let bound = entry
+                .distribution
+                .bind(&mdp)
+                .map_err(|e| unsolved(e.into()))?;
+            let goals = bound.law.facts().enumerated.unwrap_or(GOALS);
+            let sketch = Sketch::of(&bound.law, seed, goals.clamp(2, GOALS));
+            texts.push(reward_text(&entry.distribution, &bound, &sketch));
+        }
+    }
+    output::print(&texts.join("\n"))?;
     Ok(Outcome::Done)
 }

@@ -13,6 +13,7 @@ mod marks;
 mod observed;
 mod picture;
 mod plan;
+mod reward;
 #[cfg(test)]
 mod samples;
 mod structure;
@@ -27,6 +28,7 @@ pub use graph::{MAX_GRAPH_STATES, power_graph};
 pub use map::{Field, MapOptions, grid_map, power_map};
 pub use picture::{MAX_PANELS, power_picture};
 pub use plan::{memory_line, plan_text};
+pub use reward::reward_text;
 pub use structure::{states_text, structure_text, summary_line};
 pub use table::{TableOptions, power_text};
 pub use verify::{verification_json, verification_table};

@@ -500,6 +500,33 @@ impl GoalLaw {
         }
     }
 
+    /// Mean and standard deviation of one reward under the law itself, where they are known; a standard deviation of `None` is
+    /// infinite.
+    #[must_use]
+    pub fn moments(&self, row: usize) -> Option<(f64, Option<f64>)> {
+        match &self.recipe {
+            Recipe::Independent(recipe) => Some(match recipe.sources[row] {
+                Source::Fixed(x) => (f64::from(x), Some(0.0)),
+                Source::Draw { law, .. } => {
+                    let law = &recipe.laws[law as usize];
+                    (law.mean(), law.sd())
+                }
+            }),
+            Recipe::Linear(recipe) => {
+                let mut mean = recipe.offset[row];
+                let mut variance = Some(0.0);
+                for &(j, weight) in recipe.terms_of(row) {
+                    let law = &recipe.laws[recipe.latent[j as usize].1 as usize];
+                    mean += weight * law.mean();
+                    let sd = law.sd();
+                    variance = variance.zip(sd).map(|(v, sd)| v + (weight * sd).powi(2));
+                }
+                Some((mean, variance.map(f64::sqrt)))
+            }
+            Recipe::Whole(_) => None,
+        }
+    }
+
     /// Draws goal `key` into `rewards`, `[n_rewards]`: the definition that every backend meets bit for bit.
     pub fn draw_into(&self, key: GoalKey, rewards: &mut [f32]) {
         match &self.recipe {

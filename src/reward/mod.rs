@@ -17,6 +17,7 @@ mod lattice;
 mod law;
 mod marginal;
 mod shuffle;
+mod sketch;
 mod table;
 mod uniform;
 
@@ -37,6 +38,7 @@ pub use joint::{
 pub use lattice::Lattice;
 pub use law::Law;
 pub use marginal::Marginal;
+pub use sketch::{QUANTILES, RowSketch, Sketch};
 pub use table::{
     Accuracy, FRACTION_BITS, Points, SHIFT_MASK, Segment, Shape, Table, TableFault, Tolerance,
 };
