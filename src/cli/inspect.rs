@@ -8,7 +8,7 @@ use powersweep::io::read_mdp;
 use powersweep::mdp::Structure;
 use powersweep::plan::Plan;
 use powersweep::report::{reward_text, states_text, structure_text};
-use powersweep::reward::Sketch;
+use powersweep::reward::{PairLaw, Sketch};
 use powersweep::{Discount, Seed};
 
 use super::failure::{Failure, Outcome};
@@ -67,7 +67,10 @@ fn show_rewards(path: &Path) -> Result<Outcome, Failure> {
                 .bind(&mdp)
                 .map_err(|e| unsolved(e.into()))?;
             let goals = bound.law.facts().enumerated.unwrap_or(GOALS);
-            let sketch = Sketch::of(&bound.law, seed, goals.clamp(2, GOALS));
+            let mut sketch = Sketch::of(&bound.law, seed, goals.clamp(2, GOALS));
+            if let Some(coupling) = bound.pair {
+                sketch = sketch.with_pair(&PairLaw::new(bound.law.clone(), coupling), seed);
+            }
             texts.push(reward_text(&entry.distribution, &bound, &sketch));
         }
     }

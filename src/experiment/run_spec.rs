@@ -153,7 +153,7 @@ impl RunSpec {
         reward: &RewardDistribution,
         discount: Discount,
     ) -> Result<CellProblem, RewardError> {
-        let BoundReward { mdp, law } = reward.bind(mdp)?;
+        let BoundReward { mdp, law, .. } = reward.bind(mdp)?;
         let facts = *law.facts();
         let tolerance = self.tolerance * facts.scale;
         let default_cap =

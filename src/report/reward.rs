@@ -77,6 +77,12 @@ pub fn reward_text(
             each[0], each[2], each[1]
         );
     }
+    if let Some(second) = sketch.second {
+        text += &format!(
+            "  correlation of a reward with that of the second goal: {}\n",
+            fixed(second, 3)
+        );
+    }
     text + "\n" + &histogram(sketch, &number)
 }
 

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use super::{GoalLaw, RewardDomain};
+use super::{Coupling, GoalLaw, RewardDomain};
 use crate::document::{Faults, Node, Spanned, nearest};
 use crate::mdp::{BaseState, Mdp};
 
@@ -13,6 +13,8 @@ pub struct BoundReward {
     pub mdp: Arc<Mdp>,
     /// The law of every reward.
     pub law: Arc<GoalLaw>,
+    /// How a second goal goes with the first, where two goals meet.
+    pub pair: Option<Coupling>,
 }
 
 /// A distribution that does not fit an MDP, with every reason.

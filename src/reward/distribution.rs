@@ -5,7 +5,8 @@ use std::sync::Arc;
 use super::bind::{Rows, resolve_name};
 use super::goal_law::{Facts, GoalKey, GoalLaw, Independent, Linear, Recipe, Source, WholeGoal};
 use super::{
-    BoundReward, Law, Marginal, MatrixSource, RewardDomain, RewardError, StateSet, Uniform,
+    BoundReward, Coupling, Law, Marginal, MatrixSource, RewardDomain, RewardError, StateSet,
+    Uniform,
 };
 use crate::document::{Faults, Node, Spanned, TableReader};
 use crate::mdp::{BaseState, Mdp};
@@ -54,6 +55,8 @@ pub struct RewardDistribution {
     groups: Vec<StateSet>,
     /// What is different for a state or for all states of a label.
     states: Vec<(Spanned<String>, StateReward)>,
+    /// How a second goal goes with the first.
+    pair: Option<Spanned<Coupling>>,
 }
 
 impl RewardDistribution {
@@ -68,6 +71,7 @@ impl RewardDistribution {
             only: None,
             groups: Vec::new(),
             states: Vec::new(),
+            pair: None,
         }
     }
 
@@ -146,8 +150,18 @@ impl RewardDistribution {
         self
     }
 
+    /// With a second goal beside the first, where two goals meet.
+    #[must_use]
+    pub fn paired(mut self, coupling: Coupling) -> Self {
+        self.pair = Some(Spanned {
+            value: coupling,
+            span: 0..0,
+        });
+        self
+    }
+
     /// Reads one `[[reward]]` table: `name`, `distribution` (uniform where nothing is said) with its parameters, `domain`, `over`,
-    /// `only`, `groups`, `states`.
+    /// `only`, `groups`, `states`, `pair`.
     pub fn read(
         node: &Spanned<Node>,
         faults: &mut Faults,
@@ -173,6 +187,12 @@ impl RewardDistribution {
             Some(node) => read_states(node, faults),
             None => Vec::new(),
         };
+        let pair = table.take("pair").and_then(|node| {
+            Some(Spanned {
+                value: Coupling::read(node, faults)?,
+                span: node.span.clone(),
+            })
+        });
         let law = match read_distribution(&mut table, faults) {
             Some(distribution) => Law::read(&distribution, &mut table, faults),
             None => {
@@ -193,6 +213,7 @@ impl RewardDistribution {
             only,
             groups,
             states,
+            pair,
         };
         Some((distribution, name))
     }
@@ -341,9 +362,17 @@ impl RewardDistribution {
         overrides.extend(std::iter::repeat_n(Some(StateSource::Fixed(0.0)), added));
         let recipe = overridden(recipe, &coordinates, &overrides);
         let law = GoalLaw::new(self.domain, coordinates.len(), recipe);
+        if let Some(pair) = &self.pair
+            && !pair.value.suits(&law)
+        {
+            let message = "the gaussian coupling is for normal laws: of others, the second goal would have another law than the first";
+            faults.error(pair.span.clone(), message);
+            return None;
+        }
         Some(BoundReward {
             mdp,
             law: Arc::new(law),
+            pair: self.pair.as_ref().map(|pair| pair.value),
         })
     }
 

@@ -16,6 +16,7 @@ mod joint;
 mod lattice;
 mod law;
 mod marginal;
+mod pair;
 mod shuffle;
 mod sketch;
 mod table;
@@ -38,6 +39,7 @@ pub use joint::{
 pub use lattice::Lattice;
 pub use law::Law;
 pub use marginal::Marginal;
+pub use pair::{Coupling, PairLaw};
 pub use sketch::{QUANTILES, RowSketch, Sketch};
 pub use table::{
     Accuracy, FRACTION_BITS, Points, SHIFT_MASK, Segment, Shape, Table, TableFault, Tolerance,

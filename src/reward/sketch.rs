@@ -1,6 +1,6 @@
 //! What a few thousand goals of a law look like: for people who want to see what they asked for.
 
-use super::{GoalKey, GoalLaw};
+use super::{GoalKey, GoalLaw, PairLaw};
 use crate::rng::Stream;
 use crate::units::{SampleIndex, Seed};
 
@@ -36,6 +36,8 @@ pub struct Sketch {
     /// Ends of the histogram, and the share of the rewards that vary (of all goals) in each of its cells. What lies beyond the ends (the
     /// outermost thousandth on either side, where that spreads the histogram) counts in the outermost cells.
     pub histogram: (f64, f64, Vec<f64>),
+    /// Mean correlation of a reward with that of the second goal, over rewards that vary; `None` without a second goal.
+    pub second: Option<f64>,
 }
 
 impl Sketch {
@@ -72,7 +74,24 @@ impl Sketch {
             rows,
             correlation,
             histogram,
+            second: None,
         }
+    }
+
+    /// Adds what the second goals have to do with the first.
+    #[must_use]
+    pub fn with_pair(mut self, pair: &PairLaw, seed: Seed) -> Self {
+        let goals: Vec<_> = (0..self.goals)
+            .map(|i| pair.draw(seed, SampleIndex(i)))
+            .collect();
+        let correlation = |row: usize| {
+            let first: Vec<f64> = goals.iter().map(|(r, _)| f64::from(r[row])).collect();
+            let second: Vec<f64> = goals.iter().map(|(_, r)| f64::from(r[row])).collect();
+            correlations(&[first, second]).map(|[one, _, _]| one)
+        };
+        let each: Vec<f64> = (0..self.rows.len()).filter_map(correlation).collect();
+        self.second = (!each.is_empty()).then(|| mean(&each));
+        self
     }
 }
 

@@ -128,7 +128,7 @@ fn every_key_of_the_page_is_known() {
     let full = "\nschema = 1\nname = \"n\"\ndescription = \"d\"\n\
         [mdp]\nfamily = \"garnet\"\nstates = 5\nchoices = 2\nbranching = 2\nseeds = \"0..2\"\n\
         [[reward]]\ndistribution = \"uniform\"\nlow = 1\nhigh = 2\nname = \"r\"\n\
-        states = { s0 = 1 }\nonly = \"s1\"\ngroups = [[\"s1\", \"s2\"]]\nover = \"all\"\ndomain = \"states\"\n\
+        states = { s0 = 1 }\nonly = \"s1\"\ngroups = [[\"s1\", \"s2\"]]\nover = \"all\"\npair = { coupling = \"independent\" }\ndomain = \"states\"\n\
         [solve]\ndiscount = 0.5\ntolerance = 1e-4\nmethod = \"jacobi\"\nmax_sweeps = 9\nbackend = \"cpu\"\n\
         [sample]\ncount = 3\nseed = 4\nlevel = 0.5\n[statistics]\npower = true\n\
         optimality = [\"start\"]\nevents = [{ label = \"s1\", within = 3, ties = \"away\" }]\n\
@@ -140,7 +140,7 @@ fn every_key_of_the_page_is_known() {
         let is_tried = full.contains(&format!("\n{name} = ")) || name.starts_with("path");
         assert!(is_tried, "{key}");
     }
-    assert_eq!(keys.len(), 27, "{keys:?}");
+    assert_eq!(keys.len(), 28, "{keys:?}");
 }
 
 #[test]
