@@ -28,6 +28,8 @@ impl Outcome {
 /// What kind of thing stopped a command. The numbers are a contract with scripts.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Kind {
+    /// A device failed while it worked.
+    Failed = 1,
     /// The command line or an input file.
     Input = 2,
     /// The device that was asked for is not there.

@@ -91,5 +91,9 @@ impl View {
 
 /// A goal that could not be solved: what was asked is beyond the backend, or the goal is no goal.
 pub(crate) fn unsolved(error: SolveError) -> Failure {
-    Failure::new(Kind::Input, error)
+    let kind = match error {
+        SolveError::Device { .. } => Kind::Failed,
+        _ => Kind::Input,
+    };
+    Failure::new(kind, error)
 }

@@ -3,7 +3,7 @@
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use super::results::{CellError, CellFailure, CellStatistics};
-use super::{CellProgress, MdpHandle, RunSpec};
+use super::{CellProgress, MdpHandle, RunError, RunSpec};
 use crate::mdp::Mdp;
 use crate::plan::Plan;
 use crate::reward::{Facts, RewardDistribution, RewardDomain, RewardError};
@@ -155,10 +155,15 @@ impl Cell {
     }
 
     /// Why the cell should not be started, where its backend knows that it cannot reach the tolerance.
-    pub(super) fn refusal(&self) -> Option<SolveError> {
+    pub(super) fn refusal(&self) -> Option<RunError> {
         match &self.state().failure {
             Some((_, CellError::Solve(error @ SolveError::OutOfReach { .. }))) => {
-                Some(error.clone())
+                Some(RunError::Refused {
+                    environment: self.mdp.name().to_owned(),
+                    reward: self.reward.name().to_owned(),
+                    discount: self.discount.asked(),
+                    error: error.clone(),
+                })
             }
             _ => None,
         }

@@ -107,8 +107,18 @@ pub enum RunError {
     #[error("cannot start the worker threads")]
     Threads(#[source] rayon::ThreadPoolBuildError),
     /// The backend cannot reach the tolerance, and knows it before the first goal.
-    #[error(transparent)]
-    Refused(crate::solve::SolveError),
+    #[error("{environment}, reward {reward}, discount {discount}: {error}")]
+    Refused {
+        /// Name of the MDP.
+        environment: String,
+        /// Name of the reward distribution.
+        reward: String,
+        /// The discount as asked.
+        discount: f64,
+        /// What the backend said.
+        #[source]
+        error: crate::solve::SolveError,
+    },
     /// A law of goals does not fit an MDP.
     #[error(transparent)]
     Reward(#[from] RewardError),

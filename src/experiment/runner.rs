@@ -114,7 +114,7 @@ impl Run<'_> {
         if std::ptr::eq(mdp, &self.spec.environments[0])
             && let Some(error) = environment.cells.iter().find_map(Cell::refusal)
         {
-            return Err(RunError::Refused(error));
+            return Err(error);
         }
         match among_others {
             true => environment.solve_from(0),

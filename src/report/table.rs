@@ -110,7 +110,18 @@ pub(super) fn cell_heading(cell: &CellStatistics, statistics: &Statistics) -> St
         statistics.seed,
         statistics.backend,
     );
-    heading + &unconverged(cell)
+    heading + &unconverged(cell) + &without_interval(cell)
+}
+
+/// Why there is no interval, where the law of the goals allows none.
+fn without_interval(cell: &CellStatistics) -> String {
+    let heavy = cell.samples >= 2 && cell.power.iter().any(|e| e.std_error.is_none());
+    match heavy {
+        true => "WARNING: rewards of infinite variance: means have no standard error and no interval; ask for quantiles \
+                 (`[statistics] distribution`)\n"
+            .to_owned(),
+        false => String::new(),
+    }
 }
 
 /// The discount as asked, and the one used where that differs.

@@ -340,7 +340,13 @@ fn a_run_beyond_single_precision_is_refused_before_it_starts() {
     };
     let refused = engine.run(&spec(1e-8)).unwrap_err();
     assert!(
-        matches!(refused, RunError::Refused(SolveError::OutOfReach { .. })),
+        matches!(
+            refused,
+            RunError::Refused {
+                error: SolveError::OutOfReach { .. },
+                ..
+            }
+        ),
         "{refused}"
     );
     assert!(engine.run(&spec(1e-5)).unwrap().is_complete());
