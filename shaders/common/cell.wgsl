@@ -27,8 +27,9 @@ struct Cell {
     horizon: f32,
     // Relative error of a sum of differences against the sum of their absolute values.
     sum_error: f32,
-    // The rounding allowance: fixed + per_value max|V| + per_residual max|r| + per_spread max(high - low).
+    // The rounding allowance: fixed + per_reward max|R| + per_value max|V| + per_residual max|r| + per_spread max(high - low).
     allowance_fixed: f32,
+    allowance_per_reward: f32,
     allowance_per_value: f32,
     allowance_per_residual: f32,
     allowance_per_spread: f32,
@@ -91,9 +92,10 @@ struct Lane {
     value_low: f32,
     value_high: f32,
     spread: f32,
-    // Bits of max|r| and max|V|: as integers they order like the numbers, and above them all stand infinity and NaN.
+    // Bits of max|r|, max|V| and max|R|: as integers they order like the numbers, and above them all stand infinity and NaN.
     residual_bits: u32,
     value_bits: u32,
+    reward_bits: u32,
 }
 
 const RUNNING: u32 = 0u;

@@ -32,6 +32,7 @@ fn opened(lane: Lane) -> Lane {
     fresh.spread = 0.0;
     fresh.residual_bits = 0u;
     fresh.value_bits = 0u;
+    fresh.reward_bits = 0u;
     return fresh;
 }
 
@@ -65,6 +66,7 @@ fn closed(goal: u32, lane: Lane) -> Lane {
     let value_size = bitcast<f32>(lane.value_bits);
     let residual_size = bitcast<f32>(lane.residual_bits);
     let allowance = cell.allowance_fixed
+        + cell.allowance_per_reward * bitcast<f32>(lane.reward_bits)
         + cell.allowance_per_value * value_size
         + cell.allowance_per_residual * residual_size
         + cell.allowance_per_spread * lane.spread;
@@ -130,6 +132,7 @@ fn certify(
         lane.spread = larger(lane.spread, d.high - d.low);
         lane.residual_bits = max(lane.residual_bits, max(bitcast<u32>(abs(low)), bitcast<u32>(abs(high))));
         lane.value_bits = max(lane.value_bits, bitcast<u32>(abs(own)));
+        lane.reward_bits = max(lane.reward_bits, bitcast<u32>(abs(reward)));
         integrands[at] = bitcast<u32>(cell.complement * own + cell.odds * d.best);
         lane.visited++;
     }

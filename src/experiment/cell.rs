@@ -162,7 +162,7 @@ impl Cell {
                     environment: self.mdp.name().to_owned(),
                     reward: self.reward.name().to_owned(),
                     discount: self.discount.asked(),
-                    error: error.clone(),
+                    error: Box::new(error.clone()),
                 })
             }
             _ => None,

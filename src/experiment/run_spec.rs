@@ -117,7 +117,7 @@ pub enum RunError {
         discount: f64,
         /// What the backend said.
         #[source]
-        error: crate::solve::SolveError,
+        error: Box<crate::solve::SolveError>,
     },
     /// A law of goals does not fit an MDP.
     #[error(transparent)]

@@ -271,6 +271,22 @@ fn beside_every_law() -> Vec<Key> {
         "description": "What is different for some states or labels: a fixed reward, a law, how a terminal state pays.",
         "additionalProperties": special,
     });
+    let share = json!({ "type": "number", "minimum": -1, "maximum": 1 });
+    let pair = table(
+        "A second goal beside the first, where two goals meet.",
+        vec![
+            (
+                "coupling",
+                word(
+                    &["independent", "equal", "gaussian"],
+                    "How it goes with the first.",
+                ),
+                true,
+            ),
+            ("c", share.clone(), false),
+            ("rho", share, false),
+        ],
+    );
     vec![
         (
             "name",
@@ -304,6 +320,7 @@ fn beside_every_law() -> Vec<Key> {
             ),
             false,
         ),
+        ("pair", pair, false),
     ]
 }
 

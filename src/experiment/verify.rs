@@ -15,7 +15,6 @@ use crate::document::{Faults, SourceText};
 use crate::io::{Format, parse_mdp};
 use crate::mdp::Mdp;
 use crate::reward::RewardDistribution;
-use crate::solve::SolveError;
 use crate::statistics::{Estimate, Key, Request, Table};
 use crate::units::{Discount, DiscountError, Seed, StateId};
 
@@ -409,7 +408,7 @@ impl ExactCase {
         };
         let mut statistics = match engine.run(&spec) {
             // Single precision cannot do the usual on every law: then a backend shows what it can, with the bound to match.
-            Err(RunError::Refused(SolveError::OutOfReach { .. })) => engine.run(&RunSpec {
+            Err(RunError::Refused { .. }) => engine.run(&RunSpec {
                 tolerance: spec.tolerance * REACH,
                 ..spec
             })?,

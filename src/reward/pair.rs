@@ -149,6 +149,9 @@ mod tests {
     use crate::mdp::MdpBuilder;
     use crate::reward::Marginal;
 
+    /// A number of a pair.
+    type Of<'a> = &'a dyn Fn(&(Vec<f32>, Vec<f32>)) -> f64;
+
     fn law(law: Marginal) -> Arc<GoalLaw> {
         let mut b = MdpBuilder::new("two");
         for name in ["a", "b"] {
@@ -162,15 +165,12 @@ mod tests {
     fn measured(pair: &PairLaw) -> [f64; 4] {
         let n = 40_000;
         let pairs: Vec<_> = (0..n).map(|i| pair.draw(Seed(2), SampleIndex(i))).collect();
-        let mean = |of: &dyn Fn(&(Vec<f32>, Vec<f32>)) -> f64| {
-            pairs.iter().map(of).sum::<f64>() / n as f64
-        };
+        let mean = |of: Of<'_>| pairs.iter().map(of).sum::<f64>() / n as f64;
         let r = |p: &(Vec<f32>, Vec<f32>)| f64::from(p.0[0]);
         let a = |p: &(Vec<f32>, Vec<f32>)| f64::from(p.1[0]);
         let b = |p: &(Vec<f32>, Vec<f32>)| f64::from(p.1[1]);
         let (mr, ma, mb) = (mean(&r), mean(&a), mean(&b));
-        let variance =
-            |of: &dyn Fn(&(Vec<f32>, Vec<f32>)) -> f64, m: f64| mean(&|p| (of(p) - m).powi(2));
+        let variance = |of: Of<'_>, m: f64| mean(&|p| (of(p) - m).powi(2));
         let (vr, va, vb) = (variance(&r, mr), variance(&a, ma), variance(&b, mb));
         let with_a = mean(&|p| (r(p) - mr) * (a(p) - ma)) / (vr * va).sqrt();
         let with_b = mean(&|p| (r(p) - mr) * (b(p) - mb)) / (vr * vb).sqrt();

@@ -9,7 +9,9 @@ use powersweep::solve::cpu::CpuBackend;
 use powersweep::solve::{Backend, ReferenceBackend};
 
 /// Runs every case, and holds the harness itself against a wrong exact value for each of them.
-pub(crate) fn all_cases_pass_on(backend: impl Backend + 'static, samples: u64) {
+///
+/// `unconverged`: the share of goals that may miss the tolerance; their larger bounds are part of what a case is held to.
+pub(crate) fn all_cases_pass_on(backend: impl Backend + 'static, samples: u64, unconverged: f64) {
     let engine = Engine::with_backend(Arc::new(backend));
     let all = ExactCases::embedded().unwrap();
     assert!(all.cases.len() >= 60, "cases went missing");
@@ -18,7 +20,8 @@ pub(crate) fn all_cases_pass_on(backend: impl Backend + 'static, samples: u64) {
         let result = case.run(&engine, samples, Seed(20_260_727)).unwrap();
         let exact = result.estimate.exact;
         assert!(exact || result.estimate.n == samples, "{}", case.id);
-        assert_eq!(result.unconverged, 0, "{}", case.id);
+        let most = unconverged * samples as f64;
+        assert!(result.unconverged as f64 <= most, "{}", case.id);
         if !result.passed() {
             failures.push(format!("{}: {result:?}", case.id));
         }
@@ -54,10 +57,10 @@ fn moved(result: CaseResult, std_errors: f64) -> CaseResult {
 
 #[test]
 fn the_reference_backend_passes_every_exact_case() {
-    all_cases_pass_on(ReferenceBackend::new(), 20_000);
+    all_cases_pass_on(ReferenceBackend::new(), 20_000, 0.0);
 }
 
 #[test]
 fn the_cpu_backend_passes_every_exact_case() {
-    all_cases_pass_on(CpuBackend::new(), 1_000_000);
+    all_cases_pass_on(CpuBackend::new(), 1_000_000, 0.0);
 }

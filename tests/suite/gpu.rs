@@ -314,7 +314,9 @@ fn the_gpu_backend_passes_every_exact_case() {
     let Some(backend) = backend("exact cases") else {
         return;
     };
-    all_cases_pass_on(backend, 20_000);
+    // Rewards far out in the tail of a law without ends are beyond single precision: a normal draw of 5 standard deviations errs by
+    // more than 1e-5 of one.
+    all_cases_pass_on(backend, 20_000, 0.01);
 }
 
 #[test]
@@ -342,10 +344,7 @@ fn a_run_beyond_single_precision_is_refused_before_it_starts() {
     assert!(
         matches!(
             refused,
-            RunError::Refused {
-                error: SolveError::OutOfReach { .. },
-                ..
-            }
+            RunError::Refused { ref error, .. } if matches!(**error, SolveError::OutOfReach { .. })
         ),
         "{refused}"
     );

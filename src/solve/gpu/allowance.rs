@@ -23,10 +23,11 @@
 //!   out; in all 5.5U h|V| + (h/g) spread. The middle of r is rounded (U|r|), and so is the sum with it (U(h|V| + |r|)).
 //! - Rounding to SUM_UNITS: 2^-27 = U/16. The centre and the shift are added as integers, exactly.
 //!
-//! In all U(2|R| + 9h|V| + 3|r| + 1/16) + (h/g) spread, |R| <= 1. Taken is U(3 + 10h|V| + 4|r|) + (h/g) spread, and 1% of it for second
-//! order and for the four products and sums that make up the allowance itself.
+//! In all U(2|R| + 9h|V| + 3|r| + 1/16) + (h/g) spread. |R| is the goal's own largest centred reward, as it was converted: U|R| more
+//! covers that. Taken is U(1/8 + 3|R| + 10h|V| + 4|r|) + (h/g) spread, and 1% of it for second order and for the five products and sums
+//! that make up the allowance itself.
 //!
-//! Subnormal numbers may be flushed to zero: an error of 2^-126 an operation, far inside the margin of `3` over `2 + 1/16`.
+//! Subnormal numbers may be flushed to zero: an error of 2^-126 an operation, far inside the margin of `1/8` over `1/16`.
 
 use crate::plan::{KernelClass, SweepModel};
 use crate::units::Discount;
@@ -43,6 +44,7 @@ pub(super) struct Allowance {
     /// Relative error of a sum of differences against the sum of their absolute values.
     pub(super) sum_error: f64,
     pub(super) fixed: f64,
+    pub(super) per_reward: f64,
     pub(super) per_value: f64,
     pub(super) per_residual: f64,
     pub(super) per_spread: f64,
@@ -57,7 +59,8 @@ impl Allowance {
         let complement = discount.complement();
         Self {
             sum_error: MARGIN * (row + 3.0) * U,
-            fixed: MARGIN * 3.0 * U,
+            fixed: MARGIN * U / 8.0,
+            per_reward: MARGIN * 3.0 * U,
             per_value: MARGIN * 10.0 * U * complement,
             per_residual: MARGIN * 4.0 * U,
             per_spread: MARGIN * complement / discount.used(),

@@ -115,6 +115,7 @@ fn constants(problem: &CellProblem, scale: Scale, tolerance: f64) -> layout::Cel
         horizon: (1.0 / complement) as f32,
         sum_error: allowance.sum_error as f32,
         allowance_fixed: allowance.fixed as f32,
+        allowance_per_reward: allowance.per_reward as f32,
         allowance_per_value: allowance.per_value as f32,
         allowance_per_residual: allowance.per_residual as f32,
         allowance_per_spread: allowance.per_spread as f32,

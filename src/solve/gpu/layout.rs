@@ -71,6 +71,7 @@ crossing! {
         horizon: f32,
         sum_error: f32,
         allowance_fixed: f32,
+        allowance_per_reward: f32,
         allowance_per_value: f32,
         allowance_per_residual: f32,
         allowance_per_spread: f32,
@@ -113,6 +114,7 @@ crossing! {
         spread: f32,
         residual_bits: u32,
         value_bits: u32,
+        reward_bits: u32,
     }
 
     /// What several invocations add to, per goal.
