@@ -55,4 +55,4 @@ pub mod solve;
 pub mod statistics;
 pub mod units;
 
-pub use units::{ChoiceId, Discount, DiscountError, SampleIndex, Seed, StateId};
+pub use units::{ChoiceId, Discount, DiscountError, Limit, SampleIndex, Seed, StateId};

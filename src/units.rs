@@ -4,6 +4,9 @@
 //! [`Discount`], which owns the rounding decision that every backend shares.
 
 use std::fmt;
+use std::str::FromStr;
+
+use serde::{Serialize, Serializer};
 
 /// Row of a state in one [`Mdp`](crate::mdp::Mdp), `0..n_states`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -43,7 +46,37 @@ impl fmt::Display for Seed {
     }
 }
 
-/// A discount factor in (0, 1), together with the value the engine uses.
+/// One of the two ends of the discounts, approached from inside: not a discount, but what happens near enough to it.
+///
+/// Every statistic at a limit is the limit of the statistic, and an optimal choice is one that is optimal at all discounts near
+/// enough (Blackwell optimality; Turner et al. 2021, definition 4.1).
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Limit {
+    /// gamma -> 0: the next reward counts, what follows only breaks ties.
+    Zero,
+    /// gamma -> 1: the long-run average counts (the gain), then the bias, then what is left.
+    One,
+}
+
+impl Limit {
+    /// Both.
+    pub const ALL: [Self; 2] = [Self::Zero, Self::One];
+
+    /// How it is written: `->0`, `->1`.
+    #[must_use]
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Zero => "->0",
+            Self::One => "->1",
+        }
+    }
+}
+
+/// A discount factor in (0, 1), together with the value the engine uses; or a [`Limit`] of them.
+///
+/// At a limit [`used`](Self::used) is the end itself, 0 or 1, so that `(1 - gamma) V = (1 - gamma) R + gamma x` holds there as well (with
+/// x the POWER integrand). Nothing that divides by gamma or `1 - gamma` is asked there: backends refuse a limit, and the room
+/// [`solve`](crate::solve) has a solver of its own for it.
 ///
 /// # Precision
 ///
@@ -54,6 +87,7 @@ impl fmt::Display for Seed {
 pub struct Discount {
     asked: f64,
     used: f32,
+    limit: Option<Limit>,
 }
 
 /// A number that cannot be a discount factor.
@@ -67,6 +101,9 @@ pub enum DiscountError {
         "the discount {0} rounds to 0 or 1 in single precision; the largest usable one is 0.99999994"
     )]
     RoundsAway(f64),
+    /// Neither a number nor a limit.
+    #[error("a discount is a number between 0 and 1, or one of the limits \"->0\" and \"->1\"")]
+    NotADiscount,
 }
 
 impl Discount {
@@ -90,16 +127,53 @@ impl Discount {
         if !(used > f32::MIN_POSITIVE && used < 1.0) {
             return Err(DiscountError::RoundsAway(asked));
         }
-        Ok(Self { asked, used })
+        Ok(Self {
+            asked,
+            used,
+            limit: None,
+        })
     }
 
-    /// The number that was asked for.
+    /// The limit of discounts.
+    ///
+    /// ```
+    /// use powersweep::{Discount, Limit};
+    /// let limit: Discount = "->1".parse().unwrap();
+    /// assert_eq!(limit, Discount::at(Limit::One));
+    /// assert_eq!((limit.to_string(), limit.used_number()), ("->1".to_owned(), None));
+    /// ```
+    #[must_use]
+    pub fn at(limit: Limit) -> Self {
+        let end = match limit {
+            Limit::Zero => 0.0,
+            Limit::One => 1.0,
+        };
+        Self {
+            asked: f64::from(end),
+            used: end,
+            limit: Some(limit),
+        }
+    }
+
+    /// Which limit it is; `None` for a number.
+    #[must_use]
+    pub fn limit(self) -> Option<Limit> {
+        self.limit
+    }
+
+    /// The number that was used; `None` at a limit, where there is none.
+    #[must_use]
+    pub fn used_number(self) -> Option<f64> {
+        self.limit.is_none().then(|| self.used())
+    }
+
+    /// The number that was asked for; at a limit 0 or 1.
     #[must_use]
     pub fn asked(self) -> f64 {
         self.asked
     }
 
-    /// The discount that every backend uses: the asked one rounded to f32.
+    /// The discount that every backend uses: the asked one rounded to f32. At a limit 0 or 1, see the type.
     #[must_use]
     pub fn used(self) -> f64 {
         f64::from(self.used)
@@ -120,7 +194,32 @@ impl Discount {
 
 impl fmt::Display for Discount {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        self.asked.fmt(f)
+        match self.limit {
+            Some(limit) => limit.name().fmt(f),
+            None => self.asked.fmt(f),
+        }
+    }
+}
+
+impl FromStr for Discount {
+    type Err = DiscountError;
+
+    fn from_str(text: &str) -> Result<Self, DiscountError> {
+        if let Some(limit) = Limit::ALL.into_iter().find(|limit| limit.name() == text) {
+            return Ok(Self::at(limit));
+        }
+        let number = text.parse().map_err(|_| DiscountError::NotADiscount)?;
+        Self::new(number)
+    }
+}
+
+/// The number that was asked for, or the limit's name.
+impl Serialize for Discount {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        match self.limit {
+            Some(limit) => serializer.serialize_str(limit.name()),
+            None => serializer.serialize_f64(self.asked),
+        }
     }
 }
 
@@ -137,5 +236,19 @@ mod tests {
             Discount::new(0.999_999_999),
             Err(DiscountError::RoundsAway(0.999_999_999))
         );
+    }
+
+    #[test]
+    fn limits_are_words_and_no_numbers() {
+        for limit in Limit::ALL {
+            let discount: Discount = limit.name().parse().unwrap();
+            assert_eq!(discount.limit(), Some(limit));
+            let json = serde_json::to_string(&discount).unwrap();
+            assert_eq!(json, format!("{:?}", limit.name()));
+        }
+        assert_eq!("0.5".parse(), Discount::new(0.5));
+        for bad in ["1", "0", "->2", "-> 1", "1-", "many", ""] {
+            assert!(bad.parse::<Discount>().is_err(), "{bad:?} was accepted");
+        }
     }
 }

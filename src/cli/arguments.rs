@@ -1,10 +1,10 @@
 //! Arguments that several commands share, and how their values are read.
 
 use clap::builder::{PossibleValuesParser, TypedValueParser};
-use powersweep::Discount;
 use powersweep::experiment::{BackendChoice, Engine, EngineError};
 use powersweep::io::{Layout, MdpFormat};
 use powersweep::plan::Method;
+use powersweep::{Discount, DiscountError};
 
 /// A count as people write it: `1000000`, `1_000_000` or `1e6`, at least 1.
 pub(crate) fn count(text: &str) -> Result<u64, String> {
@@ -24,12 +24,10 @@ pub(crate) fn seed(text: &str) -> Result<u64, String> {
     number.ok_or_else(|| format!("a whole number from 0 to {}", i64::MAX))
 }
 
-/// A discount in (0, 1).
+/// A discount in (0, 1), `->0` or `->1`.
 pub(crate) fn discount(text: &str) -> Result<Discount, String> {
-    let number = text
-        .parse()
-        .map_err(|_| "a number between 0 and 1".to_owned())?;
-    Discount::new(number).map_err(|error| error.to_string())
+    text.parse()
+        .map_err(|error: DiscountError| error.to_string())
 }
 
 /// A positive number.

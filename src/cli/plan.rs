@@ -20,8 +20,8 @@ pub(crate) struct Arguments {
     /// Number of goals.
     #[arg(long, value_name = "N", value_parser = arguments::count)]
     samples: Option<u64>,
-    /// A discount in (0, 1); may be given several times.
-    #[arg(long = "discount", value_name = "GAMMA", value_parser = arguments::discount)]
+    /// A discount in (0, 1), or a limit, "->0" or "->1"; may be given several times.
+    #[arg(long = "discount", value_name = "GAMMA", allow_hyphen_values = true, value_parser = arguments::discount)]
     discounts: Vec<Discount>,
     #[command(flatten)]
     adapter: arguments::Adapter,

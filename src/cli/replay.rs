@@ -28,7 +28,7 @@ pub(crate) struct Arguments {
     #[arg(long, value_name = "NAME")]
     reward: Option<String>,
     /// The discount.
-    #[arg(long, value_name = "GAMMA", value_parser = arguments::discount)]
+    #[arg(long, value_name = "GAMMA", allow_hyphen_values = true, value_parser = arguments::discount)]
     discount: Option<Discount>,
     /// What it is solved on; default: what the run used.
     #[arg(long, value_parser = arguments::backend())]

@@ -29,8 +29,8 @@ pub(crate) struct Arguments {
     /// Key of the goals: the same seed gives the same goals.
     #[arg(long, value_name = "N", value_parser = arguments::seed)]
     seed: Option<u64>,
-    /// A discount in (0, 1); may be given several times.
-    #[arg(long = "discount", value_name = "GAMMA", value_parser = arguments::discount)]
+    /// A discount in (0, 1), or a limit, "->0" or "->1"; may be given several times.
+    #[arg(long = "discount", value_name = "GAMMA", allow_hyphen_values = true, value_parser = arguments::discount)]
     discounts: Vec<Discount>,
     /// Largest certified half-width per goal, relative to the scale of the rewards.
     #[arg(long, value_name = "X", value_parser = arguments::positive)]

@@ -29,8 +29,8 @@ pub(crate) struct Arguments {
     /// Key of the sampled goals.
     #[arg(long, value_name = "N", default_value = "0", value_parser = arguments::seed)]
     seed: u64,
-    /// The discount.
-    #[arg(long, value_name = "GAMMA", default_value = "0.9", value_parser = arguments::discount)]
+    /// The discount: a number in (0, 1), or a limit, "->0" or "->1".
+    #[arg(long, value_name = "GAMMA", allow_hyphen_values = true, default_value = "0.9", value_parser = arguments::discount)]
     discount: Discount,
     /// What it is solved on. `reference` decides the finest differences.
     #[arg(long, default_value = "reference", value_parser = arguments::backend())]

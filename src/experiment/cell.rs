@@ -7,7 +7,7 @@ use super::{CellProgress, MdpHandle, RunError, RunSpec};
 use crate::mdp::Mdp;
 use crate::plan::Plan;
 use crate::reward::{Facts, RewardDistribution, RewardDomain, RewardError};
-use crate::solve::{Backend, CellSolver, PilotReport, SolveError};
+use crate::solve::{Backend, CellSolver, PilotReport, SolveError, prepare};
 use crate::statistics::behaviour::LawScale;
 use crate::statistics::{
     Asked, Block, CellSums, Estimate, ObservedSums, Quantity, Sampling, Table,
@@ -118,7 +118,7 @@ impl Cell {
                 let backend = backend.name();
                 (None, Err(SolveError::Unsupported { backend, feature }))
             }
-            Ok(pilot) => (pilot, backend.prepare(problem)),
+            Ok(pilot) => (pilot, prepare(backend, problem)),
             Err(error) => (None, Err(error)),
         };
         let (solver, failure) = match prepared {
@@ -157,14 +157,17 @@ impl Cell {
     /// Why the cell should not be started, where its backend knows that it cannot reach the tolerance.
     pub(super) fn refusal(&self) -> Option<RunError> {
         match &self.state().failure {
-            Some((_, CellError::Solve(error @ SolveError::OutOfReach { .. }))) => {
-                Some(RunError::Refused {
-                    environment: self.mdp.name().to_owned(),
-                    reward: self.reward.name().to_owned(),
-                    discount: self.discount.asked(),
-                    error: Box::new(error.clone()),
-                })
-            }
+            Some((
+                _,
+                CellError::Solve(
+                    error @ (SolveError::OutOfReach { .. } | SolveError::TooLarge { .. }),
+                ),
+            )) => Some(RunError::Refused {
+                environment: self.mdp.name().to_owned(),
+                reward: self.reward.name().to_owned(),
+                discount: self.discount,
+                error: Box::new(error.clone()),
+            }),
             _ => None,
         }
     }
@@ -251,7 +254,7 @@ impl Cell {
         });
         CellProgress {
             reward: self.reward.name(),
-            discount: self.discount.asked(),
+            discount: self.discount,
             goals: state.sums.goals,
             widest: (state.sums.goals >= 2).then(|| widths.fold(0.0, f64::max)),
         }
@@ -272,7 +275,7 @@ impl Cell {
                 environment,
                 variant: BASELINE.to_owned(),
                 reward,
-                discount: self.discount.asked(),
+                discount: self.discount,
                 rule: OPTIMAL.to_owned(),
                 error,
             }));
@@ -284,10 +287,11 @@ impl Cell {
             environment,
             variant: BASELINE.to_owned(),
             reward,
-            discount: self.discount.asked(),
-            discount_used: self.discount.used(),
+            discount: self.discount,
+            discount_used: self.discount.used_number(),
             rule: OPTIMAL.to_owned(),
             domain: self.reward.domain(),
+            solver: self.solver.and_then(|solver| solver.description()),
             power,
             tables: self.reading.tables(&self.asked, &self.mdp, &observed),
             mdp: self.mdp,

@@ -84,8 +84,8 @@ impl Statistics {
             text("environment", &|cell, _| &cell.environment),
             text("variant", &|cell, _| &cell.variant),
             text("reward", &|cell, _| &cell.reward),
-            number("discount", &|cell, _| Some(cell.discount)),
-            number("discount_used", &|cell, _| Some(cell.discount_used)),
+            number("discount", &|cell, _| Some(cell.discount.asked())),
+            number("discount_used", &|cell, _| cell.discount_used),
             text("rule", &|cell, _| &cell.rule),
             text("state", &|cell, s| {
                 cell.mdp.state_name(crate::StateId(s as u32))
@@ -153,8 +153,8 @@ impl Statistics {
             text("environment", &|row| &row.cell.environment),
             text("variant", &|row| &row.cell.variant),
             text("reward", &|row| &row.cell.reward),
-            number("discount", &|row| Some(row.cell.discount)),
-            number("discount_used", &|row| Some(row.cell.discount_used)),
+            number("discount", &|row| Some(row.cell.discount.asked())),
+            number("discount_used", &|row| row.cell.discount_used),
             text("rule", &|row| &row.cell.rule),
         ];
         for (at, &(name, kind)) in keys.iter().enumerate() {

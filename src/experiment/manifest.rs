@@ -79,6 +79,7 @@ fn cell(cell: &CellStatistics) -> Value {
         "discount": cell.discount,
         "discount_used": cell.discount_used,
         "rule": cell.rule,
+        "solver": cell.solver,
         "plan_hash": hexadecimal(&cell.plan.hash()),
         "plan": cell.plan.to_string().lines().collect::<Vec<_>>(),
         "pilot": cell.pilot,

@@ -1,5 +1,7 @@
 //! Looking at a run while it goes: progress out, a cancel flag in.
 
+use crate::units::Discount;
+
 /// Watches a run. Methods are called from worker threads, at most a few times a second.
 pub trait Observer: Sync {
     /// Something was solved.
@@ -50,8 +52,8 @@ impl Progress<'_> {
 pub struct CellProgress<'a> {
     /// Name of the reward distribution.
     pub reward: &'a str,
-    /// The discount as it was asked.
-    pub discount: f64,
+    /// The discount as it was asked, or a limit of discounts.
+    pub discount: Discount,
     /// Goals summed so far.
     pub goals: u64,
     /// Width of the widest statistical interval of a state, `ci_high - ci_low`; `None` below two goals.

@@ -7,9 +7,9 @@ use super::RunSpec;
 use crate::mdp::Mdp;
 use crate::reward::{RewardDistribution, RewardDomain};
 use crate::rng::{self, Stream};
-use crate::solve::{Backend, Goals, SolveError, SolvedGoal};
-use crate::statistics::behaviour::{Prospects, Standing};
-use crate::units::{ChoiceId, Discount, SampleIndex, Seed, StateId};
+use crate::solve::{Backend, Goals, SolveError, SolvedGoal, prepare};
+use crate::statistics::behaviour::{Prospects, Settled, Standing};
+use crate::units::{ChoiceId, Discount, Limit, SampleIndex, Seed, StateId};
 
 /// Which goal to look at.
 #[derive(Clone, Debug, PartialEq)]
@@ -95,7 +95,7 @@ impl OneGoal {
         }
         let mdp = stage.mdp.clone();
         spec.schedule(backend, &mut problem)?;
-        let solver = backend.prepare(problem)?;
+        let solver = prepare(backend, problem)?;
         let mut solved = match question {
             Question::Sampled { index, .. } => solver.solve_goals(Goals::Sampled {
                 stream: Stream::Reward,
@@ -119,7 +119,11 @@ impl OneGoal {
         let worth = solved.worths(discount);
         let half_width = discount.used() * solved.half_width;
         let prospects = Prospects::new(&mdp, &worth, half_width, scale);
-        let decisions = mdp.states().map(|s| decide(&mdp, &prospects, s)).collect();
+        let decide = |state| match &solved.settled {
+            Some(settled) => settled_decision(&mdp, settled, state),
+            None => decide(&mdp, &prospects, state),
+        };
+        let decisions = mdp.states().map(decide).collect();
         Self {
             mdp,
             discount,
@@ -191,7 +195,8 @@ impl OneGoal {
         (StateId(to[last]), probabilities[last])
     }
 
-    /// Discounted sum of the rewards along a path that happens with certainty and goes on for ever; `None` for others.
+    /// Discounted sum of the rewards along a path that happens with certainty and goes on for ever; `None` for others,
+    /// and at the limit ->1, where they have no sum.
     ///
     /// It is the value of the path's first state under the greedy choices, found in another way.
     #[must_use]
@@ -200,6 +205,9 @@ impl OneGoal {
             return None;
         };
         if path.steps.iter().any(|s| s.probability < 1.0) {
+            return None;
+        }
+        if self.discount.limit() == Some(Limit::One) {
             return None;
         }
         let gamma = self.discount.used();
@@ -271,6 +279,17 @@ fn decide(mdp: &Mdp, prospects: &Prospects<'_>, state: StateId) -> Decision {
     let (greedy, most) = prospects.greedy(state);
     let stands = |c| prospects.standing(greedy, c, most - prospects.value(c));
     let each = mdp.choices(state).map(|c| (c, stands(c)));
+    decision(greedy, each)
+}
+
+/// The same where the solver has settled where the choices stand.
+fn settled_decision(mdp: &Mdp, settled: &Settled, state: StateId) -> Decision {
+    let each = mdp.choices(state);
+    let each = each.map(|c| (c, settled.standings[c.index()]));
+    decision(settled.greedy[state.index()], each)
+}
+
+fn decision(greedy: ChoiceId, each: impl Iterator<Item = (ChoiceId, Standing)>) -> Decision {
     let standings: Vec<(ChoiceId, Standing)> =
         each.filter(|(_, s)| *s != Standing::Worse).collect();
     let certainty = match standings.len() {

@@ -7,6 +7,7 @@ use crate::plan::Plan;
 use crate::reward::RewardDomain;
 use crate::solve::PilotReport;
 use crate::statistics::{Estimate, Table};
+use crate::units::Discount;
 
 /// Results of one cell: (environment, variant, reward distribution, discount, decision rule).
 #[derive(Clone, Debug)]
@@ -17,12 +18,14 @@ pub struct CellStatistics {
     pub variant: String,
     /// Name of the reward distribution.
     pub reward: String,
-    /// The discount as it was asked.
-    pub discount: f64,
-    /// The discount that was used (the asked one rounded to f32).
-    pub discount_used: f64,
+    /// The discount as it was asked, or a limit of discounts.
+    pub discount: Discount,
+    /// The discount that was used (the asked one rounded to f32); `None` at a limit.
+    pub discount_used: Option<f64>,
     /// Decision rule.
     pub rule: String,
+    /// What solved it, where that was not the run's backend.
+    pub solver: Option<String>,
     /// The MDP it was measured on: names and layout for reports.
     pub mdp: Arc<Mdp>,
     /// The plan it was solved with.
@@ -82,8 +85,8 @@ pub struct CellFailure {
     pub variant: String,
     /// Name of the reward distribution.
     pub reward: String,
-    /// The discount as it was asked.
-    pub discount: f64,
+    /// The discount as it was asked, or a limit of discounts.
+    pub discount: Discount,
     /// Decision rule.
     pub rule: String,
     /// What went wrong.

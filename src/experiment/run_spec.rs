@@ -10,7 +10,7 @@ use crate::reward::{BoundReward, RewardDistribution, RewardError};
 use crate::solve::{Backend, CellProblem, GoalProgram, PilotReport, SolveError, pilot};
 use crate::statistics::behaviour::LawScale;
 use crate::statistics::{Asked, Request, UnknownName, block_size};
-use crate::units::{Discount, Seed};
+use crate::units::{Discount, Limit, Seed};
 
 /// A gibibyte in bytes.
 const GIBIBYTE: f64 = (1_u64 << 30) as f64;
@@ -103,6 +103,9 @@ pub enum RunError {
     /// Names that an MDP does not have; every one of them.
     #[error("{}", .0.iter().map(ToString::to_string).collect::<Vec<_>>().join("; "))]
     UnknownNames(Vec<UnknownName>),
+    /// Statistics that cannot be answered at a limit of the discount; every one of them.
+    #[error("{}", .0.join("; "))]
+    AtLimit(Vec<String>),
     /// The worker threads could not be started.
     #[error("cannot start the worker threads")]
     Threads(#[source] rayon::ThreadPoolBuildError),
@@ -113,8 +116,8 @@ pub enum RunError {
         environment: String,
         /// Name of the reward distribution.
         reward: String,
-        /// The discount as asked.
-        discount: f64,
+        /// The discount as asked, or a limit of discounts.
+        discount: Discount,
         /// What the backend said.
         #[source]
         error: Box<crate::solve::SolveError>,
@@ -143,6 +146,13 @@ impl RunSpec {
     pub fn discount(mut self, discount: f64) -> Result<Self, crate::DiscountError> {
         self.discounts.push(Discount::new(discount)?);
         Ok(self)
+    }
+
+    /// Adds a limit of discounts.
+    #[must_use]
+    pub fn limit(mut self, limit: Limit) -> Self {
+        self.discounts.push(Discount::at(limit));
+        self
     }
 
     /// Number of cells: environments times rewards times discounts.
@@ -190,7 +200,7 @@ impl RunSpec {
         backend: &dyn Backend,
         problem: &mut CellProblem,
     ) -> Result<Option<PilotReport>, SolveError> {
-        if !backend.sweeps() {
+        if !backend.sweeps() || problem.discount.limit().is_some() {
             return Ok(None);
         }
         let (schedule, report) = pilot(problem, self.method)?;
@@ -244,6 +254,11 @@ impl RunSpec {
             self.rewards.iter().map(|r| r.name()),
         )?;
         self.check_statistics()?;
+        let limits = self.discounts.iter().filter_map(|d| d.limit());
+        let obstacles: Vec<String> = limits.flat_map(|l| self.statistics.obstacles(l)).collect();
+        if !obstacles.is_empty() {
+            return Err(RunError::AtLimit(obstacles));
+        }
         let out_of_range = |what, wanted, value| RunError::OutOfRange {
             what,
             wanted,

@@ -337,7 +337,7 @@ mod tests {
             let engine = engine(Flaw::RefusesDiscount(0.5));
             let statistics = engine.run(&spec(&engine, threads)).unwrap();
             assert_eq!((statistics.cells.len(), statistics.failures.len()), (1, 1));
-            assert_eq!(statistics.failures[0].discount, 0.5);
+            assert_eq!(statistics.failures[0].discount.asked(), 0.5);
             assert!(!statistics.is_complete());
             let whole = self::engine(Flaw::None);
             let whole = whole.run(&spec(&whole, threads)).unwrap();

@@ -6,6 +6,7 @@
 use serde_json::{Map, Value, json};
 
 use super::spec::SCHEMA;
+use crate::units::Limit;
 
 /// A key of a table: its name, what it holds, and whether it must be there.
 type Key = (&'static str, Value, bool);
@@ -498,7 +499,11 @@ fn parameters() -> Vec<(&'static str, Vec<Key>)> {
 }
 
 fn solve() -> Value {
-    let discount = json!({ "type": "number", "exclusiveMinimum": 0, "exclusiveMaximum": 1 });
+    let limits = Limit::ALL.map(Limit::name);
+    let discount = json!({ "anyOf": [
+        { "type": "number", "exclusiveMinimum": 0, "exclusiveMaximum": 1 },
+        { "enum": limits, "description": "A limit of the discount." },
+    ] });
     let keys = [
         (
             "discount",

@@ -126,12 +126,15 @@ impl Plan {
 /// What a user sees of it: why a run will be fast or slow.
 impl fmt::Display for Plan {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        writeln!(
-            f,
-            "method       {} (first residual after {} sweeps)",
-            self.schedule.method.name(),
-            self.schedule.first_check
-        )?;
+        match self.discount.limit() {
+            Some(limit) => writeln!(f, "method       that of the limit {}", limit.name())?,
+            None => writeln!(
+                f,
+                "method       {} (first residual after {} sweeps)",
+                self.schedule.method.name(),
+                self.schedule.first_check
+            )?,
+        }
         write!(f, "{}", self.model)
     }
 }

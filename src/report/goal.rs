@@ -7,7 +7,7 @@ use super::digits::{decimals, fixed, plain_name, small};
 use super::map::MapOptions;
 use super::table::layout;
 use crate::experiment::{Certainty, OneGoal, Path, PathEnd, Step};
-use crate::units::StateId;
+use crate::units::{Limit, StateId};
 
 pub use document::goal_json;
 
@@ -73,25 +73,59 @@ fn heading(report: &GoalReport<'_>) -> String {
         }
         GoalOrigin::File(name) => format!("goal from {}", plain_name(name, 60)),
     };
-    let asked = goal.discount.asked();
-    let used = match asked == goal.discount.used() {
-        true => String::new(),
-        false => format!(" (used {:.9})", goal.discount.used()),
+    let asked = goal.discount;
+    let used = match goal.discount.used_number() {
+        Some(used) if used != asked.asked() => format!(" (used {used:.9})"),
+        _ => String::new(),
     };
     let solved = &goal.solved;
     let warning = match solved.converged {
         true => "",
         false => "WARNING: this goal missed the tolerance within the sweep cap\n",
     };
+    let certified = match shown(goal).integrand_too {
+        true => format!(
+            "V* within ±{}, POWER integrand",
+            small(solved.value_half_width(goal.discount))
+        ),
+        false => "optimal gain, the POWER integrand,".to_owned(),
+    };
     format!(
         "{}: {origin}, discount {asked}{used}\n\
-         {} backend, {} iterations; certified: V* within ±{}, POWER integrand within ±{}\n{warning}\n",
+         {} backend, {} iterations; certified: {certified} within ±{}\n{warning}\n",
         plain_name(goal.mdp.name(), LONGEST_NAME),
         report.backend,
         solved.sweeps,
-        small(solved.value_half_width(goal.discount)),
         small(solved.half_width),
     )
+}
+
+/// What is shown of a goal's values.
+struct Shown {
+    name: &'static str,
+    /// `[n_states]`.
+    values: Vec<f64>,
+    decimals: usize,
+    /// Whether the POWER integrand is something else.
+    integrand_too: bool,
+}
+
+/// V*, or at the limit ->1, where it is not finite, the optimal gain.
+fn shown(goal: &OneGoal) -> Shown {
+    match goal.discount.limit() {
+        Some(Limit::One) => Shown {
+            name: "gain",
+            values: goal.solved.integrand.clone(),
+            decimals: value_decimals(goal.solved.half_width),
+            integrand_too: false,
+        },
+        _ => Shown {
+            name: "V*",
+            values: goal.solved.values(goal.discount),
+            decimals: value_decimals(goal.solved.value_half_width(goal.discount)),
+            integrand_too: true,
+        },
+    }
 }
 
 /// Digits that a certified value deserves; rewards are not known to more than six.
@@ -101,28 +135,35 @@ fn value_decimals(half_width: f64) -> usize {
 
 fn states(goal: &OneGoal, all: bool) -> String {
     let n = goal.mdp.n_states();
-    let shown = if all { n } else { n.min(LISTED) };
-    let values = goal.solved.values(goal.discount);
-    let digits = value_decimals(goal.solved.value_half_width(goal.discount));
+    let listed = if all { n } else { n.min(LISTED) };
+    let shown = shown(goal);
     let power_digits = value_decimals(goal.solved.half_width);
-    let rows = goal.mdp.states().take(shown).map(|s| {
+    let rows = goal.mdp.states().take(listed).map(|s| {
         let i = s.index();
-        vec![
+        let mut row = vec![
             plain_name(goal.mdp.state_name(s), LONGEST_NAME),
             fixed(goal.solved.rewards[i], REWARD_DECIMALS),
-            fixed(values[i], digits),
-            fixed(goal.solved.integrand[i], power_digits),
-            choices(goal, s),
-        ]
+            fixed(shown.values[i], shown.decimals),
+        ];
+        if shown.integrand_too {
+            row.push(fixed(goal.solved.integrand[i], power_digits));
+        }
+        row.push(choices(goal, s));
+        row
     });
-    let header = ["state", "R", "V*", "POWER integrand", "optimal choices"];
-    let text = layout(header.map(str::to_owned).into(), rows.collect());
-    if shown == n {
+    let mut header = vec!["state", "R", shown.name];
+    if shown.integrand_too {
+        header.push("POWER integrand");
+    }
+    header.push("optimal choices");
+    let header = header.into_iter().map(str::to_owned);
+    let text = layout(header.collect(), rows.collect());
+    if listed == n {
         return text;
     }
     text + &format!(
         "{} of {n} states are not shown: `--all` or `--format json`.\n",
-        n - shown
+        n - listed
     )
 }
 

@@ -126,13 +126,11 @@ fn without_interval(cell: &CellStatistics) -> String {
 
 /// The discount as asked, and the one used where that differs.
 pub(super) fn discount(cell: &CellStatistics) -> String {
-    if cell.discount == cell.discount_used {
-        format!("discount {}", cell.discount)
-    } else {
-        format!(
-            "discount {} (used {:.9})",
-            cell.discount, cell.discount_used
-        )
+    match cell.discount_used {
+        Some(used) if used != cell.discount.asked() => {
+            format!("discount {} (used {used:.9})", cell.discount)
+        }
+        _ => format!("discount {}", cell.discount),
     }
 }
 

@@ -2,11 +2,12 @@
 //!
 //! `reference` is the judge (f64, policy iteration with direct solves, sharing no code with the fast ones), `cpu` is
 //! the SIMD backend, `gpu` the one in compute shaders. Siblings are blind to each other. A backend turns a [`CellProblem`] into a [`CellSolver`] once and
-//! is then asked for blocks of goals.
+//! is then asked for blocks of goals. A cell at a limit of the discount is solved by `limit`, whatever the backend.
 
 pub mod cpu;
 #[cfg(feature = "gpu")]
 pub mod gpu;
+mod limit;
 mod pilot;
 mod program;
 mod reference;
@@ -14,6 +15,7 @@ mod reference;
 use std::fmt::Debug;
 use std::sync::Arc;
 
+use limit::LimitSolver;
 pub use pilot::{PilotCandidate, PilotReport, pilot};
 pub use program::{Continuation, GoalProgram, Operator, ProgramError, Stage};
 pub use reference::ReferenceBackend;
@@ -21,7 +23,7 @@ pub use reference::ReferenceBackend;
 use crate::plan::Plan;
 use crate::reward::{GoalKey, LazyGoal, RewardDomain};
 use crate::rng::Stream;
-use crate::statistics::behaviour::Observer;
+use crate::statistics::behaviour::{Observer, Settled};
 use crate::statistics::{Asked, Block, BlockSums, PowerScale};
 use crate::units::{Discount, SampleIndex, Seed};
 
@@ -45,6 +47,17 @@ pub struct CellProblem {
 }
 
 impl CellProblem {
+    /// Refuses a limit of the discount: backends solve under a discount, [`prepare`] knows who solves at a limit.
+    fn refuse_limit(&self, backend: &'static str) -> Result<(), SolveError> {
+        match self.discount.limit() {
+            None => Ok(()),
+            Some(limit) => Err(SolveError::Unsupported {
+                backend,
+                feature: format!("the discount {}", limit.name()),
+            }),
+        }
+    }
+
     /// What turns solved goals into observations; `None` where nothing is asked beyond POWER.
     #[must_use]
     pub fn observer(&self) -> Option<Observer> {
@@ -108,7 +121,8 @@ pub struct SolvedGoal {
     pub domain: RewardDomain,
     /// The goal: one reward per state, or per choice.
     pub rewards: Vec<f64>,
-    /// POWER integrand `(1 - gamma)/gamma (V*(s) - R(s))`, the middle of its certified interval, `[n_states]`. Where choices have
+    /// POWER integrand `(1 - gamma)/gamma (V*(s) - R(s))` (at ->1 the optimal gain, at ->0 the largest expected next reward), the
+    /// middle of its certified interval, `[n_states]`. Where choices have
     /// rewards there is no R(s): then it is the normalised value `(1 - gamma) V*(s)`.
     pub integrand: Vec<f64>,
     /// Half-width of that interval, one number for all states; includes every rounding error.
@@ -117,10 +131,12 @@ pub struct SolvedGoal {
     pub converged: bool,
     /// Sweeps (or policy iterations) it took.
     pub sweeps: u32,
+    /// Where the choices stand, at a limit of the discount; `None` where the values tell.
+    pub settled: Option<Settled>,
 }
 
 impl SolvedGoal {
-    /// Optimal values `V*(s) = R(s) + gamma/(1 - gamma) x(s)`, `[n_states]`.
+    /// Optimal values `V*(s) = R(s) + gamma/(1 - gamma) x(s)`, `[n_states]`. At ->1 they have no limit and are not finite.
     #[must_use]
     pub fn values(&self, discount: Discount) -> Vec<f64> {
         let factor = discount.used() / discount.complement();
@@ -191,6 +207,17 @@ pub enum SolveError {
         fault: DeviceFault,
         /// What happened.
         problem: String,
+    },
+    /// An MDP beyond what a limit of the discount can be taken on.
+    #[error(
+        "at the limit ->1 an MDP with uncertain moves is solved by dense decompositions, which {most} states are the most for; \
+         this one has {states}: take a discount like 0.999 instead"
+    )]
+    TooLarge {
+        /// States of the MDP.
+        states: usize,
+        /// Most states.
+        most: usize,
     },
     /// The arithmetic of this backend cannot certify the tolerance: found out before the first goal.
     #[error(
@@ -289,10 +316,31 @@ pub trait Backend: Send + Sync + Debug {
     fn prepare(&self, problem: CellProblem) -> Result<Box<dyn CellSolver>, SolveError>;
 }
 
+/// Prepares a cell: on the backend, or at a limit of the discount on the solver that takes limits, in double precision on the
+/// processor.
+///
+/// # Errors
+///
+/// [`SolveError`] when the cell is beyond it.
+pub fn prepare(
+    backend: &dyn Backend,
+    problem: CellProblem,
+) -> Result<Box<dyn CellSolver>, SolveError> {
+    match problem.discount.limit() {
+        Some(limit) => Ok(Box::new(LimitSolver::new(limit, problem)?)),
+        None => backend.prepare(problem),
+    }
+}
+
 /// One cell, ready to solve goals. Shared by all threads.
 pub trait CellSolver: Send + Sync + Debug {
     /// The cell it was prepared for.
     fn problem(&self) -> &CellProblem;
+
+    /// What it is, where it is not the backend that the run asked for.
+    fn description(&self) -> Option<String> {
+        None
+    }
 
     /// Solves the goals of a block and sums them. The result is a pure function of the problem and the block: it does
     /// not depend on threads. `parallel` allows work to be spread within the block.

@@ -11,7 +11,7 @@ use super::behaviour::{
 use super::{ObservedSums, Quantity, Row, Table};
 use crate::document::nearest;
 use crate::mdp::Mdp;
-use crate::units::{ChoiceId, StateId};
+use crate::units::{ChoiceId, Limit, StateId};
 
 /// One statistic of one cell. To add one: a file with its type beside `optimality.rs`, what is asked of it in [`Request`], and a line in
 /// [`Request::resolve`].
@@ -100,6 +100,25 @@ impl Request {
     #[must_use]
     pub fn is_empty(&self) -> bool {
         *self == Self::default()
+    }
+
+    /// What cannot be answered at a limit of the discount, and why; one sentence each.
+    #[must_use]
+    pub fn obstacles(&self, limit: Limit) -> Vec<String> {
+        let mut obstacles = Vec::new();
+        if self.occupancy && limit == Limit::One {
+            obstacles.push(
+                "`occupancy` has no limit at ->1: visits are endless there; ask for a discount like 0.999"
+                    .to_owned(),
+            );
+        }
+        if !self.distribution.is_empty() {
+            let limit = limit.name();
+            obstacles.push(format!(
+                "`distribution` is not yet supported at the limit {limit}"
+            ));
+        }
+        obstacles
     }
 
     /// Finds every name in an MDP; `law` fixes units and edges.

@@ -678,7 +678,7 @@ fn identity_one_a_shutdown_switch_at_the_start() {
         let table = cell.table("optimality").unwrap();
         let survive = table.measure(&table.rows[1], "weak").unwrap();
         let survive = survive.estimate().unwrap();
-        let gamma = cell.discount_used;
+        let gamma = cell.discount_used.unwrap();
         let power = &cell.power[0];
         let expected = (1.0 - gamma) / 2.0 + gamma * power.estimate;
         let error = survive.std_error.unwrap() + gamma * power.std_error.unwrap();

@@ -509,3 +509,48 @@ fn what_a_format_cannot_hold_is_told() {
     let (_, _, errors) = answer(home.path(), &["convert", source, "corridor.json"]);
     assert_eq!(errors.matches("loses").count(), 1, "{errors}");
 }
+
+#[test]
+fn limits_are_asked_for_like_discounts() {
+    let home = home();
+    let limits = ["--discount", "->1", "--discount", "0.5"];
+    let rest = ["--samples", "200", "--out", "out", "--format", "json"];
+    let output = run(home.path(), &[&["ring.toml"], &limits[..], &rest].concat());
+    assert_eq!(code(&output), 0, "{output:?}");
+    let document: serde_json::Value = serde_json::from_slice(&output.stdout).unwrap();
+    let cells = &document["cells"];
+    assert_eq!(cells[0]["discount"], "->1");
+    assert_eq!(cells[0]["discount_used"], serde_json::Value::Null);
+    assert_eq!(cells[1]["discount"], 0.5);
+    let read = |name: &str| fs::read_to_string(home.path().join("out").join(name)).unwrap();
+    let manifest: serde_json::Value = serde_json::from_str(&read("manifest.json")).unwrap();
+    let solver = manifest["cells"][0]["solver"].as_str().unwrap();
+    assert!(solver.contains("->1"), "{solver}");
+    assert_eq!(manifest["cells"][1]["solver"], serde_json::Value::Null);
+    assert!(read("results.txt").contains("discount ->1"));
+    assert!(read("power.svg").contains("discount -&gt;1"));
+    let replay = |discount| {
+        let arguments = ["replay", "out", "--goal", "3", "--discount", discount];
+        let output = command(home.path(), &arguments).output().unwrap();
+        String::from_utf8(output.stdout).unwrap()
+    };
+    let text = replay("->1");
+    assert!(
+        text.contains("discount ->1") && text.contains("gain"),
+        "{text}"
+    );
+    assert!(
+        !text.contains("V*") && replay("0.5").contains("V*"),
+        "{text}"
+    );
+    let plan = command(home.path(), &["plan", "ring.toml", "--discount", "->0"]);
+    let plan = { plan }.output().unwrap();
+    assert!(
+        String::from_utf8(plan.stdout)
+            .unwrap()
+            .contains("the limit ->0")
+    );
+    let refused = run(home.path(), &["ring.toml", "--discount", "->2"]);
+    assert_eq!(code(&refused), 2);
+    assert!(stderr(&refused).contains("->0"), "{}", stderr(&refused));
+}

@@ -161,7 +161,7 @@ high = 1.0
 [[reward]]
 [solve]
 discuont = 0.9
-discount = [1.0, "->1", 0.5, 0.5, "x", true]
+discount = [1.0, "->1", "->1", "->2", 0.5, 0.5, "x", true]
 tolerance = 0
 method = "in-plac"
 max_sweeps = 0
@@ -228,12 +228,7 @@ fn keys_of_later_features_are_told_apart_from_mistakes() {
         assert!(error.contains("not yet supported"), "{table}: {error}");
         assert_eq!(error.lines().count(), 1, "{table}: {error}");
     }
-    for key in [
-        "precision = \"f64\"",
-        "horizon = 10",
-        "rule = \"minimise\"",
-        "discount = \"->1\"",
-    ] {
+    for key in ["precision = \"f64\"", "horizon = 10", "rule = \"minimise\""] {
         let file = format!("schema = 1\n[mdp]\npath = \"coin.json\"\n[solve]\n{key}\n");
         let error = load(&file).unwrap_err();
         assert!(error.contains("not yet supported"), "{key}: {error}");
@@ -296,7 +291,7 @@ fn the_copies_of_the_inputs_are_the_same_experiment() {
     for source in sources {
         let file = format!(
             "schema = 1\n[mdp]\n{source}\n[[reward]]\nname = \"wide \\\"law\\\"\"\nlow = -1\nhigh = 2.5\n[[reward]]\n\
-             [solve]\ndiscount = [0.9, 0.1]\nmax_sweeps = 50\n"
+             [solve]\ndiscount = [0.9, \"->1\", 0.1, \"->0\"]\nmax_sweeps = 50\n"
         );
         let (home, path) = home(&file);
         fs::create_dir(home.path().join("a")).unwrap();
@@ -306,6 +301,7 @@ fn the_copies_of_the_inputs_are_the_same_experiment() {
         let elsewhere = tempfile::tempdir().unwrap();
         let copy = reload(&experiment, elsewhere.path());
         assert_eq!(copy.identity("cpu"), experiment.identity("cpu"));
+        assert_eq!(copy.discounts.value, experiment.discounts.value);
         assert_eq!(copy.samples.value, experiment.samples.value);
         assert_eq!(copy.backend.value, experiment.backend.value);
         assert_eq!(
@@ -391,4 +387,26 @@ over = "each"
 discount = 0.9
 "#;
     insta::assert_snapshot!(load(bad).unwrap_err());
+}
+
+#[test]
+fn what_has_no_meaning_at_a_limit_is_a_fault() {
+    let file = |discount: &str, statistics: &str| {
+        format!(
+            "schema = 1\n[mdp]\npath = \"coin.json\"\n[solve]\ndiscount = {discount}\n[statistics]\n{statistics}\n"
+        )
+    };
+    let occupancy = file("[0.5, \"->1\"]", "occupancy = true");
+    let error = load(&occupancy).unwrap_err();
+    assert!(error.contains("`occupancy` has no limit at ->1"), "{error}");
+    assert!(load(&file("[0.5, \"->0\"]", "occupancy = true")).is_ok());
+    assert!(load(&file("[0.5, \"->1\"]", "optimality = [\"start\"]")).is_ok());
+    // Flags win, in what they ask for and in what they do not.
+    let flag = |discount: &str| Overrides {
+        discounts: vec![discount.parse().unwrap()],
+        ..Overrides::default()
+    };
+    assert!(load_with(&occupancy, &flag("0.5")).is_ok());
+    let asked = file("0.5", "occupancy = true");
+    assert!(load_with(&asked, &flag("->1")).is_err());
 }

@@ -17,6 +17,7 @@ mod joint_laws;
 mod law_statistics;
 mod law_tables;
 mod laws;
+mod limits;
 mod malformed;
 mod matrices;
 mod numpy_mdps;

@@ -228,6 +228,11 @@ fn the_schema_takes_what_the_reader_takes() {
         assert_eq!(reader(&text), None, "{text}");
         assert_eq!(complaints(&text), [""; 0], "{text}");
     }
+    for discount in ["'->1'", "[0.5, '->0', '->1']"] {
+        let text = format!("schema = 1\n[mdp]\npath = 'm.json'\n[solve]\ndiscount = {discount}\n");
+        assert_eq!(reader(&text), None, "{text}");
+        assert_eq!(complaints(&text), [""; 0], "{text}");
+    }
 }
 
 #[test]

@@ -222,7 +222,7 @@ impl Experiment {
             json!({ "name": mdp.name(), "hash": hash })
         });
         let rewards = self.rewards.value.iter().map(render::reward_json);
-        let discounts = self.discounts.value.iter().map(|d| d.asked());
+        let discounts = self.discounts.value.iter().map(|d| json!(d));
         let fields = [
             ("schema", json!(SCHEMA)),
             ("environments", environments.collect()),

@@ -13,7 +13,7 @@ use crate::experiment::{BackendChoice, RunSpec};
 use crate::io::ReadError;
 use crate::plan::Method;
 use crate::reward::{RewardDistribution, RewardDomain};
-use crate::units::Discount;
+use crate::units::{Discount, Limit};
 
 /// Tables and keys of later features: answered with "not yet supported" rather than "unknown".
 const LATER: &[&str] = &[
@@ -121,6 +121,18 @@ fn read(
             files: Vec::new(),
         }]
     };
+    let discounts = match overrides.discounts.is_empty() {
+        true => solve.discounts.as_ref(),
+        false => Some(&overrides.discounts),
+    };
+    let limits = discounts.into_iter().flatten().filter_map(|d| d.limit());
+    let limits: Vec<Limit> = limits.collect();
+    for obstacle in limits
+        .iter()
+        .flat_map(|limit| statistics.iter().flat_map(|s| s.obstacles(*limit)))
+    {
+        faults.error(None, obstacle);
+    }
     for entry in rewards.iter().flatten() {
         if entry.distribution.domain() == RewardDomain::Choice
             && statistics
@@ -129,6 +141,16 @@ fn read(
         {
             let message = format!(
                 "statistics beyond the value are not yet supported for rewards of choices ({:?})",
+                entry.distribution.name()
+            );
+            faults.error(None, message);
+        }
+        if entry.distribution.domain() == RewardDomain::Choice
+            && let Some(limit) = limits.first()
+        {
+            let message = format!(
+                "the limit {} is not yet supported for rewards of choices ({:?})",
+                limit.name(),
                 entry.distribution.name()
             );
             faults.error(None, message);
@@ -289,19 +311,26 @@ impl Solve {
 fn read_discounts(list: &[&Spanned<Node>], faults: &mut Faults) -> Vec<Discount> {
     let mut discounts: Vec<Discount> = Vec::new();
     for node in list {
+        let limit = |name: &str| Limit::ALL.into_iter().find(|limit| limit.name() == name);
         let discount = match (&node.value, node.value.as_f64()) {
             (_, Some(number)) => Discount::new(number).map_err(|error| error.to_string()),
-            (Node::String(limit), _) if limit == "->1" || limit == "->0" => {
-                Err(format!("the limit discount {limit:?} is not yet supported"))
-            }
+            (Node::String(name), _) => match limit(name) {
+                Some(limit) => Ok(Discount::at(limit)),
+                None => Err(format!(
+                    "a discount must be a number, or one of the limits \"->0\" and \"->1\"; this is {name:?}"
+                )),
+            },
             (other, _) => Err(format!(
-                "a discount must be a number, this is {}",
+                "a discount must be a number, or one of the limits \"->0\" and \"->1\"; this is {}",
                 other.type_name()
             )),
         };
         match discount {
             Ok(discount) if discounts.iter().any(|d| d.used() == discount.used()) => {
-                let message = format!("the discount {discount} stands twice in single precision");
+                let message = match discount.limit() {
+                    Some(_) => format!("the discount {discount} stands twice"),
+                    None => format!("the discount {discount} stands twice in single precision"),
+                };
                 faults.error(node.span.clone(), message);
             }
             Ok(discount) => discounts.push(discount),

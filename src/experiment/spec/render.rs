@@ -58,7 +58,10 @@ impl Experiment {
             }
         }
         text.push_str("\n[solve]\n");
-        let discounts = self.discounts.value.iter().map(|d| d.asked().into());
+        let discounts = self.discounts.value.iter().map(|d| match d.limit() {
+            Some(limit) => string(limit.name()),
+            None => d.asked().into(),
+        });
         line(
             &mut text,
             "discount",
@@ -157,7 +160,7 @@ impl Experiment {
             }
         };
         let rewards = self.rewards.value.iter().map(reward_json).collect();
-        let discounts = self.discounts.value.iter().map(|d| d.asked()).collect();
+        let discounts = json!(self.discounts.value);
         json!({
             "name": entry(json!(self.name.value), self.name.origin),
             "mdp": entry(mdp, Origin::File),

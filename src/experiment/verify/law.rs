@@ -11,6 +11,8 @@ pub(super) const SUPPORTED: &[&str] = &[
     "base",
     "stochastic",
     "ties",
+    "limit_1-",
+    "limit_0+",
     "family:exponential",
     "family:normal",
     "family:beta",

@@ -1,6 +1,6 @@
 //! The optimal choices of one goal drawn on its grid.
 
-use super::value_decimals;
+use super::shown;
 use crate::experiment::{Certainty, OneGoal};
 use crate::mdp::Mdp;
 use crate::report::map::{Field, MapOptions, grid_map};
@@ -14,10 +14,10 @@ pub(super) fn draw(goal: &OneGoal, options: &MapOptions) -> Option<String> {
         .states()
         .map(|s| state_arrows(goal, &positions, s))
         .collect();
-    let values = goal.solved.values(goal.discount);
+    let shown = shown(goal);
     let field = Field {
-        values: &values,
-        decimals: value_decimals(goal.solved.value_half_width(goal.discount)),
+        values: &shown.values,
+        decimals: shown.decimals,
         title: "optimal choices (· stay, several arrows or +: a tie, ? undecided)",
         texts: Some(&texts),
     };

@@ -39,8 +39,8 @@ pub fn goal_json(report: &GoalReport<'_>) -> Value {
     json!({
         "schema": 1,
         "environment": goal.mdp.name(),
-        "discount": goal.discount.asked(),
-        "discount_used": goal.discount.used(),
+        "discount": goal.discount,
+        "discount_used": goal.discount.used_number(),
         "backend": report.backend,
         "goal": origin,
         "converged": goal.solved.converged,

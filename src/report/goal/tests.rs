@@ -87,6 +87,7 @@ fn the_document_holds_the_same() {
 fn what_the_bound_leaves_open_carries_a_question_mark() {
     let sharp = solve(corridor(), &[0.75, 0.0, 0.7501, 0.25]);
     let solved = crate::solve::SolvedGoal {
+        settled: None,
         half_width: 0.01,
         ..sharp.solved.clone()
     };

@@ -71,7 +71,7 @@ fn a_cell_without_a_result_is_named_with_its_reason() {
         environment: "ring".into(),
         variant: "baseline".into(),
         reward: "uniform".into(),
-        discount: 0.999,
+        discount: crate::Discount::new(0.999).unwrap(),
         rule: "optimal".into(),
         error: crate::solve::SolveError::Singular { goal: 7 }.into(),
     });

@@ -63,6 +63,7 @@ pub(in crate::solve) struct CpuSolver {
 
 impl CpuSolver {
     pub(in crate::solve) fn new(problem: CellProblem, level: Level) -> Result<Self, SolveError> {
+        problem.refuse_limit(NAME)?;
         let stage = problem
             .program
             .plain()
@@ -181,6 +182,7 @@ impl CpuSolver {
             let goal = GoalValues {
                 worth: Strided::new(&scratch.worths[lane..], TILE),
                 magnitude: scratch.magnitudes[lane],
+                settled: None,
                 half_width: scratch.half_widths[lane],
                 reward: &|state| drawn.reward(state.index()),
             };
@@ -249,6 +251,7 @@ impl CpuSolver {
             domain: model.domain(),
             rewards,
             integrand,
+            settled: None,
             half_width: result.half_width,
             converged: result.half_width <= self.problem.tolerance,
             sweeps: result.outcome.sweeps(),

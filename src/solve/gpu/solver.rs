@@ -86,6 +86,7 @@ struct Solved {
 impl GpuSolver {
     /// Packs and uploads the cell, and lets a tile of the pilot's goals try whether single precision can certify the tolerance.
     pub(super) fn new(gpu: Arc<Gpu>, problem: CellProblem) -> Result<Self, SolveError> {
+        problem.refuse_limit(NAME)?;
         let unsupported = |feature: String| SolveError::Unsupported {
             backend: NAME,
             feature,
@@ -394,6 +395,7 @@ impl GpuSolver {
         }
         SolvedGoal {
             domain: RewardDomain::State,
+            settled: None,
             rewards: self.rewards(self.problem.program.stage().stream, index),
             integrand,
             half_width,
@@ -466,6 +468,7 @@ impl GpuSolver {
         let half_width = lane.half_width + error;
         SolvedGoal {
             domain: RewardDomain::State,
+            settled: None,
             rewards,
             integrand: lane.integrand.clone(),
             half_width,

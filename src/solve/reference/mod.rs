@@ -59,6 +59,7 @@ impl Backend for ReferenceBackend {
     }
 
     fn prepare(&self, problem: CellProblem) -> Result<Box<dyn CellSolver>, SolveError> {
+        problem.refuse_limit(NAME)?;
         match problem.program.plain() {
             Ok(_) => Ok(Box::new(ReferenceSolver { problem })),
             Err(error) => Err(SolveError::Unsupported {
@@ -97,6 +98,7 @@ impl ReferenceSolver {
         let half_width = certificate.half_width();
         Ok(SolvedGoal {
             domain: model.domain,
+            settled: None,
             integrand: certificate.integrand,
             half_width,
             converged: half_width <= self.problem.tolerance,

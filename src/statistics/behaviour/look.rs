@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use super::second_look::{Refined, refine};
-use super::standing::{Prospects, Standing, Strided};
+use super::standing::{Prospects, Settled, Standing, Strided};
 use crate::mdp::Mdp;
 use crate::statistics::asked::Asked;
 use crate::statistics::{Observations, Observed};
@@ -20,6 +20,8 @@ pub struct GoalValues<'a> {
     pub half_width: f64,
     /// The exact reward of a state: asked for where a second look is needed.
     pub reward: &'a dyn Fn(StateId) -> f64,
+    /// Where the choices stand, where the solver has settled that: nothing is compared then. `None` leaves it to the values.
+    pub settled: Option<&'a Settled>,
 }
 
 /// What is known of the choices of a state.
@@ -50,7 +52,14 @@ impl<'a> GoalValues<'a> {
             magnitude: worth.iter().fold(0.0, |m, w| f64::max(m, w.abs())),
             half_width,
             reward,
+            settled: None,
         }
+    }
+
+    /// With choices that the solver has settled.
+    #[must_use]
+    pub fn with_settled(self, settled: Option<&'a Settled>) -> Self {
+        Self { settled, ..self }
     }
 }
 
@@ -208,6 +217,12 @@ impl<'a> Look<'a> {
     /// Which choices of a state are optimal. Where the backend's certificate leaves it open, the goal is solved again in f64.
     pub fn decide(&mut self, state: StateId) -> Decided {
         let at = state.index();
+        if let Some(settled) = self.goal.settled {
+            for choice in self.observer.mdp.choices(state) {
+                self.memory.standings[choice.index()] = settled.standings[choice.index()];
+            }
+            return settled.decided(&self.observer.mdp, state);
+        }
         if self.memory.decided_for[at] == self.memory.goal
             && let Some(decided) = self.memory.decided[at]
             && (decided.is_sure() || self.second.is_some())

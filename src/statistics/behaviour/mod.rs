@@ -20,4 +20,4 @@ pub use look::{Decided, GoalValues, Look, Memory, Observer};
 pub use occupancy::Occupancy;
 pub use optimality::Optimality;
 pub use second_look::{Refined, refine};
-pub use standing::{Prospects, Standing, Strided, TIE};
+pub use standing::{Prospects, Settled, Standing, Strided, TIE};

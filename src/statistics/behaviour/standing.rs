@@ -1,5 +1,6 @@
 //! How the choices of a state compare, as far as certified values decide it.
 
+use super::look::Decided;
 use crate::mdp::Mdp;
 use crate::units::{ChoiceId, StateId};
 
@@ -48,6 +49,31 @@ impl<'a> Strided<'a> {
     /// All of them, in order.
     pub fn iter(&self) -> impl Iterator<Item = f64> + use<'a> {
         self.values.iter().step_by(self.stride).copied()
+    }
+}
+
+/// Where every choice stands, where the solver settles that itself: at a limit of the discount, where values alone do not tell.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Settled {
+    /// A choice of each state that none is better than, `[n_states]`.
+    pub greedy: Vec<ChoiceId>,
+    /// `[n_choices]`.
+    pub standings: Vec<Standing>,
+}
+
+impl Settled {
+    /// What is known of the choices of a state.
+    #[must_use]
+    pub fn decided(&self, mdp: &Mdp, state: StateId) -> Decided {
+        let count = |wanted| {
+            let standings = mdp.choices(state).map(|c| self.standings[c.index()]);
+            standings.filter(|s| *s == wanted).count() as u32
+        };
+        Decided {
+            greedy: self.greedy[state.index()],
+            optimal: count(Standing::Optimal),
+            possible: count(Standing::Possible),
+        }
     }
 }
 
