@@ -101,13 +101,17 @@ pub(super) fn cell_heading(cell: &CellStatistics, statistics: &Statistics) -> St
         "baseline" => String::new(),
         name => format!(", {}", plain_name(name, LONGEST_NAME)),
     };
+    // Nothing was drawn: there is no seed to speak of.
+    let drawn = match cell.power.iter().all(|e| e.exact) {
+        true => "all goals there are".to_owned(),
+        false => format!("seed {}", statistics.seed),
+    };
     let heading = format!(
-        "{}{variant}: {}, {} goals\nn = {}, seed {}, {} backend\n",
+        "{}{variant}: {}, {} goals\nn = {}, {drawn}, {} backend\n",
         plain_name(&cell.environment, LONGEST_NAME),
         discount(cell),
         plain_name(&cell.reward, LONGEST_NAME),
         grouped(cell.samples),
-        statistics.seed,
         statistics.backend,
     );
     heading + &unconverged(cell) + &without_interval(cell)
