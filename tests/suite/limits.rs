@@ -383,6 +383,20 @@ fn exact_graphs_and_chains_in_f64_agree() {
     }
 }
 
+#[test]
+fn gains_that_the_structure_makes_equal_are_known_to_be_equal() {
+    let path = concat!(env!("CARGO_MANIFEST_DIR"), "/datasets/frozenlake-8x8.toml");
+    let (mdp, _) = powersweep::io::read_mdp(path.as_ref()).unwrap();
+    let mdp = Arc::new(mdp);
+    let goals: Vec<Vec<f64>> = (0..40).map(|i| uniform_goal(i, mdp.n_states())).collect();
+    for solved in solve(&mdp, Limit::One, &goals) {
+        let settled = solved.settled.unwrap();
+        let open = settled.standings.iter();
+        let open = open.filter(|s| **s == Standing::Possible).count();
+        assert_eq!(open, 0, "{settled:?}");
+    }
+}
+
 /// Two uncertain ways to the same expected reward next, after which one has more to hope for.
 #[test]
 fn what_rounding_leaves_open_is_not_guessed() {

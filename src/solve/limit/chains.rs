@@ -10,7 +10,7 @@ use petgraph::algo::kosaraju_scc;
 use petgraph::graph::{DiGraph, NodeIndex};
 
 use super::components::{EndComponents, NONE};
-use super::zero::{RowDifference, masses};
+use super::zero::{RowDifference, SAME_PROBABILITY, masses};
 use super::{Method, Outcome, SolveError};
 use crate::mdp::Mdp;
 use crate::statistics::behaviour::{Settled, Standing};
@@ -42,8 +42,6 @@ struct Evaluation {
     factors: LU<f64, Dyn, Dyn>,
     /// Per state: the state that stands for its recurrent class; `NONE` for transient states.
     anchor: Vec<u32>,
-    /// Per state: equal numbers for states whose gains are equal by structure.
-    same_gain: Vec<u32>,
     /// Gain, bias and further terms, as far as they were needed.
     terms: Vec<Vec<f64>>,
 }
@@ -82,7 +80,7 @@ impl Chains {
     /// `A x = r` has the gain of a class at its anchor.
     fn evaluate(&self, rewards: &[f64], policy: &[ChoiceId]) -> Option<Evaluation> {
         let n = policy.len();
-        let (anchor, same_gain) = self.classes(policy);
+        let anchor = self.anchors(policy);
         let mut matrix = DMatrix::<f64>::zeros(n, n);
         for (s, &choice) in policy.iter().enumerate() {
             let (to, probabilities) = self.mdp.row(choice);
@@ -100,7 +98,6 @@ impl Chains {
             factors: matrix.clone().lu(),
             matrix,
             anchor,
-            same_gain,
             terms: Vec::new(),
         };
         let gain = evaluation.long_run(rewards)?;
@@ -108,56 +105,97 @@ impl Chains {
         Some(evaluation)
     }
 
-    /// The recurrent classes of a policy, and which states have one gain: those that end up in one end component whatever happens, and
-    /// those of one end component.
-    fn classes(&self, policy: &[ChoiceId]) -> (Vec<u32>, Vec<u32>) {
-        const SEVERAL: u32 = NONE - 1;
+    /// Per state the state that stands for its recurrent class under a policy; [`NONE`] for transient states.
+    fn anchors(&self, policy: &[ChoiceId]) -> Vec<u32> {
         let n = policy.len();
         let mut graph = DiGraph::<(), (), u32>::with_capacity(n, n);
         for _ in policy {
             graph.add_node(());
         }
-        for (s, &choice) in policy.iter().enumerate() {
-            for &t in self.mdp.row(choice).0 {
-                graph.add_edge(NodeIndex::new(s), NodeIndex::new(t as usize), ());
+        for s in 0..n {
+            for t in self.successors(policy, s) {
+                graph.add_edge(NodeIndex::new(s), NodeIndex::new(t), ());
             }
         }
-        let mut component = vec![NONE; n];
+        let components = kosaraju_scc(&graph);
+        let mut component = vec![0; n];
+        for (number, states) in components.iter().enumerate() {
+            states.iter().for_each(|s| component[s.index()] = number);
+        }
         let mut anchor = vec![NONE; n];
-        let mut ends_in = vec![NONE; n];
-        // In reverse topological order: what a component leads to is known before it.
-        for (number, states) in kosaraju_scc(&graph).into_iter().enumerate() {
-            let states: Vec<usize> = states.into_iter().map(|s| s.index()).collect();
-            states.iter().for_each(|&s| component[s] = number as u32);
-            let first = states.iter().copied().min().unwrap_or(0) as u32;
-            let mut end = NONE;
-            for &s in &states {
-                for &t in self.mdp.row(policy[s]).0 {
-                    let t = t as usize;
-                    if component[t] != number as u32 {
-                        end = match (end, ends_in[t]) {
-                            (NONE, other) => other,
-                            (one, other) if one == other => one,
-                            _ => SEVERAL,
-                        };
-                    }
-                }
-            }
-            let closed = end == NONE;
-            for &s in &states {
-                ends_in[s] = if closed { self.ends.of_state[s] } else { end };
-                if closed {
-                    anchor[s] = first;
-                }
+        for (number, states) in components.iter().enumerate() {
+            let stays = |s: &NodeIndex<u32>| {
+                let mut successors = self.successors(policy, s.index());
+                successors.all(|t| component[t] == number)
+            };
+            if let Some(first) = states.iter().min()
+                && states.iter().all(stays)
+            {
+                let first = first.index() as u32;
+                states.iter().for_each(|s| anchor[s.index()] = first);
             }
         }
-        let same = (0..n).map(|s| match (ends_in[s], self.ends.of_state[s]) {
-            (SEVERAL, NONE) => SEVERAL - 1 - s as u32,
-            (SEVERAL, own) => own,
-            (end, _) => end,
-        });
-        let same = same.collect();
-        (anchor, same)
+        anchor
+    }
+
+    fn successors<'a>(
+        &'a self,
+        policy: &[ChoiceId],
+        state: usize,
+    ) -> impl Iterator<Item = usize> + use<'a> {
+        self.mdp.row(policy[state]).0.iter().map(|&t| t as usize)
+    }
+
+    /// Numbers of states, equal only where the gains of a policy must be.
+    ///
+    /// They must be within an end component. They also must be where states of one number are met with certainty, and where states are left
+    /// for states of equal numbers with equal chances: the gain of a state is the expected gain of what comes next.
+    fn same_gain(&self, policy: &[ChoiceId], anchor: &[u32]) -> Vec<u32> {
+        let n = policy.len();
+        let mut before: Vec<Vec<usize>> = vec![Vec::new(); n];
+        for s in 0..n {
+            self.successors(policy, s).for_each(|t| before[t].push(s));
+        }
+        let number = |s: usize| {
+            let own = self.ends.of_state[s];
+            let mut of_component = self.ends.of_state.iter();
+            let first = of_component.position(|&c| c == own && own != NONE);
+            first.unwrap_or(s) as u32
+        };
+        let mut same: Vec<u32> = (0..n).map(number).collect();
+        while merge_certain(&mut same, &before) || self.merge_alike(&mut same, anchor, policy) {}
+        same
+    }
+
+    /// Gives transient states that leave for the same numbers with the same chances one number. Whether there were any.
+    fn merge_alike(&self, same: &mut [u32], anchor: &[u32], policy: &[ChoiceId]) -> bool {
+        let mut numbers: HashMap<Vec<(u32, i64)>, u32> = HashMap::new();
+        for (s, &choice) in policy.iter().enumerate() {
+            let (to, probabilities) = self.mdp.row(choice);
+            let away = to.iter().zip(probabilities);
+            let away = away.filter(|(t, _)| same[**t as usize] != same[s]);
+            let leaving: f64 = away.clone().map(|(_, p)| p).sum();
+            // A state that stays among its own says nothing about their gain by itself.
+            if anchor[s] != NONE || leaving == 0.0 {
+                continue;
+            }
+            let mut chances: Vec<(u32, f64)> = away
+                .map(|(&t, p)| (same[t as usize], p / leaving))
+                .collect();
+            chances.sort_by_key(|&(number, _)| number);
+            let key = chances.chunk_by(|a, b| a.0 == b.0).map(|group| {
+                let sum: f64 = group.iter().map(|(_, p)| p).sum();
+                (group[0].0, (sum / SAME_PROBABILITY).round() as i64)
+            });
+            let (old, number) = (same[s], *numbers.entry(key.collect()).or_insert(same[s]));
+            if old != number {
+                let of_old = same.iter_mut().filter(|x| **x == old);
+                of_old.for_each(|x| *x = number);
+                // The chances of before speak of a number that is no more.
+                return true;
+            }
+        }
+        false
     }
 
     /// Improves the policy at the first term where that is possible. Whether it was.
@@ -203,6 +241,43 @@ impl Chains {
         }
         Some(false)
     }
+}
+
+/// Gives states from which a number is met with certainty that number, with all that have theirs. Whether there were any. `before` are the
+/// states that lead to a state.
+fn merge_certain(same: &mut [u32], before: &[Vec<usize>]) -> bool {
+    let n = same.len();
+    let mut merged = false;
+    for number in 0..n as u32 {
+        if !same.contains(&number) {
+            continue;
+        }
+        // All that lead to some states, without passing the number.
+        let leading_to = |mut states: Vec<usize>, same: &[u32]| {
+            let mut found = vec![false; n];
+            states.iter().for_each(|&s| found[s] = true);
+            while let Some(s) = states.pop() {
+                for &from in &before[s] {
+                    if same[from] != number && !std::mem::replace(&mut found[from], true) {
+                        states.push(from);
+                    }
+                }
+            }
+            found
+        };
+        let inside = (0..n).filter(|&s| same[s] == number).collect();
+        let meets = leading_to(inside, same);
+        let misses = leading_to((0..n).filter(|&s| !meets[s]).collect(), same);
+        for s in 0..n {
+            let old = same[s];
+            if meets[s] && !misses[s] && old != number {
+                let of_old = same.iter_mut().filter(|x| **x == old);
+                of_old.for_each(|x| *x = number);
+                merged = true;
+            }
+        }
+    }
+    merged
 }
 
 impl Evaluation {
@@ -357,11 +432,12 @@ impl Chains {
             certificate.half_width,
             self.bias_error(rewards, evaluation, policy, certificate)?,
         ];
+        let same_gain = self.same_gain(policy, &evaluation.anchor);
         let mut comparison = Comparison {
             chains: self,
             policy,
             rewards,
-            same_gain: &evaluation.same_gain,
+            same_gain: &same_gain,
             alike: None,
             terms,
             errors,
@@ -434,7 +510,7 @@ impl Comparison<'_> {
         let mdp = &self.chains.mdp;
         let present = self.policy[state.index()];
         let difference = RowDifference::of(mdp, choice, present);
-        if difference.total == 0.0 {
+        if difference.total <= SAME_PROBABILITY {
             return Standing::Optimal;
         }
         let known = difference.states.iter();

@@ -229,7 +229,7 @@ impl UncertainSteps {
             terms.greedy[state.index()] = greedy;
             for choice in choices {
                 let difference = RowDifference::of(&self.mdp, greedy, choice);
-                if difference.total == 0.0 {
+                if difference.total <= SAME_PROBABILITY {
                     continue;
                 }
                 let gap = difference.times(&terms.value);
