@@ -3,11 +3,11 @@
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use powersweep::experiment::{Experiment, Memory, Overrides};
+use powersweep::experiment::{Experiment, Memory, Overrides, RunError};
 use powersweep::io::read_mdp;
 use powersweep::mdp::Structure;
 use powersweep::plan::Plan;
-use powersweep::report::{reward_text, states_text, structure_text};
+use powersweep::report::{reward_text, states_text, structure_text, variant_text};
 use powersweep::reward::{PairLaw, Sketch};
 use powersweep::{Discount, Seed};
 
@@ -19,11 +19,14 @@ use super::{arguments, diagnostics, output};
 #[derive(Debug, clap::Args)]
 pub(crate) struct Arguments {
     /// The MDP (.json, .toml, .npz, .tra or .gv).
-    #[arg(value_name = "MDP", required_unless_present = "reward")]
+    #[arg(value_name = "MDP", required_unless_present_any = ["reward", "variants"])]
     mdp: Option<PathBuf>,
     /// Instead: what the laws of goals of an experiment file draw, beside what they should.
     #[arg(long, value_name = "EXPERIMENT.toml", conflicts_with_all = ["mdp", "states"])]
     reward: Option<PathBuf>,
+    /// Instead: what the interventions of an experiment file do to its MDPs.
+    #[arg(long, value_name = "EXPERIMENT.toml", conflicts_with_all = ["mdp", "states", "reward"])]
+    variants: Option<PathBuf>,
     /// The discount that the plan is drawn for.
     #[arg(long, value_name = "GAMMA", default_value = "0.9", value_parser = arguments::discount)]
     discount: Discount,
@@ -36,6 +39,9 @@ pub(crate) struct Arguments {
 pub(crate) fn execute(arguments: Arguments) -> Result<Outcome, Failure> {
     if let Some(path) = &arguments.reward {
         return show_rewards(path);
+    }
+    if let Some(path) = &arguments.variants {
+        return show_variants(path);
     }
     let path = arguments.mdp.as_deref().unwrap_or(Path::new(""));
     let (mdp, warnings) = read_mdp(path)?;
@@ -61,17 +67,32 @@ fn show_rewards(path: &Path) -> Result<Outcome, Failure> {
     for mdp in &experiment.environments {
         let mdp = Arc::new(mdp.clone());
         for entry in &experiment.rewards.value {
-            // `load` bound every law once: what does not fit was told there.
-            let bound = entry
-                .distribution
-                .bind(&mdp)
-                .map_err(|e| unsolved(e.into()))?;
+            // `load` bound every law once: what does not fit was told there. Names of states that interventions add mean nothing here.
+            let known = entry.distribution.known_to(&mdp);
+            let bound = known.bind(&mdp).map_err(|e| unsolved(e.into()))?;
             let goals = bound.law.facts().enumerated.unwrap_or(GOALS);
             let mut sketch = Sketch::of(&bound.law, seed, goals.clamp(2, GOALS));
             if let Some(coupling) = bound.pair {
                 sketch = sketch.with_pair(&PairLaw::new(bound.law.clone(), coupling), seed);
             }
             texts.push(reward_text(&entry.distribution, &bound, &sketch));
+        }
+    }
+    output::print(&texts.join("\n"))?;
+    Ok(Outcome::Done)
+}
+
+/// Every variant of every environment, intervention by intervention.
+fn show_variants(path: &Path) -> Result<Outcome, Failure> {
+    let (experiment, warnings) = Experiment::load(path, &Overrides::default())?;
+    warnings.iter().for_each(diagnostics::show_faults);
+    let mut texts = Vec::new();
+    for mdp in &experiment.environments {
+        let mdp = Arc::new(mdp.clone());
+        for variant in &experiment.variants {
+            let steps = variant.steps(&mdp).map_err(RunError::from)?;
+            let shown: Vec<_> = steps.iter().map(|(kind, made)| (*kind, &**made)).collect();
+            texts.push(variant_text(&variant.name, &mdp, &shown));
         }
     }
     output::print(&texts.join("\n"))?;

@@ -3,9 +3,9 @@
 use std::path::PathBuf;
 
 use powersweep::Discount;
-use powersweep::experiment::{Experiment, Memory, Overrides};
+use powersweep::experiment::{Experiment, Memory, Overrides, RunError, RunSpec, VariantMdp};
 use powersweep::report::plan_text;
-use powersweep::statistics::{Blocks, block_size};
+use powersweep::statistics::Blocks;
 
 use super::failure::{Failure, Outcome};
 use super::one_goal::unsolved;
@@ -39,9 +39,13 @@ pub(crate) fn execute(arguments: Arguments) -> Result<Outcome, Failure> {
     let engine = arguments.adapter.engine(experiment.backend.value)?;
     let spec = experiment.run_spec(&engine, 0);
     for environment in &spec.environments {
-        let mdp = environment.mdp();
-        let blocks = Blocks::new(spec.samples, block_size(mdp.n_states()));
-        for reward in &spec.rewards {
+        let variants = spec.variants_of(environment).map_err(RunError::from)?;
+        let blocks = Blocks::new(spec.samples, RunSpec::block_size(&variants));
+        let cells = variants.iter().flat_map(|variant| {
+            let rewards = spec.rewards.iter();
+            rewards.map(move |reward| (variant, reward))
+        });
+        for (VariantMdp { variant, mdp }, reward) in cells {
             for discount in &spec.discounts {
                 let mut problem = spec
                     .problem(mdp, reward, *discount)
@@ -49,6 +53,7 @@ pub(crate) fn execute(arguments: Arguments) -> Result<Outcome, Failure> {
                 spec.schedule(engine.backend(), &mut problem)
                     .map_err(unsolved)?;
                 output::print(&plan_text(
+                    variant,
                     reward.name(),
                     &problem,
                     blocks,

@@ -3,7 +3,7 @@
 use std::path::PathBuf;
 
 use powersweep::experiment::{
-    BackendChoice, Experiment, OneGoal, Overrides, Question, RunSpec, run_dir,
+    BackendChoice, Experiment, OneGoal, Overrides, Question, RunError, RunSpec, run_dir,
 };
 use powersweep::report::GoalOrigin;
 use powersweep::{Discount, SampleIndex};
@@ -24,6 +24,9 @@ pub(crate) struct Arguments {
     /// The environment, by name.
     #[arg(long, value_name = "NAME")]
     environment: Option<String>,
+    /// The variant, by name.
+    #[arg(long, value_name = "NAME")]
+    variant: Option<String>,
     /// The reward distribution, by name.
     #[arg(long, value_name = "NAME")]
     reward: Option<String>,
@@ -60,8 +63,11 @@ pub(crate) fn execute(arguments: Arguments) -> Result<Outcome, Failure> {
     let backend = manifest["backend"]["name"].as_str().unwrap_or_default();
     run_dir::check_identity(&arguments.run, &experiment.identity(backend))?;
     let spec = experiment.run_spec(&engine, 0);
-    let (environment, reward, discount) = arguments.cell(&spec)?;
-    let mdp = spec.environments[environment].mdp();
+    let (environment, variant, reward, discount) = arguments.cell(&spec)?;
+    let environment = spec.environments[environment].mdp();
+    let mdp = &spec.variants[variant]
+        .apply(environment)
+        .map_err(RunError::from)?;
     let reward = spec.rewards[reward].clone();
     let start = arguments.view.start(mdp)?;
     let origin = GoalOrigin::Sampled {
@@ -81,18 +87,20 @@ pub(crate) fn execute(arguments: Arguments) -> Result<Outcome, Failure> {
 }
 
 impl Arguments {
-    /// Positions of the environment and the law, and the discount, in the run.
-    fn cell(&self, spec: &RunSpec) -> Result<(usize, usize, Discount), Failure> {
+    /// Positions of the environment, the variant and the law, and the discount, in the run.
+    fn cell(&self, spec: &RunSpec) -> Result<(usize, usize, usize, Discount), Failure> {
         let environments: Vec<String> = spec
             .environments
             .iter()
             .map(|e| e.mdp().name().to_owned())
             .collect();
+        let variants: Vec<String> = spec.variants.iter().map(|v| v.name.clone()).collect();
         let rewards: Vec<String> = spec.rewards.iter().map(|r| r.name().to_owned()).collect();
         let discounts: Vec<String> = spec.discounts.iter().map(Discount::to_string).collect();
         let discount = self.discount.map(|d| d.to_string());
         Ok((
             position("environment", &environments, self.environment.as_deref())?,
+            position("variant", &variants, self.variant.as_deref())?,
             position("reward distribution", &rewards, self.reward.as_deref())?,
             spec.discounts[position("discount", &discounts, discount.as_deref())?],
         ))

@@ -307,8 +307,9 @@ fn warn_of_unconverged(cell: &CellStatistics, spec: &RunSpec) {
         ""
     };
     let message = format!(
-        "{}, {}, discount {}: {} of {} goals missed the tolerance within {} sweeps: goal {}{more}",
+        "{}{}, {}, discount {}: {} of {} goals missed the tolerance within {} sweeps: goal {}{more}",
         cell.environment,
+        report::of_variant(&cell.variant),
         cell.reward,
         cell.discount,
         HumanCount(cell.unconverged),
@@ -343,8 +344,12 @@ fn warn_of_missing_graphs(statistics: &Statistics, further: &[Further]) {
 fn warn_of_failures(statistics: &Statistics) {
     for failure in &statistics.failures {
         let message = format!(
-            "{}, {}, discount {}: no result: {}",
-            failure.environment, failure.reward, failure.discount, failure.error
+            "{}{}, {}, discount {}: no result: {}",
+            failure.environment,
+            report::of_variant(&failure.variant),
+            failure.reward,
+            failure.discount,
+            failure.error
         );
         diagnostics::show_warning(message, None);
     }

@@ -3,7 +3,8 @@
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use super::results::{CellError, CellFailure, CellStatistics};
-use super::{CellProgress, MdpHandle, RunError, RunSpec};
+use super::run_spec::VariantMdp;
+use super::{CellProgress, RunError, RunSpec};
 use crate::mdp::Mdp;
 use crate::plan::Plan;
 use crate::reward::{Facts, RewardDistribution, RewardDomain, RewardError};
@@ -14,13 +15,12 @@ use crate::statistics::{
 };
 use crate::units::Discount;
 
-/// The variant of an unmodified MDP.
-const BASELINE: &str = "baseline";
 /// The decision rule of an optimal agent.
 const OPTIMAL: &str = "optimal";
 
 /// One cell of the environment at work. Shared by all threads.
 pub(super) struct Cell {
+    variant: String,
     mdp: Arc<Mdp>,
     reward: Arc<RewardDistribution>,
     reading: Reading,
@@ -97,16 +97,17 @@ impl Cell {
     pub(super) fn prepare(
         backend: &dyn Backend,
         spec: &RunSpec,
-        mdp: &MdpHandle,
+        variant: &VariantMdp,
         reward: &Arc<RewardDistribution>,
         discount: Discount,
     ) -> Result<Self, RewardError> {
-        let mut problem = spec.problem(mdp.mdp(), reward, discount)?;
+        let mut problem = spec.problem(&variant.mdp, reward, discount)?;
         let facts = *problem.program.stage().law.facts();
         let mdp = problem.program.stage().mdp.clone();
         // Names that the MDP does not have were refused before the first cell was prepared.
         let law = LawScale::of(&facts);
-        let asked = Arc::new(spec.statistics.resolve(&mdp, law).unwrap_or_default());
+        let request = spec.statistics_of(&mdp);
+        let asked = Arc::new(request.resolve(&mdp, law).unwrap_or_default());
         problem.asked = asked.clone();
         let pilot = spec.schedule(backend, &mut problem);
         let plan = problem.plan.clone();
@@ -128,6 +129,7 @@ impl Cell {
         let quantities = asked.quantities();
         let observed = ObservedSums::new(quantities.len());
         Ok(Self {
+            variant: variant.variant.clone(),
             mdp,
             reward: reward.clone(),
             goals: goals(&facts, spec.samples),
@@ -164,6 +166,7 @@ impl Cell {
                 ),
             )) => Some(RunError::Refused {
                 environment: self.mdp.name().to_owned(),
+                variant: self.variant.clone(),
                 reward: self.reward.name().to_owned(),
                 discount: self.discount,
                 error: Box::new(error.clone()),
@@ -253,6 +256,7 @@ impl Cell {
             estimate.ci_high - estimate.ci_low
         });
         CellProgress {
+            variant: &self.variant,
             reward: self.reward.name(),
             discount: self.discount,
             goals: state.sums.goals,
@@ -273,7 +277,7 @@ impl Cell {
         if let Some((_, error)) = failure {
             return Err(Box::new(CellFailure {
                 environment,
-                variant: BASELINE.to_owned(),
+                variant: self.variant,
                 reward,
                 discount: self.discount,
                 rule: OPTIMAL.to_owned(),
@@ -285,7 +289,7 @@ impl Cell {
             .collect();
         Ok(CellStatistics {
             environment,
-            variant: BASELINE.to_owned(),
+            variant: self.variant,
             reward,
             discount: self.discount,
             discount_used: self.discount.used_number(),

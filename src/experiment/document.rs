@@ -110,13 +110,17 @@ impl Statistics {
         ]
     }
 
-    /// Names of the statistics that were asked beyond POWER, in the order of the cells' tables.
+    /// Names of the statistics that were asked beyond POWER, in the order in which cells have them. A variant that has none of the
+    /// names that a statistic asks for has no such table.
     #[must_use]
     pub fn table_names(&self) -> Vec<&'static str> {
-        let first = self.cells.first();
-        first.map_or(Vec::new(), |cell| {
-            cell.tables.iter().map(|t| t.name).collect()
-        })
+        let mut names = Vec::new();
+        for table in self.cells.iter().flat_map(|cell| &cell.tables) {
+            if !names.contains(&table.name) {
+                names.push(table.name);
+            }
+        }
+        names
     }
 
     /// Everything as named tables of columns: `power`, then what was asked beyond it. What writes results writes these.

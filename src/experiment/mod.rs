@@ -23,7 +23,7 @@ pub use memory::Memory;
 pub use observer::{CellProgress, Observer, Progress, Unobserved};
 pub use one_goal::{Certainty, Decision, OneGoal, Path, PathEnd, Question, Step};
 pub use results::{CellError, CellFailure, CellStatistics, Statistics};
-pub use run_spec::{RunError, RunSpec};
+pub use run_spec::{RunError, RunSpec, VariantMdp};
 pub use schema::experiment_schema;
 pub use spec::{
     EnvironmentSource, Experiment, ExperimentError, InputFile, MAX_ENVIRONMENTS, Origin, Overrides,

@@ -50,6 +50,8 @@ impl Progress<'_> {
 /// How far one cell is.
 #[derive(Clone, Debug)]
 pub struct CellProgress<'a> {
+    /// Name of the variant.
+    pub variant: &'a str,
     /// Name of the reward distribution.
     pub reward: &'a str,
     /// The discount as it was asked, or a limit of discounts.

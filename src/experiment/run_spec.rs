@@ -4,9 +4,11 @@ use std::collections::HashSet;
 use std::sync::Arc;
 
 use super::MdpHandle;
+use crate::document::{Faults, Spanned};
+use crate::intervention::{BASELINE, Variant, VariantError};
 use crate::mdp::Mdp;
 use crate::plan::{Method, Plan};
-use crate::reward::{BoundReward, RewardDistribution, RewardError};
+use crate::reward::{BoundReward, RewardDistribution, RewardDomain, RewardError, is_name};
 use crate::solve::{Backend, CellProblem, GoalProgram, PilotReport, SolveError, pilot};
 use crate::statistics::behaviour::LawScale;
 use crate::statistics::{Asked, Request, UnknownName, block_size};
@@ -21,7 +23,7 @@ const MAX_OBSERVATION_BYTES: usize = 2 << 30;
 /// Most worker threads a run may ask for: beyond any machine, below what exhausts one.
 const MAX_THREADS: usize = 1_024;
 
-/// One run: every combination of environment, reward distribution and discount is a cell, and all cells of an
+/// One run: every combination of environment, variant, reward distribution and discount is a cell, and all cells of an
 /// environment see the same goals.
 ///
 /// ```
@@ -34,6 +36,9 @@ const MAX_THREADS: usize = 1_024;
 pub struct RunSpec {
     /// The MDPs; their names must differ.
     pub environments: Vec<MdpHandle>,
+    /// What is made of every environment; their names must differ. Default: the baseline alone. Names of states and labels in
+    /// rewards and statistics need to be known in one variant of every environment.
+    pub variants: Vec<Variant>,
     /// The laws of the goals; their names must differ. Default: uniform on [0, 1) for every state.
     pub rewards: Vec<Arc<RewardDistribution>>,
     /// The discounts.
@@ -61,6 +66,7 @@ impl Default for RunSpec {
     fn default() -> Self {
         Self {
             environments: Vec::new(),
+            variants: vec![Variant::baseline()],
             rewards: vec![RewardDistribution::unit_uniform()],
             discounts: Vec::new(),
             tolerance: 1e-5,
@@ -110,10 +116,15 @@ pub enum RunError {
     #[error("cannot start the worker threads")]
     Threads(#[source] rayon::ThreadPoolBuildError),
     /// The backend cannot reach the tolerance, and knows it before the first goal.
-    #[error("{environment}, reward {reward}, discount {discount}: {error}")]
+    #[error(
+        "{environment}, {}reward {reward}, discount {discount}: {error}",
+        of_variant(variant)
+    )]
     Refused {
         /// Name of the MDP.
         environment: String,
+        /// Name of the variant.
+        variant: String,
         /// Name of the reward distribution.
         reward: String,
         /// The discount as asked, or a limit of discounts.
@@ -125,12 +136,71 @@ pub enum RunError {
     /// A law of goals does not fit an MDP.
     #[error(transparent)]
     Reward(#[from] RewardError),
+    /// An intervention does not fit an MDP.
+    #[error(transparent)]
+    Variant(#[from] VariantError),
+    /// A law of goals for choices, and variants.
+    #[error("variants are not yet supported for rewards of choices ({0:?})")]
+    ChoiceRewards(String),
     /// The observer cancelled the run.
     #[error("the run was cancelled")]
     Cancelled,
 }
 
+/// `variant NAME, `, and nothing for the baseline.
+fn of_variant(name: &str) -> String {
+    match name {
+        BASELINE => String::new(),
+        name => format!("variant {name}, "),
+    }
+}
+
+/// An environment after the interventions of one variant.
+#[derive(Clone, Debug)]
+pub struct VariantMdp {
+    /// Name of the variant.
+    pub variant: String,
+    /// What became of the environment; the environment itself where nothing was done.
+    pub mdp: Arc<Mdp>,
+}
+
 impl RunSpec {
+    /// Adds a variant beside those that are there.
+    #[must_use]
+    pub fn variant(mut self, variant: Variant) -> Self {
+        self.variants.push(variant);
+        self
+    }
+
+    /// What the variants make of an environment, in their order.
+    ///
+    /// # Errors
+    ///
+    /// [`VariantError`] of the first variant that does not fit.
+    pub fn variants_of(&self, mdp: &MdpHandle) -> Result<Vec<VariantMdp>, VariantError> {
+        let variants = self.variants.iter();
+        let made = variants.map(|variant| {
+            Ok(VariantMdp {
+                variant: variant.name.clone(),
+                mdp: variant.apply(mdp.mdp())?,
+            })
+        });
+        made.collect()
+    }
+
+    /// Whether anything but baselines is run.
+    #[must_use]
+    pub fn has_variants(&self) -> bool {
+        self.variants.iter().any(|v| !v.interventions.is_empty())
+    }
+
+    /// Goals per block of an environment: that of its largest variant, so that all its cells see the same blocks.
+    #[must_use]
+    pub fn block_size(variants: &[VariantMdp]) -> u64 {
+        let states = variants.iter().map(|v| v.mdp.n_states());
+        block_size(states.max().unwrap_or(0))
+    }
+
     /// Adds an environment.
     #[must_use]
     pub fn environment(mut self, mdp: &MdpHandle) -> Self {
@@ -155,10 +225,10 @@ impl RunSpec {
         self
     }
 
-    /// Number of cells: environments times rewards times discounts.
+    /// Number of cells: environments times variants times rewards times discounts.
     #[must_use]
     pub fn n_cells(&self) -> usize {
-        self.environments.len() * self.rewards.len() * self.discounts.len()
+        self.environments.len() * self.variants.len() * self.rewards.len() * self.discounts.len()
     }
 
     /// What a backend is asked to solve for one cell: the optimal values of an MDP under a law and a discount. Where the law pays
@@ -173,7 +243,10 @@ impl RunSpec {
         reward: &RewardDistribution,
         discount: Discount,
     ) -> Result<CellProblem, RewardError> {
-        let BoundReward { mdp, law, .. } = reward.bind(mdp)?;
+        let BoundReward { mdp, law, .. } = match self.has_variants() {
+            true => reward.known_to(mdp).bind(mdp)?,
+            false => reward.bind(mdp)?,
+        };
         let facts = *law.facts();
         let tolerance = self.tolerance * facts.scale;
         let default_cap =
@@ -208,24 +281,39 @@ impl RunSpec {
         Ok(Some(report))
     }
 
-    /// Refuses names that an environment does not have, and observations that no memory holds.
-    fn check_statistics(&self) -> Result<(), RunError> {
+    /// What is asked of one variant: names that only others have are left out.
+    #[must_use]
+    pub fn statistics_of(&self, mdp: &Mdp) -> Request {
+        match self.has_variants() {
+            true => self.statistics.known_to(mdp),
+            false => self.statistics.clone(),
+        }
+    }
+
+    /// Refuses interventions that do not fit, names that no variant of an environment has, and observations that no memory holds.
+    fn check_variants(&self) -> Result<(), RunError> {
         let mut unknown = Vec::new();
-        for mdp in &self.environments {
-            let mdp = mdp.mdp();
-            match self.statistics.resolve(mdp, LawScale::default()) {
-                Ok(asked) => {
-                    let goals = block_size(mdp.n_states()) as usize;
-                    let bytes = asked.n_columns() * goals * size_of::<f64>();
-                    if bytes > MAX_OBSERVATION_BYTES {
-                        return Err(RunError::OutOfRange {
-                            what: "gibibytes that a block's observations take",
-                            wanted: "at most 2: ask for fewer states",
-                            value: bytes as f64 / GIBIBYTE,
-                        });
-                    }
+        for environment in &self.environments {
+            let variants = self.variants_of(environment)?;
+            unknown.extend(
+                self.statistics
+                    .unknown_to_all(variants.iter().map(|v| &*v.mdp)),
+            );
+            for reward in &self.rewards {
+                check_reward_names(reward, &variants)?;
+            }
+            let goals = Self::block_size(&variants) as usize;
+            for VariantMdp { mdp, .. } in &variants {
+                let asked = self.statistics_of(mdp).resolve(mdp, LawScale::default());
+                let columns = asked.map_or(0, |asked| asked.n_columns());
+                let bytes = columns * goals * size_of::<f64>();
+                if bytes > MAX_OBSERVATION_BYTES {
+                    return Err(RunError::OutOfRange {
+                        what: "gibibytes that a block's observations take",
+                        wanted: "at most 2: ask for fewer states",
+                        value: bytes as f64 / GIBIBYTE,
+                    });
                 }
-                Err(names) => unknown.extend(names),
             }
         }
         match unknown.is_empty() {
@@ -238,6 +326,7 @@ impl RunSpec {
     pub(super) fn validate(&self) -> Result<(), RunError> {
         let lists = [
             ("environments", self.environments.is_empty()),
+            ("variants", self.variants.is_empty()),
             ("reward distributions", self.rewards.is_empty()),
             ("discounts", self.discounts.is_empty()),
             ("samples", self.samples == 0),
@@ -253,7 +342,16 @@ impl RunSpec {
             "reward distributions",
             self.rewards.iter().map(|r| r.name()),
         )?;
-        self.check_statistics()?;
+        distinct("variants", self.variants.iter().map(|v| v.name.as_str()))?;
+        if self.has_variants()
+            && let Some(reward) = self
+                .rewards
+                .iter()
+                .find(|r| r.domain() == RewardDomain::Choice)
+        {
+            return Err(RunError::ChoiceRewards(reward.name().to_owned()));
+        }
+        self.check_variants()?;
         let limits = self.discounts.iter().filter_map(|d| d.limit());
         let obstacles: Vec<String> = limits.flat_map(|l| self.statistics.obstacles(l)).collect();
         if !obstacles.is_empty() {
@@ -280,6 +378,40 @@ impl RunSpec {
         }
         Ok(())
     }
+}
+
+/// Names of a reward that no variant of an environment has.
+pub(super) fn unknown_reward_names<'r>(
+    reward: &'r RewardDistribution,
+    variants: &[VariantMdp],
+) -> Vec<&'r Spanned<String>> {
+    let is_unknown = |name: &&Spanned<String>| {
+        let mut mdps = variants.iter().map(|v| &v.mdp);
+        !mdps.any(|mdp| is_name(&name.value, mdp))
+    };
+    reward.names().filter(is_unknown).collect()
+}
+
+/// Refuses names of a reward that no variant of an environment has.
+fn check_reward_names(
+    reward: &RewardDistribution,
+    variants: &[VariantMdp],
+) -> Result<(), RewardError> {
+    let unknown = unknown_reward_names(reward, variants);
+    let environment = variants.first().map_or("", |v| v.mdp.name());
+    if unknown.is_empty() {
+        return Ok(());
+    }
+    let mut faults = Faults::default();
+    for name in unknown {
+        let message = format!("{environment:?} has no state or label {:?}", name.value);
+        faults.error(name.span.clone(), message);
+    }
+    Err(RewardError {
+        reward: reward.name().to_owned(),
+        environment: environment.to_owned(),
+        faults,
+    })
 }
 
 fn distinct<'a>(what: &'static str, names: impl Iterator<Item = &'a str>) -> Result<(), RunError> {

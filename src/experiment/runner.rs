@@ -13,6 +13,7 @@ use rayon::prelude::*;
 use rayon::{ThreadPool, ThreadPoolBuilder};
 
 use super::cell::Cell;
+use super::run_spec::VariantMdp;
 use super::{
     CellFailure, CellStatistics, MdpHandle, Observer, Progress, RunError, RunSpec, Statistics,
 };
@@ -99,14 +100,15 @@ impl Run<'_> {
         mdp: &MdpHandle,
         among_others: bool,
     ) -> Result<Vec<CellOutcome>, RunError> {
-        let cells = self.pool.install(|| self.prepare(mdp))?;
+        let variants = self.spec.variants_of(mdp)?;
+        let cells = self.pool.install(|| self.prepare(&variants))?;
         let goals = cells.iter().map(Cell::goals);
         self.reporter
             .expect(goals.clone().sum(), self.spec.samples * cells.len() as u64);
         let most = goals.max().unwrap_or(0);
         let environment = Environment {
             name: mdp.mdp().name(),
-            blocks: Blocks::new(most, block_size(mdp.mdp().n_states())),
+            blocks: Blocks::new(most, RunSpec::block_size(&variants)),
             cells,
             reporter: &self.reporter,
         };
@@ -131,20 +133,20 @@ impl Run<'_> {
     }
 
     /// The cells of one environment, in the order of the experiment.
-    fn prepare(&self, mdp: &MdpHandle) -> Result<Vec<Cell>, RewardError> {
-        let rewards = self.spec.rewards.iter();
-        let pairs: Vec<_> = rewards
-            .flat_map(|reward| {
-                self.spec
-                    .discounts
-                    .iter()
-                    .map(move |discount| (reward, *discount))
-            })
-            .collect();
+    fn prepare(&self, variants: &[VariantMdp]) -> Result<Vec<Cell>, RewardError> {
+        let mut wanted = Vec::new();
+        for variant in variants {
+            for reward in &self.spec.rewards {
+                let discounts = self.spec.discounts.iter();
+                wanted.extend(discounts.map(|discount| (variant, reward, *discount)));
+            }
+        }
         // Side by side: a pilot may take as long as the goals of a small cell.
-        pairs
+        wanted
             .into_par_iter()
-            .map(|(reward, discount)| Cell::prepare(self.backend, self.spec, mdp, reward, discount))
+            .map(|(variant, reward, discount)| {
+                Cell::prepare(self.backend, self.spec, variant, reward, discount)
+            })
             .collect()
     }
 }

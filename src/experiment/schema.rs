@@ -3,6 +3,8 @@
 //! Written by hand beside the reader, which reports more than a schema can (names that are not in the MDP, say).
 //! `tests/suite/schema.rs` holds it to the reader: every key that the reader knows must be here, and no other.
 
+mod variants;
+
 use serde_json::{Map, Value, json};
 
 use super::spec::SCHEMA;
@@ -32,6 +34,16 @@ pub fn experiment_schema() -> Value {
         ),
         ("description", text("For readers."), false),
         ("mdp", mdp(), true),
+        (
+            "baseline",
+            json!({ "type": "boolean", "default": true, "description": "Whether the unmodified MDPs are run beside the variants." }),
+            false,
+        ),
+        (
+            "variant",
+            one_or_several(variants::variant(), "What is made of every MDP."),
+            false,
+        ),
         (
             "reward",
             one_or_several(reward(), "Laws of the goals; by default uniform on [0, 1]."),

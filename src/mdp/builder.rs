@@ -91,6 +91,7 @@ pub struct MdpBuilder {
     coordinates: Option<Vec<Option<u32>>>,
     base: Option<Vec<BaseState>>,
     layout: Option<GridLayout>,
+    keeps_rows: bool,
     faults: Faults,
 }
 
@@ -229,6 +230,12 @@ impl MdpBuilder {
     /// slip makes millions of them.
     pub fn limit_row_faults(&mut self, most: usize) {
         self.row_faults.most = most;
+    }
+
+    /// Keeps rows that sum to one but for rounding as they are, bit by bit, instead of dividing them by their sum: for MDPs that
+    /// are made of other MDPs' rows.
+    pub fn keep_rows(&mut self) {
+        self.keeps_rows = true;
     }
 
     /// Adds the one choice of an absorbing state, named `stay`.
@@ -433,6 +440,7 @@ impl MdpBuilder {
             let last = successors.last().map_or(0, |&s| s as usize);
             assert!(last < self.state_names.len(), "an unknown successor");
             rows.successors.extend_from_slice(successors);
+            let sum = if self.keeps_rows { 1.0 } else { sum };
             // Division by one changes nothing.
             rows.probabilities
                 .extend(probabilities.iter().map(|p| p / sum));

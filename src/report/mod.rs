@@ -19,6 +19,7 @@ mod samples;
 mod structure;
 mod svg;
 mod table;
+mod variant;
 mod verify;
 
 pub use colour::{Colours, Rgb, viridis};
@@ -31,4 +32,5 @@ pub use plan::{memory_line, plan_text};
 pub use reward::reward_text;
 pub use structure::{states_text, structure_text, summary_line};
 pub use table::{TableOptions, power_text};
+pub use variant::{of_variant, variant_text};
 pub use verify::{verification_json, verification_table};

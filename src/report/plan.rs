@@ -1,17 +1,25 @@
 //! How an experiment will be solved: for `plan`, and what `inspect` says of memory.
 
 use super::digits::{counted, grouped, plain_name};
+use super::variant::of_variant;
 use crate::experiment::Memory;
 use crate::solve::CellProblem;
 use crate::statistics::Blocks;
 
 /// How one cell of an experiment will be solved.
 #[must_use]
-pub fn plan_text(reward: &str, problem: &CellProblem, blocks: Blocks, memory: &Memory) -> String {
+pub fn plan_text(
+    variant: &str,
+    reward: &str,
+    problem: &CellProblem,
+    blocks: Blocks,
+    memory: &Memory,
+) -> String {
     let stage = problem.program.stage();
     let mut text = format!(
-        "{}: discount {}, {} goals\n",
+        "{}{}: discount {}, {} goals\n",
         plain_name(stage.mdp.name(), 60),
+        of_variant(variant),
         problem.discount,
         plain_name(reward, 24)
     );
@@ -99,6 +107,7 @@ mod tests {
         let reward = RewardDistribution::unit_uniform();
         let problem = RunSpec::default().problem(&mdp, &reward, Discount::new(0.5).unwrap());
         let text = plan_text(
+            "baseline",
             reward.name(),
             &problem.unwrap(),
             Blocks::new(1_000_000, 16_384),

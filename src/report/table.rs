@@ -9,6 +9,7 @@ use super::bar::{Axis, interval};
 use super::digits::{decimals, grouped, outward, plain_name, small, with_half_width};
 use super::map::{MapOptions, power_map};
 use super::observed;
+use super::variant::of_variant;
 use crate::experiment::{CellStatistics, Statistics};
 use crate::statistics::Estimate;
 use crate::units::StateId;
@@ -97,10 +98,7 @@ fn failures(statistics: &Statistics) -> String {
 /// What a cell is, in two lines, and a warning if some of its goals did not converge.
 #[must_use]
 pub(super) fn cell_heading(cell: &CellStatistics, statistics: &Statistics) -> String {
-    let variant = match cell.variant.as_str() {
-        "baseline" => String::new(),
-        name => format!(", {}", plain_name(name, LONGEST_NAME)),
-    };
+    let variant = of_variant(&cell.variant);
     // Nothing was drawn: there is no seed to speak of.
     let drawn = match cell.power.iter().all(|e| e.exact) {
         true => "all goals there are".to_owned(),

@@ -81,6 +81,14 @@ impl StateSet {
         &self.names
     }
 
+    /// The names that are wanted.
+    pub(super) fn retain(&self, wanted: impl Fn(&Spanned<String>) -> bool) -> Self {
+        let names = self.names.iter().filter(|name| wanted(name));
+        Self {
+            names: names.cloned().collect(),
+        }
+    }
+
     /// The states, ascending, each once. Unknown names are faults.
     pub(super) fn resolve(&self, mdp: &Mdp, faults: &mut Faults) -> Vec<u32> {
         let mut states = Vec::new();
@@ -91,6 +99,12 @@ impl StateSet {
         states.dedup();
         states
     }
+}
+
+/// Whether an MDP has a state or a label of states of that name.
+#[must_use]
+pub fn is_name(name: &str, mdp: &Mdp) -> bool {
+    mdp.find_state(name).is_some() || mdp.state_labels().contains_key(name)
 }
 
 /// The states that a name stands for: a state, else a label.
@@ -143,23 +157,37 @@ impl Rows<'_> {
         }
     }
 
+    /// Whether a reward is that of a state which stands for none of the baseline.
+    pub(super) fn is_new(&self, row: usize) -> bool {
+        self.mdp.base_state()[self.state(row) as usize] == BaseState::New
+    }
+
+    /// Takes the coordinates of new states away, so that a law never sees them, and hands them back, per reward.
+    pub(super) fn without_new_states(&mut self) -> Vec<Option<u32>> {
+        let rows = 0..self.len();
+        rows.map(|row| match self.is_new(row) {
+            true => self.coordinate[row].take(),
+            false => None,
+        })
+        .collect()
+    }
+
     /// Which rewards belong to states of the set (ascending), or to copies of them where copies share.
     pub(super) fn within(&self, states: &[u32]) -> Vec<bool> {
-        let base = |state: u32| self.mdp.base_state()[state as usize];
-        let mut bases: Vec<u32> = Vec::new();
-        for &state in states {
-            if let BaseState::Of(base) = base(state)
-                && self.copies_share
-            {
-                bases.push(base);
-            }
+        // New states are copies of each other where they have the same coordinate.
+        let origin = |state: u32| match self.mdp.base_state()[state as usize] {
+            BaseState::Of(base) => Some((false, base)),
+            BaseState::New => Some((true, self.mdp.reward_coordinate()[state as usize]?)),
+        };
+        let mut origins: Vec<(bool, u32)> = Vec::new();
+        if self.copies_share {
+            origins.extend(states.iter().filter_map(|&state| origin(state)));
         }
-        bases.sort_unstable();
+        origins.sort_unstable();
         let inside = |row: usize| {
             let state = self.state(row);
-            let copies = |base: u32| bases.binary_search(&base).is_ok();
             states.binary_search(&state).is_ok()
-                || matches!(base(state), BaseState::Of(base) if copies(base))
+                || origin(state).is_some_and(|o| origins.binary_search(&o).is_ok())
         };
         (0..self.len()).map(inside).collect()
     }

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use super::bind::{Rows, resolve_name};
+use super::bind::{Rows, is_name, resolve_name};
 use super::goal_law::{Facts, GoalKey, GoalLaw, Independent, Linear, Recipe, Source, WholeGoal};
 use super::{
     BoundReward, Coupling, Law, Marginal, MatrixSource, RewardDomain, RewardError, StateSet,
@@ -218,6 +218,26 @@ impl RewardDistribution {
         Some((distribution, name))
     }
 
+    /// What is left of it on one of several variants: names that the MDP does not have stand for nothing in `only`, `groups` and
+    /// `states`. Whether each name is known in any of them is for the caller to check, by [`names`](Self::names).
+    #[must_use]
+    pub fn known_to(&self, mdp: &Mdp) -> Self {
+        let mut known = self.clone();
+        let is_known = |name: &Spanned<String>| is_name(&name.value, mdp);
+        known.states.retain(|(name, _)| is_known(name));
+        known.groups = self.groups.iter().map(|g| g.retain(is_known)).collect();
+        known.groups.retain(|group| !group.names().is_empty());
+        known.only = self.only.as_ref().map(|only| only.retain(is_known));
+        known
+    }
+
+    /// The names in `only`, `groups` and `states`, which need not be known in every variant.
+    pub fn names(&self) -> impl Iterator<Item = &Spanned<String>> {
+        let sets = self.only.iter().chain(&self.groups);
+        let in_sets = sets.flat_map(|set| set.names());
+        in_sets.chain(self.states.iter().map(|(name, _)| name))
+    }
+
     /// The name it is reported under.
     #[must_use]
     pub fn name(&self) -> &str {
@@ -282,6 +302,7 @@ impl RewardDistribution {
             coordinate: self.coordinates(mdp),
             copies_share: !self.over_all,
         };
+        let fresh = rows.without_new_states();
         self.group(&mut rows, faults);
         let mut overrides: Vec<Option<StateSource>> = vec![None; rows.len()];
         if let Some(only) = &self.only {
@@ -316,9 +337,12 @@ impl RewardDistribution {
                 *to = source.clone().or(to.take());
             }
         }
-        for (row, source) in overrides.iter().enumerate() {
+        for (row, source) in overrides.iter_mut().enumerate() {
+            if rows.is_new(row) && source.is_none() {
+                *source = Some(StateSource::Fixed(0.0));
+            }
             let state = crate::units::StateId(rows.state(row));
-            match (rows.coordinate[row], source) {
+            match (rows.coordinate[row].or(fresh[row]), source) {
                 (None, None) => faults.error_with_help(
                     None,
                     format!(
@@ -326,7 +350,7 @@ impl RewardDistribution {
                         mdp.state_name(state),
                         mdp.name()
                     ),
-                    "an intervention added it: say `states.NAME = { fixed = 0.0 }`",
+                    "say `states.NAME = { fixed = 0.0 }`",
                 ),
                 (None, Some(StateSource::Drawn(_))) => faults.error(
                     None,
@@ -353,10 +377,9 @@ impl RewardDistribution {
             };
             (Arc::new(paid), added)
         };
-        let coordinates: Vec<Option<u32>> = rows
-            .coordinate
-            .iter()
-            .copied()
+        let drawn = rows.coordinate.iter().zip(&fresh);
+        let coordinates: Vec<Option<u32>> = drawn
+            .map(|(known, fresh)| known.or(*fresh))
             .chain(std::iter::repeat_n(None, added))
             .collect();
         overrides.extend(std::iter::repeat_n(Some(StateSource::Fixed(0.0)), added));
@@ -456,7 +479,10 @@ impl RewardDistribution {
 /// copies get new ones beyond all of the original MDP's.
 fn fresh_for_copies(mdp: &Mdp) -> Vec<Option<u32>> {
     let coordinates = mdp.reward_coordinate();
-    let mut next = coordinates.iter().flatten().max().map_or(0, |c| c + 1);
+    // New states have coordinates far beyond all others.
+    let of_old = coordinates.iter().zip(mdp.base_state());
+    let of_old = of_old.filter(|(_, base)| **base != BaseState::New);
+    let mut next = of_old.filter_map(|(c, _)| *c).max().map_or(0, |c| c + 1);
     let mut seen = std::collections::HashSet::new();
     let each = coordinates
         .iter()

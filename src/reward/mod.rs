@@ -22,7 +22,7 @@ mod sketch;
 mod table;
 mod uniform;
 
-pub use bind::{BoundReward, RewardError, StateSet};
+pub use bind::{BoundReward, RewardError, StateSet, is_name};
 pub use distribution::{Paid, RewardDistribution, StateReward, StateSource};
 pub use families::{
     Bernoulli, Beta, Discrete, Exponential, Kind, LawError, LawFault, MeanOfUniforms, Normal,

@@ -121,6 +121,41 @@ impl Request {
         obstacles
     }
 
+    /// What is left of it on one of several variants: names that the MDP does not have are left out. Whether each name is known in any
+    /// of them is for the caller to check.
+    #[must_use]
+    pub fn known_to(&self, mdp: &Mdp) -> Self {
+        let is_states = |name: &String| matches!(find(mdp, name), Some(Named::States(_)));
+        let mut known = self.clone();
+        known.optimality.retain(|name| find(mdp, name).is_some());
+        known
+            .events
+            .retain(|event| find(mdp, &event.label).is_some());
+        known.distribution.retain(is_states);
+        known
+    }
+
+    /// Names that none of several MDPs has, as the first of them tells it.
+    ///
+    /// # Panics
+    ///
+    /// If there is no MDP.
+    pub fn unknown_to_all<'m>(&self, mdps: impl IntoIterator<Item = &'m Mdp>) -> Vec<UnknownName> {
+        let mut each = mdps.into_iter().map(|mdp| {
+            let unknown = self.resolve(mdp, LawScale::default());
+            unknown.err().unwrap_or_default()
+        });
+        let mut unknown = each.next().expect("there is a variant");
+        for others in each {
+            unknown.retain(|name| {
+                let same =
+                    |o: &UnknownName| o.statistic == name.statistic && o.position == name.position;
+                others.iter().any(same)
+            });
+        }
+        unknown
+    }
+
     /// Finds every name in an MDP; `law` fixes units and edges.
     ///
     /// # Errors

@@ -125,7 +125,8 @@ fn every_key_of_the_page_is_known() {
     let rows = section.lines().filter(|line| line.starts_with("| `"));
     let keys = rows.flat_map(|row| row.split('|').nth(1).unwrap().split(','));
     let keys: Vec<_> = keys.map(|key| key.trim().trim_matches('`')).collect();
-    let full = "\nschema = 1\nname = \"n\"\ndescription = \"d\"\n\
+    let full = "\nschema = 1\nname = \"n\"\ndescription = \"d\"\nbaseline = true\n\
+        [[variant]]\nname = \"v\"\ninterventions = [{ kind = \"off-switch\", p = 0.5 }]\n\
         [mdp]\nfamily = \"garnet\"\nstates = 5\nchoices = 2\nbranching = 2\nseeds = \"0..2\"\n\
         [[reward]]\ndistribution = \"uniform\"\nlow = 1\nhigh = 2\nname = \"r\"\n\
         states = { s0 = 1 }\nonly = \"s1\"\ngroups = [[\"s1\", \"s2\"]]\nover = \"all\"\npair = { coupling = \"independent\" }\ndomain = \"states\"\n\
@@ -140,7 +141,7 @@ fn every_key_of_the_page_is_known() {
         let is_tried = full.contains(&format!("\n{name} = ")) || name.starts_with("path");
         assert!(is_tried, "{key}");
     }
-    assert_eq!(keys.len(), 28, "{keys:?}");
+    assert_eq!(keys.len(), 31, "{keys:?}");
 }
 
 #[test]
@@ -216,7 +217,6 @@ fn two_environments_of_one_name_are_a_fault() {
 #[test]
 fn keys_of_later_features_are_told_apart_from_mistakes() {
     let later = [
-        "[[variant]]\nname = \"x\"",
         "[agent]\nkind = \"x\"",
         "[condition]\nstart = \"s\"",
         "[statistics]\ncorrelation = [\"off\"]",

@@ -272,13 +272,20 @@ fn what_does_not_fit_the_mdp_is_told_all_at_once() {
     .with_groups(vec![StateSet::new(["t1", "nowhere"])]);
     let error = distribution.bind(&Arc::new(star(4))).unwrap_err();
     insta::assert_snapshot!(error.faults);
-    let new_state = RewardDistribution::iid("uniform", uniform(0.0, 1.0));
-    let error = new_state
-        .bind(&Arc::new(star_with_more()))
-        .unwrap_err()
-        .to_string();
-    assert!(
-        error.contains("the state \"first new\" of \"star\" has no reward"),
-        "{error}"
-    );
+}
+
+#[test]
+fn a_new_state_pays_nothing_unless_more_is_said() {
+    let more = Arc::new(star_with_more());
+    let new_state = RewardDistribution::iid("uniform", uniform(1.0, 2.0));
+    let draw = |law: RewardDistribution| {
+        let law = law.bind(&more).unwrap().law;
+        law.draw(Seed(3), Stream::Reward, SampleIndex(0))[0]
+    };
+    assert_eq!(draw(new_state.clone()), 0.0);
+    assert_eq!(draw(new_state.clone().with_fixed("first new", 0.5)), 0.5);
+    // It has no coordinate that it could be drawn from.
+    let drawn = new_state.with_law("first new", uniform(0.0, 1.0));
+    let error = drawn.bind(&more).unwrap_err().to_string();
+    assert!(error.contains("has no random coordinate"), "{error}");
 }

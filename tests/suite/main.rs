@@ -13,6 +13,7 @@ mod foreign_mdps;
 mod formats;
 mod goals;
 mod gpu;
+mod interventions;
 mod joint_laws;
 mod law_statistics;
 mod law_tables;

@@ -197,6 +197,7 @@ fn every_example_of_the_pages_validates() {
         include_str!("../../docs/experiments.md"),
         include_str!("../../README.md"),
         include_str!("../../docs/statistics.md"),
+        include_str!("../../docs/interventions.md"),
     ] {
         let blocks = page
             .split("```toml\n")
@@ -222,6 +223,7 @@ fn the_schema_takes_what_the_reader_takes() {
         "[mdp]\npath = 'm.json'\n[reward]\nonly = 't'\nover = 'all'\nstates = { t = { fixed = 1, paid = 'once' } }",
         "[mdp]\npath = 'm.json'\n[sample]\ncount = 1e6\nseed = 3\nlevel = 0.9\n[statistics]\noptimality = 'start'\nevents = ['t', { label = 't', within = 3, ties = 'away' }]\noccupancy = true\ndistribution = 's'",
         "[mdp]\nfamily = 'garnet'\nstates = 5\nchoices = 2\nbranching = 2\nseeds = '0..3'",
+        "[mdp]\npath = 'm.json'\n[[variant]]\nname = 'v'\ninterventions = [{ kind = 'off-switch', p = [0, 0.5], disable = true }]",
         "[mdp]\nfamily = 'gridworld'\nrows = 2\ncolumns = 3\nslip = { p = 0.1 }\nmoves = 8\nseeds = 4",
     ] {
         let text = format!("{HEAD}{rest}\n");
@@ -261,6 +263,10 @@ fn the_schema_refuses_what_the_reader_refuses() {
         format!("{HEAD}{mdp}[statistics]\nevents = [{{ label = 't', ties = 'odd' }}]"),
         format!("{HEAD}{mdp}[statistics]\nevents = [{{ within = 3 }}]"),
         format!("{HEAD}{mdp}[output]\nformat = 'csv'"),
+        format!("{HEAD}{mdp}[[variant]]\nname = 'v'"),
+        format!(
+            "{HEAD}{mdp}[[variant]]\nname = 'v'\ninterventions = {{ kind = 'off-switch', p = 2 }}"
+        ),
         format!("schema = 1\n{mdp}[solve]\ndiscount = 1"),
         format!("schema = 1\n{mdp}[solve]\ndiscount = [0.5, 'high']"),
         format!("schema = 1\n{mdp}[solve]\ndiscount = 0.5\nmethod = 'guess'"),
@@ -294,6 +300,12 @@ fn properties(schema: &Value) -> BTreeSet<String> {
         .keys()
         .cloned()
         .collect()
+}
+
+fn kinds_of(forms: &[Value]) -> impl Iterator<Item = &str> {
+    forms
+        .iter()
+        .map(|form| form["properties"]["kind"]["const"].as_str().unwrap())
 }
 
 /// If this fails, a key was added to the reader (or taken from it) and not to `src/experiment/schema.rs`.
@@ -345,6 +357,24 @@ fn the_schema_and_the_reader_know_the_same_keys() {
         // The keys of the forms that were looked for first.
         known.retain(|key| key != "path" && key != "paths");
         assert_eq!(known, properties(form), "{family}");
+    }
+    let variant = &of("variant")["anyOf"][0];
+    assert_eq!(
+        known_keys(&format!("{HEAD}{mdp}[[variant]]\n{q}"), "[[variant]]"),
+        properties(variant)
+    );
+    let kinds = variant["properties"]["interventions"]["anyOf"][0]["anyOf"].as_array();
+    let kinds = kinds.unwrap();
+    assert!(kinds_of(kinds).eq(powersweep::intervention::kinds()));
+    for (form, kind) in kinds.iter().zip(kinds_of(kinds)) {
+        let text = format!(
+            "{HEAD}{mdp}[[variant]]\nname = 'v'\n[variant.interventions]\nkind = '{kind}'\n{q}"
+        );
+        assert_eq!(
+            known_keys(&text, "an intervention"),
+            properties(form),
+            "{kind}"
+        );
     }
     for law in of("reward")["anyOf"][0]["anyOf"].as_array().unwrap() {
         let name = law["properties"]["distribution"]["const"].as_str().unwrap();

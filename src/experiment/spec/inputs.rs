@@ -2,13 +2,18 @@
 
 use std::collections::HashSet;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 use super::{Experiment, RewardFile};
+use crate::io::write_json;
+
+/// Most copies of MDPs that interventions made.
+const MAX_VARIANT_FILES: usize = 100;
 
 impl Experiment {
     /// The files of a run's `inputs/`, as (path below it, content): `experiment.toml`, resolved, with every value and its
     /// origin; `original/`, the experiment file as it was written; `mdp/` and `reward/`, the MDP files and the files of laws, where the
-    /// resolved experiment looks for them.
+    /// resolved experiment looks for them; `variants/`, what the interventions made, to look at.
     #[must_use]
     pub fn inputs(&self) -> Vec<(PathBuf, Vec<u8>)> {
         let mut taken = HashSet::new();
@@ -52,6 +57,32 @@ impl Experiment {
         files.extend(of_laws);
         let mdps = self.mdp_files.iter().map(|file| file.bytes.clone());
         files.extend(places.into_iter().zip(mdps));
+        files.extend(self.variant_files());
+        files
+    }
+
+    /// The MDPs that interventions made, as JSON; none where there are very many of them: they follow from the other inputs.
+    fn variant_files(&self) -> Vec<(PathBuf, Vec<u8>)> {
+        let changed = self.variants.iter().enumerate();
+        let changed: Vec<_> = changed
+            .filter(|(_, variant)| !variant.interventions.is_empty())
+            .collect();
+        if changed.len() * self.environments.len() > MAX_VARIANT_FILES {
+            return Vec::new();
+        }
+        let mut files = Vec::new();
+        for mdp in &self.environments {
+            let environment = Arc::new(mdp.clone());
+            for (number, variant) in &changed {
+                // Every variant was made once when the experiment was read.
+                let Ok(made) = variant.apply(&environment) else {
+                    continue;
+                };
+                let name = format!("{}-{number}-{}.json", safe(mdp.name()), safe(&variant.name));
+                let path = Path::new("variants").join(name);
+                files.push((path, write_json(&made).into_bytes()));
+            }
+        }
         files
     }
 
@@ -75,16 +106,17 @@ impl Experiment {
     /// `powersweep-runs`.
     #[must_use]
     pub fn default_directory(&self, backend: &str) -> PathBuf {
-        let safe = |c: char| c.is_ascii_alphanumeric() || "-_.".contains(c);
-        let name: String = self
-            .name
-            .value
-            .chars()
-            .map(|c| if safe(c) { c } else { '-' })
-            .collect();
+        let name = safe(&self.name.value);
         let name = name.trim_start_matches('.');
         Path::new("powersweep-runs").join(format!("{name}-{}", &self.hash(backend)[..8]))
     }
+}
+
+/// A name that every file system takes.
+fn safe(name: &str) -> String {
+    let is_safe = |c: char| c.is_ascii_alphanumeric() || "-_.".contains(c);
+    let letters = name.chars();
+    letters.map(|c| if is_safe(c) { c } else { '-' }).collect()
 }
 
 fn file_name(path: &Path) -> String {

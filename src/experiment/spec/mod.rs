@@ -10,6 +10,7 @@ mod matrices;
 mod read;
 mod render;
 mod statistics;
+mod variants;
 
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -20,6 +21,7 @@ pub use environments::{EnvironmentSource, MAX_ENVIRONMENTS};
 
 use super::{BackendChoice, Engine, RunSpec};
 use crate::document::{Faults, Node};
+use crate::intervention::Variant;
 use crate::io::ReadError;
 use crate::mdp::Mdp;
 use crate::plan::Method;
@@ -125,6 +127,12 @@ pub struct Experiment {
     pub source: EnvironmentSource,
     /// The MDPs, names all different.
     pub environments: Vec<Mdp>,
+    /// Whether the unmodified MDPs are run beside the variants.
+    pub baseline: Resolved<bool>,
+    /// The baseline, unless it is left out, and what is made of every environment: one for each dose.
+    pub variants: Vec<Variant>,
+    /// The `[[variant]]` tables as they were written.
+    variant_tables: Vec<Node>,
     /// The laws of the goals.
     pub rewards: Resolved<Vec<RewardEntry>>,
     /// The discounts.
@@ -198,6 +206,7 @@ impl Experiment {
                 .iter()
                 .map(|mdp| engine.upload(mdp.clone()))
                 .collect(),
+            variants: self.variants.clone(),
             rewards: rewards.collect(),
             discounts: self.discounts.value.clone(),
             tolerance: self.tolerance.value,
@@ -239,8 +248,14 @@ impl Experiment {
                 render::statistics_json(&self.statistics.value),
             ),
         ];
-        let owned = fields.into_iter().map(|(k, v)| (k.to_owned(), v));
-        owned.collect()
+        let mut identity: serde_json::Map<_, _> =
+            fields.into_iter().map(|(k, v)| (k.to_owned(), v)).collect();
+        // An experiment without variants is the experiment that it was before there were any.
+        if !self.variant_tables.is_empty() {
+            identity.insert("baseline".to_owned(), json!(self.baseline.value));
+            identity.insert("variants".to_owned(), self.variants_json());
+        }
+        identity
     }
 
     /// SHA-256 of [`identity`](Self::identity), in hexadecimal.

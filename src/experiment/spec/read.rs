@@ -2,14 +2,16 @@
 
 use std::collections::HashSet;
 use std::path::Path;
-use std::sync::Arc;
 
 use super::environments::Environments;
 use super::matrices;
 use super::statistics::read_statistics;
+use super::variants::Variants;
 use super::{Experiment, ExperimentError, InputFile, Overrides, Resolved, RewardEntry};
 use crate::document::{Faults, Node, SourceText, Spanned, TableReader, nearest, parse_toml};
-use crate::experiment::{BackendChoice, RunSpec};
+use crate::experiment::run_spec::unknown_reward_names;
+use crate::experiment::{BackendChoice, RunError, RunSpec, VariantMdp};
+use crate::intervention::BASELINE;
 use crate::io::ReadError;
 use crate::plan::Method;
 use crate::reward::{RewardDistribution, RewardDomain};
@@ -17,7 +19,6 @@ use crate::units::{Discount, Limit};
 
 /// Tables and keys of later features: answered with "not yet supported" rather than "unknown".
 const LATER: &[&str] = &[
-    "variant",
     "agent",
     "condition",
     "intervention",
@@ -100,8 +101,10 @@ fn read(
         .map(|list| read_rewards(&list, &directory, faults, others));
     let solve = Solve::read(table.take("solve"), !overrides.discounts.is_empty(), faults);
     let sample = Sample::read(table.take("sample"), faults);
+    let variants = Variants::read(&mut table, faults);
+    let made = variants.make(&environments.mdps, faults);
     let statistics = table.take("statistics");
-    let statistics = statistics.and_then(|node| read_statistics(node, &environments.mdps, faults));
+    let statistics = statistics.and_then(|node| read_statistics(node, &made, faults));
     table.reserve(LATER, faults);
     table.finish(faults);
 
@@ -156,20 +159,17 @@ fn read(
             faults.error(None, message);
         }
         // A law whose file could not be read fits nothing, which has been said.
-        let readable = entry.distribution.is_complete();
-        for mdp in environments.mdps.iter().filter(|_| readable) {
-            let before = faults.list.len();
-            entry.distribution.try_bind(&Arc::new(mdp.clone()), faults);
-            // What does not fit one of a thousand MDPs is said once.
-            if faults.list.len() > before {
-                break;
-            }
+        if entry.distribution.is_complete() {
+            check_fit(&entry.distribution, &made, faults);
         }
     }
     let experiment = environments.source.map(|source| Experiment {
         name: Resolved::new(None, name.map(|n| n.value), stem),
         source,
         environments: environments.mdps,
+        baseline: variants.baseline,
+        variant_tables: variants.tables,
+        variants: variants.list,
         rewards: Resolved::new(None, rewards, default_rewards()),
         discounts: Resolved::new(flag_discounts, solve.discounts, Vec::new()),
         tolerance: Resolved::new(overrides.tolerance, solve.tolerance, defaults.tolerance),
@@ -185,6 +185,38 @@ fn read(
         companions: environments.companions,
     });
     (experiment, environments.others)
+}
+
+/// Binds a law to every variant of every environment. What does not fit one of a thousand MDPs is said once.
+fn check_fit(law: &RewardDistribution, made: &[Vec<VariantMdp>], faults: &mut Faults) {
+    for variants in made {
+        let before = faults.list.len();
+        let has_variants = variants.len() > 1 || variants.iter().any(|v| v.variant != BASELINE);
+        if has_variants && law.domain() == RewardDomain::Choice {
+            let message = RunError::ChoiceRewards(law.name().to_owned()).to_string();
+            faults.error(None, message);
+            return;
+        }
+        if has_variants {
+            for name in unknown_reward_names(law, variants) {
+                let message = format!(
+                    "no variant of {:?} has a state or label {:?}",
+                    variants[0].mdp.name(),
+                    name.value
+                );
+                faults.error(name.span.clone(), message);
+            }
+        }
+        for VariantMdp { mdp, .. } in variants {
+            let fits = match has_variants {
+                true => law.known_to(mdp).try_bind(mdp, faults),
+                false => law.try_bind(mdp, faults),
+            };
+            if fits.is_none() || faults.list.len() > before {
+                return;
+            }
+        }
+    }
 }
 
 fn read_schema(table: &mut TableReader<'_>, faults: &mut Faults) {

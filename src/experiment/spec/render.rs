@@ -42,8 +42,24 @@ impl Experiment {
             &string(&self.name.value),
             self.name.origin,
         );
+        if !self.variant_tables.is_empty() {
+            line(
+                &mut text,
+                "baseline",
+                &self.baseline.value.into(),
+                self.baseline.origin,
+            );
+        }
         text.push_str("\n[mdp]\n");
         self.mdp_toml(&mut text, place);
+        for table in &self.variant_tables {
+            text.push_str("\n[[variant]]\n");
+            if let Node::Table(entries) = table {
+                for (key, value) in entries {
+                    line(&mut text, &key.value, &to_toml(&value.value), Origin::File);
+                }
+            }
+        }
         for (i, reward) in self.rewards.value.iter().enumerate() {
             text.push_str("\n[[reward]]\n");
             line(
@@ -144,6 +160,11 @@ impl Experiment {
         }
     }
 
+    /// The `[[variant]]` tables.
+    pub(super) fn variants_json(&self) -> serde_json::Value {
+        self.variant_tables.iter().map(to_json).collect()
+    }
+
     /// Every value with its origin, for the manifest.
     #[must_use]
     pub fn to_json(&self) -> serde_json::Value {
@@ -164,6 +185,8 @@ impl Experiment {
         json!({
             "name": entry(json!(self.name.value), self.name.origin),
             "mdp": entry(mdp, Origin::File),
+            "baseline": entry(json!(self.baseline.value), self.baseline.origin),
+            "variant": entry(self.variants_json(), Origin::File),
             "reward": entry(rewards, self.rewards.origin),
             "discount": entry(discounts, self.discounts.origin),
             "tolerance": entry(json!(self.tolerance.value), self.tolerance.origin),

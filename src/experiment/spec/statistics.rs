@@ -4,8 +4,9 @@ use std::collections::HashSet;
 
 use super::read::one_of;
 use crate::document::{Faults, Node, Span, Spanned, TableReader};
+use crate::experiment::VariantMdp;
 use crate::mdp::Mdp;
-use crate::statistics::behaviour::{LawScale, Ties};
+use crate::statistics::behaviour::Ties;
 use crate::statistics::{EventRequest, Request};
 
 /// Most steps of the measure `within`.
@@ -30,7 +31,7 @@ type Places = Vec<(&'static str, Vec<Span>)>;
 /// Reads the table. `None` where it asks for nothing that can be told.
 pub(super) fn read_statistics(
     node: &Spanned<Node>,
-    environments: &[Mdp],
+    environments: &[Vec<VariantMdp>],
     faults: &mut Faults,
 ) -> Option<Request> {
     let mut table = TableReader::open(node, "[statistics]", faults)?;
@@ -158,15 +159,17 @@ fn read_event(node: &Spanned<Node>, faults: &mut Faults) -> Option<Spanned<Event
     }
 }
 
-/// Looks every name up in every environment; a name that several lack is told once.
-fn check_names(request: &Request, places: &Places, environments: &[Mdp], faults: &mut Faults) {
+/// Looks every name up in every environment; one of its variants must know it. A name that several environments lack is told once.
+fn check_names(
+    request: &Request,
+    places: &Places,
+    environments: &[Vec<VariantMdp>],
+    faults: &mut Faults,
+) {
     let mut told = HashSet::new();
-    for mdp in environments {
-        let unknown = request
-            .resolve(mdp, LawScale::default())
-            .err()
-            .unwrap_or_default();
-        for name in unknown {
+    for variants in environments.iter().filter(|v| !v.is_empty()) {
+        let mdps = || variants.iter().map(|v| &*v.mdp);
+        for name in request.unknown_to_all(mdps()) {
             if !told.insert((name.statistic, name.position)) {
                 continue;
             }
@@ -174,21 +177,34 @@ fn check_names(request: &Request, places: &Places, environments: &[Mdp], faults:
                 .iter()
                 .find(|(statistic, _)| *statistic == name.statistic);
             let span = of_statistic.and_then(|(_, spans)| spans.get(name.position).cloned());
-            let message = format!("{} has no {} {:?}", name.mdp, name.wanted, name.name);
+            let message = match variants.len() {
+                1 => format!("{} has no {} {:?}", name.mdp, name.wanted, name.name),
+                _ => format!(
+                    "no variant of {} has a {} {:?}",
+                    name.mdp, name.wanted, name.name
+                ),
+            };
             match name.nearest {
                 Some(near) => {
                     faults.error_with_help(span, message, format!("did you mean {near:?}?"));
                 }
-                None => faults.error_with_help(span, message, known(mdp)),
+                None => faults.error_with_help(span, message, known(mdps())),
             }
         }
     }
 }
 
 /// What could have been named.
-fn known(mdp: &Mdp) -> String {
-    let labels = mdp.state_labels().keys().chain(mdp.choice_labels().keys());
-    let labels: Vec<&str> = labels.map(String::as_str).collect();
+fn known<'m>(mdps: impl Iterator<Item = &'m Mdp>) -> String {
+    let mut labels: Vec<&str> = Vec::new();
+    for mdp in mdps {
+        let own = mdp.state_labels().keys().chain(mdp.choice_labels().keys());
+        for label in own.map(String::as_str) {
+            if !labels.contains(&label) {
+                labels.push(label);
+            }
+        }
+    }
     match labels.len() {
         0 => "it has no labels; states go by their names, the start by \"start\"".to_owned(),
         _ => format!(

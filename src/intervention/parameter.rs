@@ -1,0 +1,224 @@
+//! Parameters of interventions: how they are read, and what names of states and choices stand for.
+
+use std::sync::Arc;
+
+use super::{OffSwitch, SharedIntervention};
+use crate::document::{Faults, Node, Spanned, TableReader, nearest};
+use crate::mdp::Mdp;
+use crate::units::StateId;
+
+/// Reads one intervention's parameters; `None` where one of them has a fault.
+type Reader = fn(&mut Parameters<'_, '_>) -> SharedIntervention;
+
+/// Every kind of intervention and its reader.
+const READERS: &[(&str, Reader)] = &[("off-switch", |from| Arc::new(OffSwitch::read(from)))];
+
+/// Most steps that a choice may take.
+const MAX_STEPS: u64 = 10_000;
+
+/// Names of all interventions, as an experiment file spells them.
+pub fn kinds() -> impl Iterator<Item = &'static str> {
+    READERS.iter().map(|(kind, _)| *kind)
+}
+
+/// Reads one intervention: a table with its `kind` and its parameters.
+pub fn read(node: &Spanned<Node>, faults: &mut Faults) -> Option<SharedIntervention> {
+    let mut table = TableReader::open(node, "an intervention", faults)?;
+    table.require("kind", faults)?;
+    let kind = table.string("kind", faults)?;
+    let Some((_, reader)) = READERS.iter().find(|(name, _)| *name == kind.value) else {
+        let known: Vec<&str> = kinds().collect();
+        let help = match nearest(&kind.value, &known) {
+            Some(near) => format!("did you mean {near:?}?"),
+            None => format!("known: {}", known.join(", ")),
+        };
+        let message = format!("there is no intervention {:?}", kind.value);
+        faults.error_with_help(kind.span, message, help);
+        return None;
+    };
+    let before = faults.errors().count();
+    let intervention = reader(&mut Parameters {
+        table: &mut table,
+        faults,
+    });
+    table.finish(faults);
+    (faults.errors().count() == before).then_some(intervention)
+}
+
+/// Takes an intervention's parameters out of its table.
+pub(super) struct Parameters<'r, 'a> {
+    table: &'r mut TableReader<'a>,
+    faults: &'r mut Faults,
+}
+
+impl Parameters<'_, '_> {
+    /// A probability; 0 where nothing is said.
+    pub(super) fn probability(&mut self, key: &'static str) -> f64 {
+        self.probability_or(key, 0.0)
+    }
+
+    /// A probability with a default.
+    pub(super) fn probability_or(&mut self, key: &'static str, default: f64) -> f64 {
+        let Some(number) = self.table.number(key, self.faults) else {
+            return default;
+        };
+        if !(0.0..=1.0).contains(&number.value) {
+            let message = format!("`{key}` is a probability, this is {}", number.value);
+            self.faults.error(number.span, message);
+        }
+        number.value
+    }
+
+    /// A whole number with a default, up to a limit.
+    pub(super) fn count_or(&mut self, key: &'static str, default: u64) -> u64 {
+        let Some(number) = self.table.count(key, self.faults) else {
+            return default;
+        };
+        if number.value > MAX_STEPS {
+            let message = format!(
+                "`{key}` must be at most {MAX_STEPS}, this is {}",
+                number.value
+            );
+            self.faults.error(number.span, message);
+        }
+        number.value
+    }
+
+    /// A switch; off where nothing is said.
+    pub(super) fn switch(&mut self, key: &'static str) -> bool {
+        self.switch_or(key, false)
+    }
+
+    /// A switch with a default.
+    pub(super) fn switch_or(&mut self, key: &'static str, default: bool) -> bool {
+        let read = self.table.boolean(key, self.faults);
+        read.map_or(default, |switch| switch.value)
+    }
+
+    /// A name.
+    pub(super) fn name(&mut self, key: &'static str) -> Option<Spanned<String>> {
+        self.table.string(key, self.faults)
+    }
+
+    /// Reports what is wrong with a parameter, at its place, unless `good`.
+    pub(super) fn check(&mut self, good: bool, key: &'static str, message: &str) {
+        if !good {
+            let span = self.table.take(key).map(|node| node.span.clone());
+            self.faults.error(span, message);
+        }
+    }
+
+    /// Names of states, labels of states or labels of choices.
+    pub(super) fn names(&mut self, key: &'static str) -> Option<Names> {
+        let node = self.table.take(key)?;
+        let items = match &node.value {
+            Node::Array(items) => items.iter().collect(),
+            _ => vec![node],
+        };
+        if items.is_empty() {
+            let message = format!("`{key}` is an empty list");
+            self.faults.error(node.span.clone(), message);
+        }
+        let mut names = Vec::new();
+        for item in items {
+            match &item.value {
+                Node::String(name) => names.push(Spanned {
+                    value: name.clone(),
+                    span: item.span.clone(),
+                }),
+                other => {
+                    let found = other.type_name();
+                    let message = format!("`{key}` holds names, this is {found}");
+                    self.faults.error(item.span.clone(), message);
+                }
+            }
+        }
+        Some(Names { key, names })
+    }
+}
+
+/// States and choices by name: names of states, labels of states, labels of choices, and `start`.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Names {
+    key: &'static str,
+    names: Vec<Spanned<String>>,
+}
+
+impl Names {
+    /// Names from a program. `key` is the parameter that messages speak of.
+    pub fn new<'n>(key: &'static str, names: impl IntoIterator<Item = &'n str>) -> Self {
+        let spanned = |name: &str| Spanned {
+            value: name.to_owned(),
+            span: 0..0,
+        };
+        Self {
+            key,
+            names: names.into_iter().map(spanned).collect(),
+        }
+    }
+
+    /// Whether each state is meant, `[n_states]`. A label of choices is a fault.
+    pub(super) fn states(&self, mdp: &Mdp, faults: &mut Faults) -> Vec<bool> {
+        let mut of = vec![false; mdp.n_states()];
+        for name in &self.names {
+            match states_named(mdp, &name.value) {
+                Some(states) => states.iter().for_each(|s| of[s.index()] = true),
+                None => self.report(mdp, name, "state or label of states", faults),
+            }
+        }
+        of
+    }
+
+    fn report(&self, mdp: &Mdp, name: &Spanned<String>, wanted: &str, faults: &mut Faults) {
+        let labels = mdp.state_labels().keys().chain(mdp.choice_labels().keys());
+        let known: Vec<&str> = mdp
+            .states()
+            .map(|s| mdp.state_name(s))
+            .chain(labels.map(String::as_str))
+            .collect();
+        let key = self.key;
+        let message = format!("`{key}`: {:?} has no {wanted} {:?}", mdp.name(), name.value);
+        match nearest(&name.value, &known) {
+            Some(near) if near != name.value => {
+                let help = format!("did you mean {near:?}?");
+                faults.error_with_help(name.span.clone(), message, help);
+            }
+            _ => faults.error(name.span.clone(), message),
+        }
+    }
+}
+
+/// A state, else a label of states, else `start`: as statistics understand names.
+fn states_named(mdp: &Mdp, name: &str) -> Option<Vec<StateId>> {
+    if let Some(state) = mdp.find_state(name) {
+        return Some(vec![state]);
+    }
+    if let Some(states) = mdp.state_labels().get(name) {
+        return Some(states.clone());
+    }
+    let is_start = name == "start" && !mdp.choice_labels().contains_key(name);
+    is_start.then(|| mdp.start().iter().map(|(s, _)| *s).collect())
+}
+
+/// The states of some names; where none are given, all that can be left.
+pub(super) fn states_or_all(names: Option<&Names>, mdp: &Mdp, faults: &mut Faults) -> Vec<bool> {
+    match names {
+        Some(names) => names.states(mdp, faults),
+        None => mdp.states().map(|s| !mdp.is_absorbing(s)).collect(),
+    }
+}
+
+/// The states of some names; where none are given, those it starts in.
+pub(super) fn states_or_start(names: Option<&Names>, mdp: &Mdp, faults: &mut Faults) -> Vec<bool> {
+    match names {
+        Some(names) => names.states(mdp, faults),
+        None => start_states(mdp),
+    }
+}
+
+/// Whether it starts in each state.
+fn start_states(mdp: &Mdp) -> Vec<bool> {
+    let mut of = vec![false; mdp.n_states()];
+    mdp.start().iter().for_each(|(s, _)| of[s.index()] = true);
+    of
+}

@@ -1,0 +1,169 @@
+//! Variants: a name and the interventions that make it.
+
+use std::collections::HashSet;
+use std::sync::Arc;
+
+use super::axis::{doses, n_doses};
+use super::{SharedIntervention, parameter};
+use crate::document::{Faults, Node, Spanned, TableReader};
+use crate::mdp::Mdp;
+
+/// The name of the variant without interventions.
+pub const BASELINE: &str = "baseline";
+
+/// Most variants that one `[[variant]]` may make.
+const MAX_DOSES: u64 = 1_000;
+
+/// The MDP after a list of interventions.
+#[derive(Clone, Debug)]
+pub struct Variant {
+    /// The name it is reported under.
+    pub name: String,
+    /// What is done, in this order.
+    pub interventions: Vec<SharedIntervention>,
+}
+
+/// Interventions that do not fit an MDP, with every reason.
+#[derive(Clone, Debug, PartialEq, thiserror::Error)]
+#[error("variant {variant:?} of {environment:?}: {faults}")]
+pub struct VariantError {
+    /// Name of the variant.
+    pub variant: String,
+    /// Name of the MDP.
+    pub environment: String,
+    /// What is wrong.
+    pub faults: Faults,
+}
+
+impl Variant {
+    /// The unmodified MDP.
+    #[must_use]
+    pub fn baseline() -> Self {
+        Self::new(BASELINE)
+    }
+
+    /// A variant without interventions yet.
+    #[must_use]
+    pub fn new(name: impl Into<String>) -> Self {
+        Self {
+            name: name.into(),
+            interventions: Vec::new(),
+        }
+    }
+
+    /// With one more intervention at the end.
+    #[must_use]
+    pub fn with(mut self, intervention: impl super::Intervention + 'static) -> Self {
+        self.interventions.push(Arc::new(intervention));
+        self
+    }
+
+    /// Makes the modified MDP; the very same one where nothing has any strength.
+    ///
+    /// # Errors
+    ///
+    /// [`VariantError`] with every fault of the first intervention that does not fit.
+    pub fn apply(&self, mdp: &Arc<Mdp>) -> Result<Arc<Mdp>, VariantError> {
+        let mut faults = Faults::default();
+        match self.try_apply(mdp, &mut faults) {
+            Some(made) => Ok(made),
+            None => Err(VariantError {
+                variant: self.name.clone(),
+                environment: mdp.name().to_owned(),
+                faults,
+            }),
+        }
+    }
+
+    /// The MDP after each of the interventions, with its kind.
+    ///
+    /// # Errors
+    ///
+    /// [`VariantError`] as [`apply`](Self::apply).
+    pub fn steps(&self, mdp: &Arc<Mdp>) -> Result<Vec<(&'static str, Arc<Mdp>)>, VariantError> {
+        let mut steps: Vec<(&'static str, Arc<Mdp>)> = Vec::new();
+        for intervention in &self.interventions {
+            let one = Self {
+                name: self.name.clone(),
+                interventions: vec![intervention.clone()],
+            };
+            let before = steps.last().map_or(mdp, |(_, made)| made);
+            let made = one.apply(before)?;
+            steps.push((intervention.kind(), made));
+        }
+        Ok(steps)
+    }
+
+    /// Like [`apply`](Self::apply), for faults that go with those of a file.
+    pub fn try_apply(&self, mdp: &Arc<Mdp>, faults: &mut Faults) -> Option<Arc<Mdp>> {
+        let mut with_strength = self.interventions.iter().filter(|i| !i.is_neutral());
+        with_strength.try_fold(mdp.clone(), |made, intervention| {
+            intervention.transform(&made, faults).map(Arc::new)
+        })
+    }
+}
+
+/// Reads one `[[variant]]` table, `name` and `interventions`: one variant for each combination of doses.
+///
+/// A parameter that is a list of numbers is a dose axis; the variants are then named `NAME (p = 0.1)`.
+pub fn read_variants(node: &Spanned<Node>, faults: &mut Faults) -> Vec<Variant> {
+    let Some(mut table) = TableReader::open(node, "[[variant]]", faults) else {
+        return Vec::new();
+    };
+    table.require("name", faults);
+    let name = table.string("name", faults);
+    table.require("interventions", faults);
+    let list = table.list("interventions");
+    table.finish(faults);
+    if let Some(name) = &name
+        && (name.value.is_empty() || name.value == BASELINE)
+    {
+        let message = match name.value.as_str() {
+            BASELINE => {
+                "the variant \"baseline\" is the unmodified MDP, which is there unless `baseline = false`"
+            }
+            _ => "a variant has an empty name",
+        };
+        faults.error(name.span.clone(), message);
+    }
+    let (Some(name), Some(list)) = (name, list) else {
+        return Vec::new();
+    };
+    if list.is_empty() {
+        faults.error(
+            name.span.clone(),
+            format!("the variant {:?} has no interventions", name.value),
+        );
+    }
+    let count = n_doses(&list);
+    if count > MAX_DOSES {
+        let message = format!(
+            "the variant {:?} has {count} combinations of doses, at most {MAX_DOSES} are allowed",
+            name.value
+        );
+        faults.error(name.span.clone(), message);
+        return Vec::new();
+    }
+    let mut told = HashSet::new();
+    let mut variants = Vec::new();
+    for dose in doses(&list) {
+        let mut own = Faults::default();
+        let read = dose.interventions.iter();
+        let read: Vec<_> = read.map(|node| parameter::read(node, &mut own)).collect();
+        // What is wrong with every dose is told once.
+        let new = own.list.into_iter();
+        let new = new.filter(|fault| told.insert((fault.message.clone(), fault.span.clone())));
+        faults.list.extend(new);
+        let Some(interventions) = read.into_iter().collect() else {
+            continue;
+        };
+        variants.push(Variant {
+            name: match dose.name.as_str() {
+                "" => name.value.clone(),
+                doses => format!("{} ({doses})", name.value),
+            },
+            interventions,
+        });
+    }
+    variants
+}
