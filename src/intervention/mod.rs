@@ -8,21 +8,39 @@
 //! To add one: a file with a struct that is an [`Intervention`] (and usually a [`Construction`]), its reader, and a line in
 //! `parameter::READERS`.
 
+mod approval;
 mod axis;
+mod capability;
 mod change;
+mod constrain_authority;
+mod copy;
+mod information;
 mod off_switch;
+mod oversight;
 mod parameter;
+mod resources;
 mod steps;
+mod time_limit;
 mod variant;
+mod watched;
 mod weave;
 
 use std::fmt::Debug;
 use std::sync::Arc;
 
+pub use approval::Approval;
+pub use capability::Capability;
 pub use change::Change;
+pub use constrain_authority::ConstrainAuthority;
+pub use copy::SecondBody;
+pub use information::Information;
 pub use off_switch::{Disable, OffSwitch};
+pub use oversight::{Answer, Oversight};
 pub use parameter::{Names, kinds, read};
+pub use resources::Resources;
+pub use time_limit::TimeLimit;
 pub use variant::{BASELINE, Variant, VariantError, read_variants};
+pub use watched::Watched;
 pub use weave::{Construction, Place, Woven, weave};
 
 use crate::document::Faults;

@@ -2,8 +2,11 @@
 
 use std::sync::Arc;
 
-use super::{OffSwitch, SharedIntervention};
-use crate::document::{Faults, Node, Spanned, TableReader, nearest};
+use super::{
+    Approval, Capability, ConstrainAuthority, Information, OffSwitch, Oversight, Resources,
+    SecondBody, SharedIntervention, TimeLimit, Watched,
+};
+use crate::document::{Faults, Node, Span, Spanned, TableReader, nearest};
 use crate::mdp::Mdp;
 use crate::units::StateId;
 
@@ -11,7 +14,20 @@ use crate::units::StateId;
 type Reader = fn(&mut Parameters<'_, '_>) -> SharedIntervention;
 
 /// Every kind of intervention and its reader.
-const READERS: &[(&str, Reader)] = &[("off-switch", |from| Arc::new(OffSwitch::read(from)))];
+const READERS: &[(&str, Reader)] = &[
+    ("off-switch", |from| Arc::new(OffSwitch::read(from))),
+    ("resources", |from| Arc::new(Resources::read(from))),
+    ("capability", |from| Arc::new(Capability::read(from))),
+    ("information", |from| Arc::new(Information::read(from))),
+    ("copy", |from| Arc::new(SecondBody::read(from))),
+    ("watched", |from| Arc::new(Watched::read(from))),
+    ("oversight", |from| Arc::new(Oversight::read(from))),
+    ("approval", |from| Arc::new(Approval::read(from))),
+    ("constrain-authority", |from| {
+        Arc::new(ConstrainAuthority::read(from))
+    }),
+    ("time-limit", |from| Arc::new(TimeLimit::read(from))),
+];
 
 /// Most steps that a choice may take.
 const MAX_STEPS: u64 = 10_000;
@@ -84,6 +100,18 @@ impl Parameters<'_, '_> {
         number.value
     }
 
+    /// A probability that must be given.
+    pub(super) fn require_probability(&mut self, key: &'static str) -> f64 {
+        self.table.require(key, self.faults);
+        self.probability(key)
+    }
+
+    /// A whole number that must be given.
+    pub(super) fn require_count(&mut self, key: &'static str) -> u64 {
+        self.table.require(key, self.faults);
+        self.count_or(key, 0)
+    }
+
     /// A switch; off where nothing is said.
     pub(super) fn switch(&mut self, key: &'static str) -> bool {
         self.switch_or(key, false)
@@ -95,9 +123,44 @@ impl Parameters<'_, '_> {
         read.map_or(default, |switch| switch.value)
     }
 
+    /// One of a few words.
+    pub(super) fn word<T: Copy>(
+        &mut self,
+        key: &'static str,
+        words: &[(&'static str, T)],
+    ) -> Option<T> {
+        let word = self.table.string(key, self.faults)?;
+        let found = words.iter().find(|(name, _)| *name == word.value);
+        if found.is_none() {
+            let known: Vec<String> = words.iter().map(|(name, _)| format!("{name:?}")).collect();
+            let message = format!(
+                "`{key}` is one of {}, this is {:?}",
+                known.join(", "),
+                word.value
+            );
+            self.faults.error(word.span, message);
+        }
+        found.map(|(_, value)| *value)
+    }
+
     /// A name.
     pub(super) fn name(&mut self, key: &'static str) -> Option<Spanned<String>> {
         self.table.string(key, self.faults)
+    }
+
+    /// A name that must be given; an empty one where it is not.
+    pub(super) fn require_name(&mut self, key: &'static str) -> Spanned<String> {
+        self.table.require(key, self.faults);
+        self.name(key).unwrap_or(Spanned {
+            value: String::new(),
+            span: 0..0,
+        })
+    }
+
+    /// Names that must be given; none where they are not.
+    pub(super) fn require_names(&mut self, key: &'static str) -> Names {
+        self.table.require(key, self.faults);
+        self.names(key).unwrap_or(Names::new(key, []))
     }
 
     /// Reports what is wrong with a parameter, at its place, unless `good`.
@@ -110,12 +173,23 @@ impl Parameters<'_, '_> {
 
     /// Names of states, labels of states or labels of choices.
     pub(super) fn names(&mut self, key: &'static str) -> Option<Names> {
+        self.read_names(key, false)
+    }
+
+    /// The same, where an empty list says that there are none.
+    pub(super) fn names_or_none(&mut self, key: &'static str) -> Names {
+        self.table.require(key, self.faults);
+        let names = self.read_names(key, true);
+        names.unwrap_or(Names::new(key, []))
+    }
+
+    fn read_names(&mut self, key: &'static str, may_be_empty: bool) -> Option<Names> {
         let node = self.table.take(key)?;
         let items = match &node.value {
             Node::Array(items) => items.iter().collect(),
             _ => vec![node],
         };
-        if items.is_empty() {
+        if items.is_empty() && !may_be_empty {
             let message = format!("`{key}` is an empty list");
             self.faults.error(node.span.clone(), message);
         }
@@ -157,6 +231,21 @@ impl Names {
         }
     }
 
+    /// The parameter.
+    pub(super) fn key(&self) -> &'static str {
+        self.key
+    }
+
+    /// Whether there are none.
+    pub(super) fn is_empty(&self) -> bool {
+        self.names.is_empty()
+    }
+
+    /// Where the first of them stands.
+    pub(super) fn span(&self) -> Option<Span> {
+        self.names.first().map(|name| name.span.clone())
+    }
+
     /// Whether each state is meant, `[n_states]`. A label of choices is a fault.
     pub(super) fn states(&self, mdp: &Mdp, faults: &mut Faults) -> Vec<bool> {
         let mut of = vec![false; mdp.n_states()];
@@ -164,6 +253,22 @@ impl Names {
             match states_named(mdp, &name.value) {
                 Some(states) => states.iter().for_each(|s| of[s.index()] = true),
                 None => self.report(mdp, name, "state or label of states", faults),
+            }
+        }
+        of
+    }
+
+    /// Whether each choice is meant, `[n_choices]`: those of a label of choices, and all choices of a state or of a label of states.
+    pub(super) fn choices(&self, mdp: &Mdp, faults: &mut Faults) -> Vec<bool> {
+        let mut of = vec![false; mdp.n_choices()];
+        for name in &self.names {
+            if let Some(states) = states_named(mdp, &name.value) {
+                let choices = states.iter().flat_map(|s| mdp.choices(*s));
+                choices.for_each(|c| of[c.index()] = true);
+            } else if let Some(choices) = mdp.choice_labels().get(&name.value) {
+                choices.iter().for_each(|c| of[c.index()] = true);
+            } else {
+                self.report(mdp, name, "state or label", faults);
             }
         }
         of

@@ -367,8 +367,18 @@ fn the_schema_and_the_reader_know_the_same_keys() {
     let kinds = kinds.unwrap();
     assert!(kinds_of(kinds).eq(powersweep::intervention::kinds()));
     for (form, kind) in kinds.iter().zip(kinds_of(kinds)) {
+        let needed = match kind {
+            "resources" => "gather = 's'\nspend = 's'\n",
+            "information" => "first = 'a'\nsecond = 'b'\np = 0.5\n",
+            "watched" => "choices = 's'\nends = 0.5\n",
+            "oversight" => "choices = 's'\np = 0.5\n",
+            "approval" => "choices = 's'\n",
+            "constrain-authority" => "remove = 's'\n",
+            "time-limit" => "steps = 3\n",
+            _ => "",
+        };
         let text = format!(
-            "{HEAD}{mdp}[[variant]]\nname = 'v'\n[variant.interventions]\nkind = '{kind}'\n{q}"
+            "{HEAD}{mdp}[[variant]]\nname = 'v'\n[variant.interventions]\nkind = '{kind}'\n{needed}{q}"
         );
         assert_eq!(
             known_keys(&text, "an intervention"),

@@ -2,7 +2,7 @@
 
 use serde_json::{Value, json};
 
-use super::{Key, count, list, names, one_or_several, switch, table, text};
+use super::{Key, count, list, names, one_or_several, switch, table, text, word};
 
 /// A `[[variant]]`.
 pub(super) fn variant() -> Value {
@@ -34,31 +34,122 @@ pub(super) fn variant() -> Value {
 
 /// The interventions with their parameters.
 fn interventions() -> Vec<(&'static str, Vec<Key>)> {
-    vec![(
-        "off-switch",
-        vec![
-            at("States where the switch works."),
-            ("p", probability(), false),
-            ("choice", switch(false), false),
-            (
-                "to",
-                text("An absorbing state that shutdown leads to."),
-                false,
-            ),
-            ("resume", probability(), false),
-            ("disable", switch(false), false),
-            (
-                "disable_at",
-                names("States where it can be disabled."),
-                false,
-            ),
-            ("disable_steps", dose(&count(1)), false),
-        ],
-    )]
+    let at = |name, description: &str| (name, names(description), false);
+    let needed = |name, description: &str| (name, names(description), true);
+    let p = |name, needed| (name, probability(), needed);
+    let number = |name, least| (name, dose(&count(least)), false);
+    vec![
+        (
+            "off-switch",
+            vec![
+                at("at", "States where the switch works."),
+                p("p", false),
+                ("choice", switch(false), false),
+                (
+                    "to",
+                    text("An absorbing state that shutdown leads to."),
+                    false,
+                ),
+                p("resume", false),
+                ("disable", switch(false), false),
+                at("disable_at", "States where it can be disabled."),
+                number("disable_steps", 1),
+            ],
+        ),
+        (
+            "resources",
+            vec![
+                needed("gather", "Choices that add to the budget."),
+                needed("spend", "Choices that need it."),
+                number("gain", 0),
+                number("cost", 0),
+                number("cap", 0),
+                number("start", 0),
+                ("keep", switch(false), false),
+            ],
+        ),
+        (
+            "capability",
+            vec![
+                at("at", "States where the agent slips."),
+                p("slip", false),
+                p("slip_after", false),
+                at("locked", "Choices that are not there before the upgrade."),
+                ("upgrade", switch(true), false),
+                at("upgrade_at", "States where the upgrade is."),
+                number("steps", 1),
+            ],
+        ),
+        (
+            "information",
+            vec![
+                ("first", text("An action."), true),
+                ("second", text("The action it may be exchanged with."), true),
+                p("p", true),
+                ("look", switch(true), false),
+                at("look_at", "States where one can look."),
+                number("steps", 1),
+            ],
+        ),
+        (
+            "copy",
+            vec![
+                at("at", "States where a second body can be made."),
+                at("after", "States that it goes on after."),
+                p("works", false),
+            ],
+        ),
+        (
+            "watched",
+            vec![
+                needed("choices", "What is not allowed."),
+                p("p", false),
+                p("ends", true),
+            ],
+        ),
+        (
+            "oversight",
+            vec![
+                needed("choices", "What the overseer acts on."),
+                (
+                    "answer",
+                    word(&["veto", "undo", "shutdown"], "What is done about it."),
+                    false,
+                ),
+                p("p", true),
+                at("blind", "States in which the overseer sees less."),
+                p("p_blind", false),
+                (
+                    "default",
+                    text("The action that a veto carries out."),
+                    false,
+                ),
+            ],
+        ),
+        (
+            "approval",
+            vec![
+                needed("choices", "What needs approval."),
+                number("steps", 0),
+                p("granted", false),
+            ],
+        ),
+        (
+            "constrain-authority",
+            vec![(
+                "remove",
+                names_or_none("The choices that are removed."),
+                true,
+            )],
+        ),
+        ("time-limit", vec![("steps", dose(&count(0)), true)]),
+    ]
 }
 
-fn at(description: &str) -> Key {
-    ("at", names(description), false)
+/// Names, or an empty list.
+fn names_or_none(description: &str) -> Value {
+    let name = json!({ "type": "string", "minLength": 1 });
+    json!({ "description": description, "anyOf": [name, { "type": "array", "items": name }] })
 }
 
 /// A number, or a list of doses.
