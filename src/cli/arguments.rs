@@ -39,6 +39,13 @@ pub(crate) fn positive(text: &str) -> Result<f64, String> {
     number.ok_or_else(|| "a number above 0".to_owned())
 }
 
+/// A time, up to a year.
+pub(crate) fn seconds(text: &str) -> Result<f64, String> {
+    let number = text.parse().ok();
+    let number = number.filter(|x: &f64| (0.0..=366.0 * 86_400.0).contains(x));
+    number.ok_or_else(|| "a number of seconds, 0 or more".to_owned())
+}
+
 /// A number in (0, 1).
 pub(crate) fn level(text: &str) -> Result<f64, String> {
     let number = text.parse().ok().filter(|x: &f64| *x > 0.0 && *x < 1.0);

@@ -10,6 +10,7 @@ mod convert;
 mod devices;
 mod diagnostics;
 mod failure;
+mod finish;
 mod generate;
 mod inspect;
 mod one_goal;

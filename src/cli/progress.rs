@@ -4,10 +4,12 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 
 use indicatif::{HumanCount, ProgressBar, ProgressDrawTarget, ProgressState, ProgressStyle};
-use powersweep::experiment::{Observer, Progress};
+use powersweep::experiment::checkpoint::Keeper;
+use powersweep::experiment::{Ledger, Observer, Progress};
 use signal_hook::consts::{SIGINT, SIGTERM};
 use signal_hook::flag;
 
+use super::diagnostics;
 use super::failure::Kind;
 
 /// Catches the first SIGINT or SIGTERM; a second one ends the process at once.
@@ -45,11 +47,19 @@ impl Signals {
 pub(crate) struct Display<'a> {
     bar: ProgressBar,
     signals: &'a Signals,
+    keeper: &'a Keeper<'a>,
+    /// Whether somebody was told that checkpoints cannot be written.
+    told: AtomicBool,
 }
 
 impl<'a> Display<'a> {
-    /// A bar for so many goals, summed over cells; `quiet` shows none.
-    pub(crate) fn new(goals: u64, quiet: bool, signals: &'a Signals) -> Self {
+    /// A bar for so many goals, summed over cells; `quiet` shows none. Checkpoints go to `keeper`.
+    pub(crate) fn new(
+        goals: u64,
+        quiet: bool,
+        signals: &'a Signals,
+        keeper: &'a Keeper<'a>,
+    ) -> Self {
         // Hidden by itself where stderr is not a terminal.
         let target = match quiet {
             true => ProgressDrawTarget::hidden(),
@@ -64,7 +74,12 @@ impl<'a> Display<'a> {
             .progress_chars("=>-")
             .with_key("rate", rate);
         let bar = ProgressBar::with_draw_target(Some(goals), target).with_style(style);
-        Self { bar, signals }
+        Self {
+            bar,
+            signals,
+            keeper,
+            told: AtomicBool::new(false),
+        }
     }
 
     /// Takes the bar off the terminal.
@@ -89,5 +104,19 @@ impl Observer for Display<'_> {
 
     fn cancelled(&self) -> bool {
         self.signals.caught().is_some()
+    }
+
+    fn wants_ledger(&self) -> bool {
+        self.keeper.is_due()
+    }
+
+    fn keep(&self, ledger: &Ledger) {
+        self.keeper.keep(ledger);
+        let failure = self.keeper.take_failure();
+        if let Some(error) = failure.filter(|_| !self.told.swap(true, Ordering::Relaxed)) {
+            let help = "the run goes on and tries again; what an earlier checkpoint holds is safe";
+            let show = || diagnostics::show_warning(error.to_string(), Some(help.to_owned()));
+            self.bar.suspend(show);
+        }
     }
 }

@@ -1,21 +1,19 @@
 //! `powersweep run`: an experiment from its file to its results.
 
 use std::path::{Path, PathBuf};
-use std::time::{Instant, SystemTime};
+use std::time::{Duration, Instant, SystemTime};
 
-use indicatif::HumanCount;
 use powersweep::Discount;
-use powersweep::experiment::run_dir::{MANIFEST, RunDirectory, RunDirectoryError};
+use powersweep::experiment::checkpoint::{Checkpoint, Header, Keeper, ResumeError};
+use powersweep::experiment::run_dir::{DAMAGED, RunDirectory};
 use powersweep::experiment::{
-    BackendChoice, CellStatistics, Engine, Experiment, Overrides, RunRecord, RunSpec, Statistics,
-    manifest,
+    BackendChoice, Engine, Experiment, Ledger, Overrides, RunRecord, RunSpec,
 };
-use powersweep::io::tables;
-use powersweep::report;
 
 use super::failure::{Failure, Kind, Outcome};
+use super::finish::{self, Ending};
 use super::progress::{Display, Signals};
-use super::{arguments, diagnostics, output, terminal};
+use super::{arguments, diagnostics, output};
 
 /// Arguments of `run`. Flags win over the experiment file.
 #[derive(Debug, clap::Args)]
@@ -52,16 +50,15 @@ pub(crate) struct Arguments {
     /// The run directory [default: powersweep-runs/NAME-HASH].
     #[arg(long, value_name = "DIRECTORY")]
     out: Option<PathBuf>,
-    /// Further files of results, beside Parquet and JSON: one table a statistic, as csv, jsonl (one object a row) or npz (one array a
-    /// column), and dot (Graphviz: the MDP of each cell, coloured by POWER). Several between commas.
-    #[arg(long, value_name = "FORMAT,...", value_enum, value_delimiter = ',')]
-    write: Vec<Further>,
-    /// What is printed: a table, or the JSON document.
-    #[arg(long, value_enum, default_value_t)]
-    format: Format,
-    /// List every state of every cell, however many there are.
+    #[command(flatten)]
+    shown: finish::Shown,
+    /// Seconds between two checkpoints, at least; more where writing one takes so long that it would cost more than a hundredth of
+    /// the time. 0 for one after every block, whatever it costs.
+    #[arg(long, value_name = "SECONDS", default_value_t = 10.0, value_parser = arguments::seconds)]
+    checkpoint_every: f64,
+    /// Begin again, whatever the run directory's checkpoint holds.
     #[arg(long)]
-    all: bool,
+    restart: bool,
     /// No progress bar and no summary.
     #[arg(long, short)]
     quiet: bool,
@@ -69,85 +66,6 @@ pub(crate) struct Arguments {
     #[arg(long)]
     print_config: bool,
 }
-
-/// What is printed.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, clap::ValueEnum)]
-enum Format {
-    /// A table of the states.
-    #[default]
-    Table,
-    /// The document that is also `results.json`.
-    Json,
-}
-
-/// Formats of further files.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, clap::ValueEnum)]
-enum Further {
-    Csv,
-    Jsonl,
-    Npz,
-    Dot,
-}
-
-/// The further files of one format.
-fn further_files(
-    format: Further,
-    statistics: &Statistics,
-) -> std::io::Result<Vec<(String, Vec<u8>)>> {
-    let tables = || statistics.tables().into_iter();
-    Ok(match format {
-        Further::Csv => tables()
-            .map(|(name, columns)| {
-                (
-                    format!("{name}.csv"),
-                    tables::write_csv(&columns).into_bytes(),
-                )
-            })
-            .collect(),
-        Further::Jsonl => tables()
-            .map(|(name, columns)| {
-                (
-                    format!("{name}.jsonl"),
-                    tables::write_json_lines(&columns).into_bytes(),
-                )
-            })
-            .collect(),
-        Further::Npz => tables()
-            .map(|(name, columns)| Ok((format!("{name}.npz"), tables::table_npz(&columns)?)))
-            .collect::<std::io::Result<_>>()?,
-        Further::Dot => {
-            let name = |i: usize| match statistics.cells.len() {
-                1 => "power.dot".to_owned(),
-                _ => format!("power-{}.dot", i + 1),
-            };
-            let graphs = statistics.cells.iter().enumerate();
-            graphs
-                .filter_map(|(i, cell)| Some((name(i), report::power_graph(cell)?.into_bytes())))
-                .collect()
-        }
-    })
-}
-
-/// Makes the content of one file.
-type Writer = fn(&Statistics) -> Result<Vec<u8>, Box<dyn std::error::Error + Send + Sync>>;
-
-/// The result files of a run directory and who makes them: pure functions of the statistics.
-const RESULT_FILES: &[(&str, Writer)] = &[
-    ("results.json", |statistics| {
-        Ok(statistics.to_json().into_bytes())
-    }),
-    ("power.parquet", |statistics| Ok(statistics.to_parquet()?)),
-    ("power.svg", |statistics| {
-        Ok(report::power_picture(statistics).into_bytes())
-    }),
-    ("results.txt", |statistics| {
-        let options = report::TableOptions {
-            width: 120,
-            all: false,
-        };
-        Ok(report::power_text(statistics, &options, report::Colours::None).into_bytes())
-    }),
-];
 
 impl Arguments {
     fn overrides(&self) -> Overrides {
@@ -163,7 +81,7 @@ impl Arguments {
     }
 }
 
-/// Runs the experiment.
+/// Runs the experiment, from where its run directory stands.
 pub(crate) fn execute(arguments: Arguments) -> Result<Outcome, Failure> {
     let (experiment, warnings) = Experiment::load(&arguments.experiment, &arguments.overrides())?;
     warnings.iter().for_each(diagnostics::show_faults);
@@ -179,193 +97,84 @@ pub(crate) fn execute(arguments: Arguments) -> Result<Outcome, Failure> {
     let signals = Signals::catch();
     let spec = experiment.run_spec(&engine, arguments.threads);
     let directory = RunDirectory::create(&path, &experiment.identity(backend), spec.samples)?;
-    let (statistics, record) = solve(&engine, &spec, &arguments, &signals)?;
-    let manifest = manifest(&experiment, &engine, &statistics, &record);
-    // Results on the terminal are worth something even when the disk is full: the error comes after them.
-    let written = write(
-        directory,
-        &experiment,
-        &statistics,
-        &manifest,
-        &arguments.write,
+    let header = Header::of(&experiment, &engine, &spec);
+    let done = match arguments.restart {
+        true => Ledger::default(),
+        false => resume(&directory, &header)?,
+    };
+    let keeper = Keeper::new(
+        &directory,
+        header,
+        finish::first_files(&experiment, &engine),
+        Duration::from_secs_f64(arguments.checkpoint_every),
     );
-    output::print(&match arguments.format {
-        Format::Json => statistics.to_json(),
-        Format::Table => report::power_text(
-            &statistics,
-            &terminal::table_options(arguments.all),
-            terminal::colours(),
-        ),
-    })?;
-    statistics
-        .cells
-        .iter()
-        .for_each(|cell| warn_of_unconverged(cell, &spec));
-    warn_of_failures(&statistics);
-    warn_of_missing_graphs(&statistics, &arguments.write);
-    let path = written?;
-    if !arguments.quiet {
-        summarise(&statistics, &record, &path);
-    }
-    Ok(match statistics.is_complete() {
-        true => Outcome::Done,
-        false => Outcome::Incomplete,
-    })
-}
-
-fn solve(
-    engine: &Engine,
-    spec: &RunSpec,
-    arguments: &Arguments,
-    signals: &Signals,
-) -> Result<(Statistics, RunRecord), Failure> {
-    let goals = spec.samples.saturating_mul(spec.n_cells() as u64);
-    let display = Display::new(goals, arguments.quiet, signals);
     let started = SystemTime::now();
     let clock = Instant::now();
-    let statistics = engine.run_observed(spec, &display);
-    display.clear();
-    let statistics = statistics.map_err(|error| match signals.caught() {
-        Some(kind) => Failure::new(kind, "interrupted; nothing was written"),
-        None => error.into(),
-    })?;
+    let outcome = solve(&engine, &spec, done, &arguments, &signals, &keeper)?;
     let record = RunRecord {
         started,
         wall: clock.elapsed(),
         threads: arguments.threads,
         command: std::env::args().collect(),
+        solved: outcome.solved,
     };
-    Ok((statistics, record))
+    let checkpoint = keeper.encode(&outcome.ledger);
+    let ending = Ending {
+        experiment: &experiment,
+        engine: &engine,
+        spec: &spec,
+        shown: &arguments.shown,
+        quiet: arguments.quiet,
+        outcome: &outcome,
+        record: &record,
+        checkpoint: &checkpoint,
+    };
+    if outcome.is_finished() {
+        return ending.finished(directory);
+    }
+    let kind = signals.caught().unwrap_or(Kind::Interrupted);
+    Err(Failure::new(kind, ending.interrupted(directory)?))
 }
 
-fn write(
-    directory: RunDirectory,
-    experiment: &Experiment,
-    statistics: &Statistics,
-    manifest: &serde_json::Value,
-    further: &[Further],
-) -> Result<PathBuf, Failure> {
-    for format in further {
-        let files = further_files(*format, statistics);
-        for (name, bytes) in files.map_err(|error| Failure::new(Kind::Environment, error))? {
-            directory.write(name, &bytes)?;
-        }
-    }
-    for (name, writer) in RESULT_FILES {
-        let bytes = writer(statistics).map_err(|error| Failure::new(Kind::Environment, error))?;
-        directory.write(name, &bytes)?;
-    }
-    for name in statistics.table_names() {
-        let bytes = statistics
-            .table_parquet(name)
-            .map_err(|error| Failure::new(Kind::Environment, error))?;
-        directory.write(format!("{name}.parquet"), &bytes)?;
-    }
-    for (path, bytes) in experiment.inputs() {
-        directory.write(Path::new("inputs").join(path), &bytes)?;
-    }
-    directory.write(MANIFEST, format!("{manifest:#}\n").as_bytes())?;
-    Ok(directory.commit()?)
-}
-
-impl From<RunDirectoryError> for Failure {
-    fn from(error: RunDirectoryError) -> Self {
-        let (kind, help) = match &error {
-            RunDirectoryError::File { .. } => (Kind::Environment, None),
-            RunDirectoryError::Locked { .. } => (
-                Kind::Environment,
-                Some("wait for it, or write elsewhere with --out"),
-            ),
-            RunDirectoryError::NotARun { .. }
-            | RunDirectoryError::Different { .. }
-            | RunDirectoryError::Larger { .. } => {
-                (Kind::Input, Some("choose another directory with --out"))
+/// What the run directory's checkpoint holds. A damaged one is set aside, and the run begins again.
+fn resume(directory: &RunDirectory, here: &Header) -> Result<Ledger, Failure> {
+    match Checkpoint::resume(directory, here) {
+        Ok(None) => Ok(Ledger::default()),
+        Ok(Some(found)) => {
+            if found.header.backend != here.backend {
+                let message = format!(
+                    "what is done was solved on {}, and this is {}: the results agree within their bounds, not byte for byte",
+                    found.header.backend, here.backend
+                );
+                diagnostics::show_warning(message, None);
             }
-            _ => (Kind::Environment, None),
-        };
-        let failure = Self::new(kind, error);
-        match help {
-            Some(help) => failure.with_help(help),
-            None => failure,
+            Ok(found.ledger)
+        }
+        Err(error @ ResumeError::Unusable { .. }) if error.is_damage() => {
+            directory.set_checkpoint_aside()?;
+            let help = format!("it was renamed to {DAMAGED}, and the run begins again");
+            diagnostics::show_warning(error.to_string(), Some(help));
+            Ok(Ledger::default())
+        }
+        Err(ResumeError::Directory(error)) => Err(error.into()),
+        Err(error) => {
+            let help = "choose another directory with --out, or begin again with --restart";
+            Err(Failure::new(Kind::Input, error).with_help(help))
         }
     }
 }
 
-fn warn_of_unconverged(cell: &CellStatistics, spec: &RunSpec) {
-    if cell.unconverged == 0 {
-        return;
-    }
-    let listed: Vec<_> = cell
-        .unconverged_goals
-        .iter()
-        .take(8)
-        .map(u64::to_string)
-        .collect();
-    let more = if cell.unconverged > listed.len() as u64 {
-        ", ..."
-    } else {
-        ""
-    };
-    let message = format!(
-        "{}{}, {}, discount {}: {} of {} goals missed the tolerance within {} sweeps: goal {}{more}",
-        cell.environment,
-        report::of_variant(&cell.variant),
-        cell.reward,
-        cell.discount,
-        HumanCount(cell.unconverged),
-        HumanCount(cell.samples),
-        HumanCount(u64::from(cell.sweeps_max)),
-        listed.join(", ")
-    );
-    let help = match spec.max_sweeps {
-        Some(_) => {
-            "they are in the estimates, with their own larger bound: raise `max_sweeps` in [solve]"
-        }
-        None => {
-            "they are in the estimates, with their own larger bound: double precision does not carry this tolerance at \
-             this discount; raise the tolerance"
-        }
-    };
-    diagnostics::show_warning(message, Some(help.to_owned()));
-}
-
-fn warn_of_missing_graphs(statistics: &Statistics, further: &[Further]) {
-    let too_large = |cell: &&CellStatistics| cell.mdp.n_states() > report::MAX_GRAPH_STATES;
-    let count = statistics.cells.iter().filter(too_large).count();
-    if count > 0 && further.contains(&Further::Dot) {
-        let most = report::MAX_GRAPH_STATES;
-        diagnostics::show_warning(
-            format!("no graph of {count} cells: an MDP of more than {most} states cannot be drawn"),
-            None,
-        );
-    }
-}
-
-fn warn_of_failures(statistics: &Statistics) {
-    for failure in &statistics.failures {
-        let message = format!(
-            "{}{}, {}, discount {}: no result: {}",
-            failure.environment,
-            report::of_variant(&failure.variant),
-            failure.reward,
-            failure.discount,
-            failure.error
-        );
-        diagnostics::show_warning(message, None);
-    }
-}
-
-fn summarise(statistics: &Statistics, record: &RunRecord, path: &Path) {
-    let solved: u64 = statistics.cells.iter().map(|cell| cell.samples).sum();
-    let seconds = record.wall.as_secs_f64();
-    let cells = match statistics.cells.len() {
-        1 => String::new(),
-        n => format!(" in each of {} cells", HumanCount(n as u64)),
-    };
-    diagnostics::show_note(&format!(
-        "{} goals{cells} in {seconds:.2} s ({} a second); results in {}",
-        HumanCount(statistics.samples),
-        HumanCount((solved as f64 / seconds) as u64),
-        path.display()
-    ));
+fn solve(
+    engine: &Engine,
+    spec: &RunSpec,
+    done: Ledger,
+    arguments: &Arguments,
+    signals: &Signals,
+    keeper: &Keeper<'_>,
+) -> Result<powersweep::experiment::Outcome, Failure> {
+    let goals = spec.samples.saturating_mul(spec.n_cells() as u64);
+    let display = Display::new(goals, arguments.quiet, signals, keeper);
+    let outcome = engine.run_from(spec, done, &display);
+    display.clear();
+    Ok(outcome?)
 }

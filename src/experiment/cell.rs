@@ -1,19 +1,24 @@
 //! One cell at work: its solver, its sums so far, and its failure if there is one.
 
+use std::ops::Range;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
+use sha2::{Digest, Sha256};
+
+use super::checkpoint::{CellKey, CellRecord, Sums};
 use super::results::{CellError, CellFailure, CellStatistics};
 use super::run_spec::VariantMdp;
 use super::{CellProgress, RunError, RunSpec};
 use crate::mdp::Mdp;
 use crate::plan::Plan;
-use crate::reward::{Facts, RewardDistribution, RewardDomain, RewardError};
-use crate::solve::{Backend, CellSolver, PilotReport, SolveError, prepare};
+use crate::reward::{Facts, RewardDistribution, RewardDomain};
+use crate::rng::Stream;
+use crate::solve::{Backend, CellProblem, CellSolver, PilotReport, SolveError, prepare};
 use crate::statistics::behaviour::LawScale;
 use crate::statistics::{
     Asked, Block, CellSums, Estimate, ObservedSums, Quantity, Sampling, Table,
 };
-use crate::units::Discount;
+use crate::units::{Discount, SampleIndex};
 
 /// The decision rule of an optimal agent.
 const OPTIMAL: &str = "optimal";
@@ -86,21 +91,22 @@ fn goals(facts: &Facts, samples: u64) -> u64 {
 }
 
 struct State {
-    sums: CellSums,
-    observed: ObservedSums,
+    record: CellRecord,
     /// The failure of the lowest block so far, so that the message does not depend on who came first.
     failure: Option<(u64, CellError)>,
 }
 
 impl Cell {
-    /// Draws the plan and prepares the backend.
+    /// Draws the plan and prepares the backend. What was done before goes on from where it stands.
     pub(super) fn prepare(
         backend: &dyn Backend,
         spec: &RunSpec,
         variant: &VariantMdp,
         reward: &Arc<RewardDistribution>,
         discount: Discount,
-    ) -> Result<Self, RewardError> {
+        block_size: u64,
+        before: Option<&CellRecord>,
+    ) -> Result<Self, RunError> {
         let mut problem = spec.problem(&variant.mdp, reward, discount)?;
         let facts = *problem.program.stage().law.facts();
         let mdp = problem.program.stage().mdp.clone();
@@ -111,7 +117,33 @@ impl Cell {
         problem.asked = asked.clone();
         let pilot = spec.schedule(backend, &mut problem);
         let plan = problem.plan.clone();
-        let sums = CellSums::new(mdp.n_states(), problem.power_scale());
+        let quantities = asked.quantities();
+        let empty = Sums {
+            power: CellSums::new(mdp.n_states(), problem.power_scale()),
+            observed: ObservedSums::new(quantities.len()),
+        };
+        let goals = goals(&facts, spec.samples);
+        let key = key(&problem, goals, &quantities, block_size);
+        let mut record = CellRecord::new(key, block_size, empty);
+        if let Some(before) = before {
+            let cell = || {
+                let names = [mdp.name(), &variant.variant, reward.name()];
+                format!("{}, discount {discount}", names.join(", "))
+            };
+            let foreign = |difference: String| RunError::Foreign {
+                cell: cell(),
+                difference,
+            };
+            record.merge(before).map_err(|e| foreign(e.to_string()))?;
+            if record.done.end() > goals / block_size {
+                let there = record.done.end() * block_size;
+                return Err(foreign(format!(
+                    "goals up to number {there} are done, and this run asks for {goals}"
+                )));
+            }
+            // What failed is tried again.
+            record.failure = None;
+        }
         let choice_rewards = problem.program.stage().law.domain() == RewardDomain::Choice;
         let (pilot, prepared) = match pilot {
             Ok(_) if choice_rewards && !asked.is_empty() => {
@@ -126,13 +158,11 @@ impl Cell {
             Ok(solver) => (Some(solver), None),
             Err(error) => (None, Some((0, error.into()))),
         };
-        let quantities = asked.quantities();
-        let observed = ObservedSums::new(quantities.len());
         Ok(Self {
             variant: variant.variant.clone(),
             mdp,
             reward: reward.clone(),
-            goals: goals(&facts, spec.samples),
+            goals,
             reading: Reading {
                 facts,
                 level: spec.level,
@@ -143,11 +173,7 @@ impl Cell {
             asked,
             quantities,
             solver,
-            state: Mutex::new(State {
-                sums,
-                observed,
-                failure,
-            }),
+            state: Mutex::new(State { record, failure }),
         })
     }
 
@@ -175,31 +201,73 @@ impl Cell {
         }
     }
 
-    /// Solves a block and adds its sums. A failure is kept, and later blocks of the cell are left out.
-    pub(super) fn solve(&self, block: Block, parallel: bool) {
-        let Some(solver) = &self.solver else { return };
-        let Some(block) = block.below(self.goals) else {
-            return;
+    /// The blocks of a range that are still to be solved.
+    pub(super) fn missing(&self, range: Range<u64>) -> Vec<Range<u64>> {
+        let state = self.state();
+        match state.failure {
+            Some(_) => Vec::new(),
+            None => state.record.missing(self.goals, range),
+        }
+    }
+
+    /// Whether all of its goals are done, or it has failed.
+    pub(super) fn is_finished(&self) -> bool {
+        self.missing(0..u64::MAX).is_empty()
+    }
+
+    /// Goals that need not be solved any more.
+    pub(super) fn kept(&self) -> u64 {
+        let state = self.state();
+        let size = state.record.block_size;
+        let missing = state.record.missing(self.goals, 0..u64::MAX);
+        let ends = missing
+            .iter()
+            .map(|r| (r.start * size, (r.end * size).min(self.goals)));
+        self.goals - ends.map(|(first, end)| end - first).sum::<u64>()
+    }
+
+    /// Goals that are done.
+    pub(super) fn done(&self) -> u64 {
+        self.state().record.goals()
+    }
+
+    /// What is done, with the failure if there is one.
+    pub(super) fn record(&self) -> CellRecord {
+        let state = self.state();
+        let failure = state.failure.as_ref();
+        CellRecord {
+            failure: failure.map(|(block, error)| (*block, error.to_string())),
+            ..state.record.clone()
+        }
+    }
+
+    /// Solves a block, unless that is done, and adds its sums; returns the number of goals. A failure is kept, and later blocks of the
+    /// cell are left out.
+    pub(super) fn solve(&self, block: Block, parallel: bool) -> u64 {
+        let (Some(solver), Some(block)) = (&self.solver, block.below(self.goals)) else {
+            return 0;
         };
-        if self.state().failure.is_some() {
-            return;
+        let is_wanted = |state: &State| state.failure.is_none() && state.record.needs(block);
+        if !is_wanted(&self.state()) {
+            return 0;
         }
         let outcome = self.sum(&**solver, block, parallel);
         let mut state = self.state();
-        let failure = match outcome {
-            Ok((sums, observed)) => {
-                let merged = state.sums.merge(&sums);
-                let merged = merged.and_then(|()| state.observed.merge(&observed));
-                merged.err().map(|source| CellError::Sum {
-                    block: block.index,
-                    source,
-                })
+        let added = outcome.and_then(|sums| {
+            let added = state.record.add(block, sums);
+            added.map_err(|source| CellError::Sum {
+                block: block.index,
+                source,
+            })
+        });
+        match added {
+            Ok(()) => block.len,
+            Err(error) => {
+                if state.failure.as_ref().is_none_or(|(b, _)| block.index < *b) {
+                    state.failure = Some((block.index, error));
+                }
+                0
             }
-            Err(error) => Some(error),
-        };
-        let Some(failure) = failure else { return };
-        if state.failure.as_ref().is_none_or(|(b, _)| block.index < *b) {
-            state.failure = Some((block.index, failure));
         }
     }
 
@@ -209,7 +277,7 @@ impl Cell {
         solver: &dyn CellSolver,
         block: Block,
         parallel: bool,
-    ) -> Result<(CellSums, ObservedSums), CellError> {
+    ) -> Result<Sums, CellError> {
         let sums = solver.solve_block(block, parallel)?;
         let n_states = self.mdp.n_states();
         let states = sums.power.len().min(sums.power_squared.len());
@@ -235,7 +303,10 @@ impl Cell {
             .add_block(&sums)
             .and_then(|()| ObservedSums::of(observations, &self.quantities));
         match observed {
-            Ok(observed) => Ok((rounded, observed)),
+            Ok(observed) => Ok(Sums {
+                power: rounded,
+                observed,
+            }),
             Err(source) => Err(CellError::Sum {
                 block: block.index,
                 source,
@@ -251,61 +322,93 @@ impl Cell {
     /// How far the cell is.
     pub(super) fn progress(&self) -> CellProgress<'_> {
         let state = self.state();
-        let widths = (0..state.sums.power.len()).map(|s| {
-            let estimate = self.reading.power(&state.sums, s);
+        let goals = state.record.goals();
+        // A block that is cut short does not matter to a glance.
+        let sums = &state.record.sums.power;
+        let widths = (0..sums.power.len()).map(|s| {
+            let estimate = self.reading.power(sums, s);
             estimate.ci_high - estimate.ci_low
         });
         CellProgress {
             variant: &self.variant,
             reward: self.reward.name(),
             discount: self.discount,
-            goals: state.sums.goals,
-            widest: (state.sums.goals >= 2).then(|| widths.fold(0.0, f64::max)),
+            goals,
+            widest: (sums.goals >= 2).then(|| widths.fold(0.0, f64::max)),
         }
     }
 
-    /// The cell's result once all blocks are in.
-    pub(super) fn finish(self) -> Result<CellStatistics, Box<CellFailure>> {
-        let state = self.state.into_inner();
-        let State {
-            sums,
-            observed,
-            failure,
-        } = state.unwrap_or_else(PoisonError::into_inner);
+    /// The cell's result from all goals that are done; `None` before the first one.
+    pub(super) fn result(&self) -> Option<Result<CellStatistics, Box<CellFailure>>> {
+        let state = self.state();
         let environment = self.mdp.name().to_owned();
         let reward = self.reward.name().to_owned();
-        if let Some((_, error)) = failure {
-            return Err(Box::new(CellFailure {
-                environment,
-                variant: self.variant,
-                reward,
-                discount: self.discount,
-                rule: OPTIMAL.to_owned(),
-                error,
-            }));
+        let failed = |error| CellFailure {
+            environment: environment.clone(),
+            variant: self.variant.clone(),
+            reward: reward.clone(),
+            discount: self.discount,
+            rule: OPTIMAL.to_owned(),
+            error,
+        };
+        if let Some((_, error)) = &state.failure {
+            return Some(Err(Box::new(failed(error.clone()))));
         }
+        if state.record.goals() == 0 {
+            return None;
+        }
+        let block = state.record.tail.as_ref().map_or(0, |tail| tail.block);
+        let sums = match state.record.totals() {
+            Ok(sums) => sums,
+            Err(source) => return Some(Err(Box::new(failed(CellError::Sum { block, source })))),
+        };
+        let (sums, observed) = (sums.power, sums.observed);
         let power: Vec<Estimate> = (0..sums.power.len())
             .map(|s| self.reading.power(&sums, s))
             .collect();
-        Ok(CellStatistics {
+        Some(Ok(CellStatistics {
             environment,
-            variant: self.variant,
+            variant: self.variant.clone(),
             reward,
             discount: self.discount,
             discount_used: self.discount.used_number(),
             rule: OPTIMAL.to_owned(),
             domain: self.reward.domain(),
-            solver: self.solver.and_then(|solver| solver.description()),
+            solver: self.solver.as_ref().and_then(|s| s.description()),
             power,
             tables: self.reading.tables(&self.asked, &self.mdp, &observed),
-            mdp: self.mdp,
-            plan: self.plan,
-            pilot: self.pilot,
+            mdp: self.mdp.clone(),
+            plan: self.plan.clone(),
+            pilot: self.pilot.clone(),
             samples: sums.goals,
             unconverged: sums.unconverged,
             sweeps_mean: sums.sweeps as f64 / sums.goals as f64,
             sweeps_max: sums.sweeps_max,
             unconverged_goals: sums.unconverged_goals,
-        })
+        }))
+    }
+}
+
+/// What the sums of a cell depend on. The law enters by what it draws.
+fn key(problem: &CellProblem, goals: u64, quantities: &[Quantity], block_size: u64) -> CellKey {
+    let law = &problem.program.stage().law;
+    let mut hash = Sha256::new();
+    let words = format!(
+        "{block_size} {:?} {:?} {:?} {} {:?} {quantities:?} {:?}",
+        problem.seed,
+        problem.discount,
+        problem.tolerance,
+        problem.max_sweeps,
+        problem.power_scale(),
+        law.facts(),
+    );
+    hash.update(words);
+    for goal in 0..goals.min(2) {
+        let draw = law.draw(problem.seed, Stream::Reward, SampleIndex(goal));
+        draw.iter().for_each(|x| hash.update(x.to_le_bytes()));
+    }
+    CellKey {
+        plan: problem.plan.hash(),
+        problem: hash.finalize().into(),
     }
 }

@@ -27,7 +27,8 @@ impl Statistics {
     /// `{"schema", "samples", "seed", "backend", "cells": [{"environment", "variant", "reward", "discount",
     /// "discount_used", "rule", "unconverged", "power": [{"state", "n", "estimate", "std_error", "ci_low", "ci_high",
     /// "bound", "bound_max", "low", "high"}]}]}`, and `failures` where a cell has no result. What is missing is null. Where choices have
-    /// rewards, `power` is null and `value`, the normalised value, stands in its place.
+    /// rewards, `power` is null and `value`, the normalised value, stands in its place. Results of a run that is not finished say how far
+    /// it is: `"unfinished": {"goals_done", "goals_total", "cells_missing"}`.
     ///
     /// # Precision
     ///
@@ -59,6 +60,14 @@ impl Statistics {
                 let _ = write!(text, "{}\n    {row}", if i > 0 { "," } else { "" });
             }
             text.push_str("\n  ]");
+        }
+        if let Some(unfinished) = &self.unfinished {
+            let row = json!({
+                "goals_done": unfinished.goals_done,
+                "goals_total": unfinished.goals_total,
+                "cells_missing": unfinished.cells_missing,
+            });
+            let _ = write!(text, ",\n  \"unfinished\": {row}");
         }
         text.push_str("\n}\n");
         text

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use super::runner;
-use super::{Observer, RunError, RunSpec, Statistics, Unobserved};
+use super::{Ledger, Observer, Outcome, RunError, RunSpec, Statistics, Unobserved};
 use crate::mdp::Mdp;
 use crate::solve::cpu::CpuBackend;
 #[cfg(feature = "gpu")]
@@ -138,8 +138,28 @@ impl Engine {
         spec: &RunSpec,
         observer: &dyn Observer,
     ) -> Result<Statistics, RunError> {
+        let outcome = self.run_from(spec, Ledger::default(), observer)?;
+        match outcome.is_finished() {
+            true => Ok(outcome.statistics),
+            false => Err(RunError::Cancelled),
+        }
+    }
+
+    /// Like [`run_observed`](Self::run_observed), going on from what an earlier run of the same spec (or of one with fewer samples) had done:
+    /// no whole block is solved twice, and the result is the same, byte for byte, as if nothing had come between. Where the observer
+    /// stops it, the outcome holds what is done so far.
+    ///
+    /// # Errors
+    ///
+    /// [`RunError`]; [`RunError::Foreign`] where the ledger is of another run.
+    pub fn run_from(
+        &self,
+        spec: &RunSpec,
+        done: Ledger,
+        observer: &dyn Observer,
+    ) -> Result<Outcome, RunError> {
         spec.validate()?;
-        runner::run(&*self.backend, spec, observer)
+        runner::run(&*self.backend, spec, done, observer)
     }
 }
 

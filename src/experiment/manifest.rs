@@ -2,7 +2,7 @@
 
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
-use serde_json::{Value, json};
+use serde_json::{Map, Value, json};
 
 use super::spec::hexadecimal;
 use super::{CellStatistics, Engine, Experiment, Statistics, run_dir};
@@ -18,6 +18,8 @@ pub struct RunRecord {
     pub threads: usize,
     /// The command line, if there was one.
     pub command: Vec<String>,
+    /// Goals that were solved in that time, over all cells; those that were done before are left out.
+    pub solved: u64,
 }
 
 /// The manifest of a run. Unlike the results it differs from run to run.
@@ -28,13 +30,51 @@ pub fn manifest(
     statistics: &Statistics,
     record: &RunRecord,
 ) -> Value {
-    let backend = engine.backend();
     let started = record
         .started
         .duration_since(UNIX_EPOCH)
         .unwrap_or_default();
     let wall_seconds = record.wall.as_secs_f64();
-    let goals: u64 = statistics.cells.iter().map(|cell| cell.samples).sum();
+    let mut table = head(experiment, engine, statistics.unfinished.is_none());
+    table.extend(entries([
+        ("command", json!(record.command)),
+        (
+            "cells",
+            statistics.cells.iter().map(cell).collect::<Value>(),
+        ),
+        ("failures", json!(statistics.failures.len())),
+        (
+            "timings",
+            json!({
+                "started_unix_seconds": started.as_secs(),
+                "wall_seconds": wall_seconds,
+                "goals_solved": record.solved,
+                "goals_per_second": record.solved as f64 / wall_seconds,
+            }),
+        ),
+        (
+            "host",
+            json!({
+                "name": host_name(),
+                "system": std::env::consts::OS,
+                "architecture": std::env::consts::ARCH,
+                "processors": std::thread::available_parallelism().map_or(0, usize::from),
+                "threads_asked": record.threads,
+            }),
+        ),
+    ]));
+    table.into()
+}
+
+/// The manifest of a run that has no results yet.
+#[must_use]
+pub fn first_manifest(experiment: &Experiment, engine: &Engine) -> Value {
+    head(experiment, engine, false).into()
+}
+
+/// What is known before a run.
+fn head(experiment: &Experiment, engine: &Engine, is_finished: bool) -> Map<String, Value> {
+    let backend = engine.backend();
     let environments = experiment.environments.iter().map(|mdp| {
         json!({
             "name": mdp.name(),
@@ -44,31 +84,27 @@ pub fn manifest(
             "successors": mdp.n_successors(),
         })
     });
-    json!({
-        "format": run_dir::FORMAT,
-        "powersweep": env!("CARGO_PKG_VERSION"),
-        "command": record.command,
-        "samples": statistics.samples,
-        "spec_hash": experiment.hash(backend.name()),
-        "identity": experiment.identity(backend.name()),
-        "experiment": experiment.to_json(),
-        "environments": environments.collect::<Value>(),
-        "backend": { "name": backend.name(), "description": backend.description() },
-        "cells": statistics.cells.iter().map(cell).collect::<Value>(),
-        "failures": statistics.failures.len(),
-        "timings": {
-            "started_unix_seconds": started.as_secs(),
-            "wall_seconds": wall_seconds,
-            "goals_per_second": goals as f64 / wall_seconds,
-        },
-        "host": {
-            "name": host_name(),
-            "system": std::env::consts::OS,
-            "architecture": std::env::consts::ARCH,
-            "processors": std::thread::available_parallelism().map_or(0, usize::from),
-            "threads_asked": record.threads,
-        },
-    })
+    entries([
+        ("format", json!(run_dir::FORMAT)),
+        (run_dir::FINISHED, json!(is_finished)),
+        ("powersweep", json!(env!("CARGO_PKG_VERSION"))),
+        ("samples", json!(experiment.samples.value)),
+        ("spec_hash", json!(experiment.hash(backend.name()))),
+        ("identity", experiment.identity(backend.name()).into()),
+        ("experiment", experiment.to_json()),
+        ("environments", environments.collect::<Value>()),
+        (
+            "backend",
+            json!({ "name": backend.name(), "description": backend.description() }),
+        ),
+    ])
+    .collect()
+}
+
+fn entries<const N: usize>(entries: [(&str, Value); N]) -> impl Iterator<Item = (String, Value)> {
+    entries
+        .into_iter()
+        .map(|(key, value)| (key.to_owned(), value))
 }
 
 fn cell(cell: &CellStatistics) -> Value {

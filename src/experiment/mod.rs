@@ -1,6 +1,7 @@
 //! Experiments: what is asked, the loop over blocks, and the results.
 
 mod cell;
+pub mod checkpoint;
 mod document;
 mod engine;
 #[cfg(test)]
@@ -17,13 +18,15 @@ mod schema;
 mod spec;
 pub mod verify;
 
+pub use checkpoint::Ledger;
 pub use engine::{BackendChoice, Engine, EngineError, MdpHandle};
-pub use manifest::{RunRecord, manifest};
+pub use manifest::{RunRecord, first_manifest, manifest};
 pub use memory::Memory;
 pub use observer::{CellProgress, Observer, Progress, Unobserved};
 pub use one_goal::{Certainty, Decision, OneGoal, Path, PathEnd, Question, Step};
-pub use results::{CellError, CellFailure, CellStatistics, Statistics};
+pub use results::{CellError, CellFailure, CellStatistics, Statistics, Unfinished};
 pub use run_spec::{RunError, RunSpec, VariantMdp};
+pub use runner::Outcome;
 pub use schema::experiment_schema;
 pub use spec::{
     EnvironmentSource, Experiment, ExperimentError, InputFile, MAX_ENVIRONMENTS, Origin, Overrides,

@@ -1,5 +1,6 @@
 //! Looking at a run while it goes: progress out, a cancel flag in.
 
+use super::Ledger;
 use crate::units::Discount;
 
 /// Watches a run. Methods are called from worker threads, at most a few times a second.
@@ -9,9 +10,19 @@ pub trait Observer: Sync {
         let _ = progress;
     }
 
-    /// Asked before every block: `true` stops the run.
+    /// Asked before every block: `true` stops the run, as soon as the blocks in flight are done.
     fn cancelled(&self) -> bool {
         false
+    }
+
+    /// Asked after every block: `true` where [`keep`](Self::keep) should be called now.
+    fn wants_ledger(&self) -> bool {
+        false
+    }
+
+    /// What is done so far. Called by one thread at a time, while the others go on.
+    fn keep(&self, ledger: &Ledger) {
+        let _ = ledger;
     }
 }
 

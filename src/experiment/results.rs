@@ -154,6 +154,19 @@ pub struct Statistics {
     pub cells: Vec<CellStatistics>,
     /// Cells that have no result.
     pub failures: Vec<CellFailure>,
+    /// What is missing, where these are the results so far.
+    pub unfinished: Option<Unfinished>,
+}
+
+/// How far results are that are not finished.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Unfinished {
+    /// Goals that are done, over all cells.
+    pub goals_done: u64,
+    /// Goals of the whole run, over all cells.
+    pub goals_total: u64,
+    /// Cells of which there is nothing here yet.
+    pub cells_missing: usize,
 }
 
 impl Statistics {
@@ -163,9 +176,9 @@ impl Statistics {
         self.cells.iter().map(|cell| cell.unconverged).sum()
     }
 
-    /// Whether every cell has a result and every goal is certified.
+    /// Whether every cell has a result, from all of its goals, and every goal is certified.
     #[must_use]
     pub fn is_complete(&self) -> bool {
-        self.failures.is_empty() && self.unconverged() == 0
+        self.failures.is_empty() && self.unconverged() == 0 && self.unfinished.is_none()
     }
 }

@@ -142,6 +142,14 @@ pub enum RunError {
     /// A law of goals for choices, and variants.
     #[error("variants are not yet supported for rewards of choices ({0:?})")]
     ChoiceRewards(String),
+    /// What was done before is of another run.
+    #[error("{cell}: what was done before cannot be continued: {difference}")]
+    Foreign {
+        /// Environment, variant, reward and discount.
+        cell: String,
+        /// What differs.
+        difference: String,
+    },
     /// The observer cancelled the run.
     #[error("the run was cancelled")]
     Cancelled,

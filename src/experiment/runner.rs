@@ -3,40 +3,65 @@
 //! All cells of an environment see a block's goals before the next block, so that later statistics can join cells goal
 //! by goal. An environment with enough blocks for all threads has them to itself, and threads take its blocks in order
 //! from a counter; smaller ones, as ensembles have them, are worked on side by side. Sums are integers, so that it does not
-//! matter who took what.
+//! matter who took what, nor what was done before by another process: blocks that a ledger holds are left out.
 
-use std::sync::Mutex;
-use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
+use std::ops::Range;
+use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
 use rayon::prelude::*;
 use rayon::{ThreadPool, ThreadPoolBuilder};
 
 use super::cell::Cell;
+use super::checkpoint::CellRecord;
 use super::run_spec::VariantMdp;
 use super::{
-    CellFailure, CellStatistics, MdpHandle, Observer, Progress, RunError, RunSpec, Statistics,
+    CellFailure, CellStatistics, Ledger, MdpHandle, Observer, Progress, RunError, RunSpec,
+    Statistics, Unfinished,
 };
-use crate::reward::RewardError;
 use crate::solve::Backend;
-use crate::statistics::{Blocks, block_size};
+use crate::statistics::{Block, BlockSet, Blocks, block_size};
 
 /// Shortest time between two reports to the observer.
 const REPORT_INTERVAL: Duration = Duration::from_millis(100);
 
-/// Runs a validated spec.
+/// What came of a run, finished or not.
+#[derive(Clone, Debug)]
+pub struct Outcome {
+    /// The results from all that is done.
+    pub statistics: Statistics,
+    /// What is done: the next run goes on from here.
+    pub ledger: Ledger,
+    /// Goals that this run has solved itself, over all cells.
+    pub solved: u64,
+}
+
+impl Outcome {
+    /// Whether all goals of all cells are done.
+    #[must_use]
+    pub fn is_finished(&self) -> bool {
+        self.statistics.unfinished.is_none()
+    }
+}
+
+/// Runs a validated spec, going on from what is done.
 pub(super) fn run(
     backend: &dyn Backend,
     spec: &RunSpec,
+    done: Ledger,
     observer: &dyn Observer,
-) -> Result<Statistics, RunError> {
+) -> Result<Outcome, RunError> {
     let pool = ThreadPoolBuilder::new().num_threads(spec.threads).build();
     let run = Run {
         backend,
         spec,
         pool: pool.map_err(RunError::Threads)?,
         reporter: Reporter::new(spec, observer),
+        work: Work::new(done),
     };
+    let environments = run.all_environments()?;
+    let unfinished = run.unfinished(&environments);
     let mut statistics = Statistics {
         samples: spec.samples,
         seed: spec.seed.0,
@@ -44,17 +69,31 @@ pub(super) fn run(
         level: spec.level,
         cells: Vec::with_capacity(spec.n_cells()),
         failures: Vec::new(),
+        unfinished,
     };
-    for outcome in run.all_cells()? {
+    for outcome in environments.into_iter().flat_map(|e| e.outcomes).flatten() {
         match outcome {
             Ok(cell) => statistics.cells.push(cell),
             Err(failure) => statistics.failures.push(*failure),
         }
     }
-    Ok(statistics)
+    Ok(Outcome {
+        statistics,
+        solved: run.reporter.solved.load(Ordering::Relaxed),
+        ledger: run.work.into_ledger(),
+    })
 }
 
 type CellOutcome = Result<CellStatistics, Box<CellFailure>>;
+
+/// What came of one environment.
+struct Finished {
+    /// By cell; `None` where there is nothing yet.
+    outcomes: Vec<Option<CellOutcome>>,
+    goals_done: u64,
+    goals_total: u64,
+    is_whole: bool,
+}
 
 /// One run at work.
 struct Run<'a> {
@@ -62,78 +101,115 @@ struct Run<'a> {
     spec: &'a RunSpec,
     pool: ThreadPool,
     reporter: Reporter<'a>,
+    work: Work,
 }
 
 impl Run<'_> {
-    /// All cells in the order of the experiment.
-    fn all_cells(&self) -> Result<Vec<CellOutcome>, RunError> {
+    /// All environments in the order of the experiment; where the run is cancelled, those that were begun.
+    fn all_environments(&self) -> Result<Vec<Finished>, RunError> {
         let threads = self.pool.current_num_threads() as u64;
         let is_large = |mdp: &MdpHandle| self.blocks(mdp).len() >= threads;
-        let mut outcomes = Vec::with_capacity(self.spec.n_cells());
+        let mut finished = Vec::with_capacity(self.spec.environments.len());
+        let mut first = 0;
         for group in self
             .spec
             .environments
             .chunk_by(|a, b| !is_large(a) && !is_large(b))
         {
-            let small = group.len() > 1;
-            let solved: Vec<Vec<CellOutcome>> = match small {
-                true => self.pool.install(|| {
-                    let environments = group.par_iter();
-                    environments
-                        .map(|mdp| self.environment(mdp, true))
-                        .collect::<Result<_, _>>()
-                })?,
-                false => vec![self.environment(&group[0], false)?],
-            };
-            outcomes.extend(solved.into_iter().flatten());
+            if self.reporter.cancelled() {
+                break;
+            }
+            match group.len() {
+                1 => finished.push(self.environment(first, false)?),
+                n => finished.extend(self.side_by_side(first..first + n)?),
+            }
+            first += group.len();
         }
-        Ok(outcomes)
+        Ok(finished)
+    }
+
+    /// Small environments, dealt to the threads in order.
+    fn side_by_side(&self, numbers: Range<usize>) -> Result<Vec<Finished>, RunError> {
+        let next = AtomicUsize::new(numbers.start);
+        let stop = AtomicBool::new(false);
+        let dealt = self.pool.broadcast(|_| {
+            let mut mine = Vec::new();
+            while !stop.load(Ordering::Relaxed) && !self.reporter.cancelled() {
+                let number = next.fetch_add(1, Ordering::Relaxed);
+                if number >= numbers.end {
+                    break;
+                }
+                let solved = self.environment(number, true);
+                stop.fetch_or(solved.is_err(), Ordering::Relaxed);
+                mine.push((number, solved));
+            }
+            mine
+        });
+        let mut all: Vec<_> = dealt.into_iter().flatten().collect();
+        all.sort_by_key(|(number, _)| *number);
+        all.into_iter().map(|(_, solved)| solved).collect()
     }
 
     fn blocks(&self, mdp: &MdpHandle) -> Blocks {
         Blocks::new(self.spec.samples, block_size(mdp.mdp().n_states()))
     }
 
+    /// Cells of one environment.
+    fn cells_each(&self) -> usize {
+        self.spec.n_cells() / self.spec.environments.len()
+    }
+
     /// All cells of one environment, alone or as one of several.
-    fn environment(
-        &self,
-        mdp: &MdpHandle,
-        among_others: bool,
-    ) -> Result<Vec<CellOutcome>, RunError> {
+    fn environment(&self, number: usize, among_others: bool) -> Result<Finished, RunError> {
+        let mdp = &self.spec.environments[number];
+        let first = number * self.cells_each();
         let variants = self.spec.variants_of(mdp)?;
-        let cells = self.pool.install(|| self.prepare(&variants))?;
-        let goals = cells.iter().map(Cell::goals);
+        let size = RunSpec::block_size(&variants);
+        let cells = self.pool.install(|| self.prepare(&variants, first))?;
+        let goals_total = cells.iter().map(|cell| cell.goals()).sum();
         self.reporter
-            .expect(goals.clone().sum(), self.spec.samples * cells.len() as u64);
-        let most = goals.max().unwrap_or(0);
+            .expect(goals_total, self.spec.samples * cells.len() as u64);
         let environment = Environment {
             name: mdp.mdp().name(),
-            blocks: Blocks::new(most, RunSpec::block_size(&variants)),
+            todo: Todo::of(&cells),
+            size,
             cells,
-            reporter: &self.reporter,
+            run: self,
         };
         // Nothing is lost yet: better no run than one whose every goal misses the tolerance.
-        if std::ptr::eq(mdp, &self.spec.environments[0])
-            && let Some(error) = environment.cells.iter().find_map(Cell::refusal)
+        if number == 0
+            && let Some(error) = environment.cells.iter().find_map(|cell| cell.refusal())
         {
             return Err(error);
         }
+        let goals_before: u64 = environment.cells.iter().map(|cell| cell.kept()).sum();
+        self.reporter
+            .goals_done
+            .fetch_add(goals_before, Ordering::Relaxed);
+        self.work.begin(first, &environment.cells);
         match among_others {
             true => environment.solve_from(0),
             false => environment.solve_alone(&self.pool),
         }
-        if self.reporter.observer.cancelled() {
-            return Err(RunError::Cancelled);
+        let is_whole = environment.cells.iter().all(|cell| cell.is_finished());
+        if is_whole {
+            self.reporter
+                .environments_done
+                .fetch_add(1, Ordering::Relaxed);
         }
-        self.reporter
-            .environments_done
-            .fetch_add(1, Ordering::Relaxed);
         self.reporter.report(&environment);
-        Ok(environment.cells.into_iter().map(Cell::finish).collect())
+        self.work.end(first, &environment.cells);
+        let cells = &environment.cells;
+        Ok(Finished {
+            outcomes: cells.iter().map(|cell| cell.result()).collect(),
+            goals_done: cells.iter().map(|cell| cell.done()).sum(),
+            goals_total,
+            is_whole,
+        })
     }
 
-    /// The cells of one environment, in the order of the experiment.
-    fn prepare(&self, variants: &[VariantMdp]) -> Result<Vec<Cell>, RewardError> {
+    /// The cells of one environment, in the order of the experiment; the first one's position among all is given.
+    fn prepare(&self, variants: &[VariantMdp], first: usize) -> Result<Vec<Arc<Cell>>, RunError> {
         let mut wanted = Vec::new();
         for variant in variants {
             for reward in &self.spec.rewards {
@@ -141,34 +217,149 @@ impl Run<'_> {
                 wanted.extend(discounts.map(|discount| (variant, reward, *discount)));
             }
         }
+        let size = RunSpec::block_size(variants);
+        let (backend, spec) = (self.backend, self.spec);
         // Side by side: a pilot may take as long as the goals of a small cell.
         wanted
             .into_par_iter()
-            .map(|(variant, reward, discount)| {
-                Cell::prepare(self.backend, self.spec, variant, reward, discount)
+            .enumerate()
+            .map(|(i, (variant, reward, discount))| {
+                let before = self.work.before(first + i);
+                let before = before.as_deref();
+                let cell = Cell::prepare(backend, spec, variant, reward, discount, size, before);
+                cell.map(Arc::new)
             })
             .collect()
+    }
+
+    /// How far the run is, unless it is finished.
+    fn unfinished(&self, environments: &[Finished]) -> Option<Unfinished> {
+        let n_begun = environments.len();
+        let is_finished = n_begun == self.spec.environments.len();
+        if is_finished && environments.iter().all(|e| e.is_whole) {
+            return None;
+        }
+        let n_cells = self.spec.n_cells();
+        let later = n_cells - n_begun * self.cells_each();
+        let without = environments.iter().flat_map(|e| &e.outcomes);
+        let without = without.filter(|outcome| outcome.is_none()).count();
+        let total: u64 = environments.iter().map(|e| e.goals_total).sum();
+        Some(Unfinished {
+            goals_done: environments.iter().map(|e| e.goals_done).sum(),
+            goals_total: total.saturating_add(self.spec.samples.saturating_mul(later as u64)),
+            cells_missing: without + later,
+        })
+    }
+}
+
+/// Where every cell of the run stands: done before or finished (a record), or at work.
+struct Work {
+    done: Mutex<Ledger>,
+    at_work: Mutex<Vec<(usize, Arc<Cell>)>>,
+}
+
+impl Work {
+    fn new(done: Ledger) -> Self {
+        Self {
+            done: Mutex::new(done),
+            at_work: Mutex::new(Vec::new()),
+        }
+    }
+
+    /// What was done of a cell before.
+    fn before(&self, position: usize) -> Option<Arc<CellRecord>> {
+        let done = self.done.lock().unwrap_or_else(PoisonError::into_inner);
+        done.cells.get(&position).cloned()
+    }
+
+    fn begin(&self, first: usize, cells: &[Arc<Cell>]) {
+        let cells = cells.iter().enumerate();
+        let mut at_work = self.at_work.lock().unwrap_or_else(PoisonError::into_inner);
+        at_work.extend(cells.map(|(i, cell)| (first + i, cell.clone())));
+    }
+
+    fn end(&self, first: usize, cells: &[Arc<Cell>]) {
+        let mut at_work = self.at_work.lock().unwrap_or_else(PoisonError::into_inner);
+        at_work.retain(|(position, _)| !(first..first + cells.len()).contains(position));
+        let mut done = self.done.lock().unwrap_or_else(PoisonError::into_inner);
+        for (i, cell) in cells.iter().enumerate() {
+            done.cells.insert(first + i, Arc::new(cell.record()));
+        }
+    }
+
+    /// What is done at this moment.
+    fn ledger(&self) -> Ledger {
+        // In the order of `end`, so that no cell is in between.
+        let at_work = self.at_work.lock().unwrap_or_else(PoisonError::into_inner);
+        let done = self.done.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut ledger = done.clone();
+        drop(done);
+        for (position, cell) in &*at_work {
+            ledger.cells.insert(*position, Arc::new(cell.record()));
+        }
+        ledger
+    }
+
+    fn into_ledger(self) -> Ledger {
+        self.done
+            .into_inner()
+            .unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// Blocks that are still to be solved, numbered without gaps.
+struct Todo {
+    ranges: Vec<Range<u64>>,
+}
+
+impl Todo {
+    /// Those that at least one of the cells needs.
+    fn of(cells: &[Arc<Cell>]) -> Self {
+        let mut blocks = BlockSet::default();
+        let missing = cells.iter().flat_map(|cell| cell.missing(0..u64::MAX));
+        missing.for_each(|range| blocks.insert_range(range));
+        Self {
+            ranges: blocks.ranges().to_vec(),
+        }
+    }
+
+    fn len(&self) -> u64 {
+        self.ranges.iter().map(|r| r.end - r.start).sum()
+    }
+
+    /// The number of the block at a place.
+    fn block(&self, mut place: u64) -> Option<u64> {
+        for range in &self.ranges {
+            let len = range.end - range.start;
+            if place < len {
+                return Some(range.start + place);
+            }
+            place -= len;
+        }
+        None
     }
 }
 
 /// One environment at work.
 struct Environment<'a> {
     name: &'a str,
-    cells: Vec<Cell>,
-    blocks: Blocks,
-    reporter: &'a Reporter<'a>,
+    cells: Vec<Arc<Cell>>,
+    todo: Todo,
+    /// Goals of a block.
+    size: u64,
+    run: &'a Run<'a>,
 }
 
 impl Environment<'_> {
     /// One block a thread while there is one for every thread, then the rest with all threads on each block.
     fn solve_alone(&self, pool: &ThreadPool) {
         let threads = pool.current_num_threads() as u64;
-        let dealt = self.blocks.len() / threads * threads;
+        let dealt = self.todo.len() / threads * threads;
         let next = AtomicU64::new(0);
         pool.broadcast(|_| {
             loop {
-                let index = next.fetch_add(1, Ordering::Relaxed);
-                if index >= dealt || !self.solve_block(index, false) {
+                let place = next.fetch_add(1, Ordering::Relaxed);
+                if place >= dealt || !self.solve_block(place, false) {
                     break;
                 }
             }
@@ -178,20 +369,28 @@ impl Environment<'_> {
 
     /// Blocks one after another, each with all threads that have nothing else to do.
     fn solve_from(&self, first: u64) {
-        let _finished = (first..self.blocks.len()).all(|index| self.solve_block(index, true));
+        let _finished = (first..self.todo.len()).all(|place| self.solve_block(place, true));
     }
 
     /// All cells of one block. `false` when the run is cancelled.
-    fn solve_block(&self, index: u64, parallel: bool) -> bool {
-        let block = self.blocks.get(index);
+    fn solve_block(&self, place: u64, parallel: bool) -> bool {
+        let Some(index) = self.todo.block(place) else {
+            return false;
+        };
+        let block = Block {
+            index,
+            first: index * self.size,
+            len: self.size,
+        };
+        let reporter = &self.run.reporter;
         for cell in &self.cells {
-            if self.reporter.observer.cancelled() {
+            if reporter.cancelled() {
                 return false;
             }
-            cell.solve(block, parallel);
-            let solved = block.below(cell.goals()).map_or(0, |b| b.len);
-            self.reporter.add(solved, self);
+            let solved = cell.solve(block, parallel);
+            reporter.add(solved, self);
         }
+        reporter.keep(&self.run.work);
         true
     }
 }
@@ -203,7 +402,11 @@ struct Reporter<'a> {
     goals_total: AtomicU64,
     environments_done: AtomicUsize,
     environments_total: usize,
+    /// Goals that this run has solved itself.
+    solved: AtomicU64,
     last: Mutex<Instant>,
+    /// Held by whoever hands over the ledger.
+    keeping: Mutex<()>,
 }
 
 impl<'a> Reporter<'a> {
@@ -214,7 +417,25 @@ impl<'a> Reporter<'a> {
             goals_total: AtomicU64::new(spec.samples.saturating_mul(spec.n_cells() as u64)),
             environments_done: AtomicUsize::new(0),
             environments_total: spec.environments.len(),
+            solved: AtomicU64::new(0),
             last: Mutex::new(Instant::now()),
+            keeping: Mutex::new(()),
+        }
+    }
+
+    fn cancelled(&self) -> bool {
+        self.observer.cancelled()
+    }
+
+    /// Hands the ledger over where it is wanted and nobody else is at it.
+    fn keep(&self, work: &Work) {
+        if !self.observer.wants_ledger() {
+            return;
+        }
+        if let Ok(_keeping) = self.keeping.try_lock()
+            && self.observer.wants_ledger()
+        {
+            self.observer.keep(&work.ledger());
         }
     }
 
@@ -227,6 +448,7 @@ impl<'a> Reporter<'a> {
     /// Counts goals; whoever finds that it is time and nobody else reporting, reports.
     fn add(&self, goals: u64, environment: &Environment<'_>) {
         self.goals_done.fetch_add(goals, Ordering::Relaxed);
+        self.solved.fetch_add(goals, Ordering::Relaxed);
         if let Ok(mut last) = self.last.try_lock()
             && last.elapsed() >= REPORT_INTERVAL
         {
@@ -242,7 +464,11 @@ impl<'a> Reporter<'a> {
             environments_done: self.environments_done.load(Ordering::Relaxed),
             environments_total: self.environments_total,
             environment: environment.name,
-            cells: environment.cells.iter().map(Cell::progress).collect(),
+            cells: environment
+                .cells
+                .iter()
+                .map(|cell| cell.progress())
+                .collect(),
         });
     }
 }

@@ -89,5 +89,6 @@ pub(super) fn run(cells: Vec<CellStatistics>) -> Statistics {
         level: 0.95,
         cells,
         failures: Vec::new(),
+        unfinished: None,
     }
 }

@@ -27,6 +27,15 @@ impl FixedPoint {
         }
     }
 
+    /// Units of `2^-bits`.
+    pub(super) fn with_bits(bits: i32) -> Self {
+        Self { bits }
+    }
+
+    pub(super) fn bits(self) -> i32 {
+        self.bits
+    }
+
     /// The unit as a number.
     #[must_use]
     pub fn unit(self) -> f64 {

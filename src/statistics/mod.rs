@@ -10,6 +10,8 @@
 mod asked;
 pub mod behaviour;
 mod block;
+mod block_set;
+mod encoding;
 mod estimate;
 mod fixed;
 mod moments;
@@ -20,6 +22,8 @@ mod table;
 pub use asked::{Asked, EventRequest, Request, Statistic, UnknownName};
 
 pub use block::{Block, Blocks, TILE, block_size};
+pub use block_set::{BlockSet, SharedBlock};
+pub use encoding::{DecodeError, Decoder, Encoder};
 pub use estimate::{Estimate, Sampling, normal_quantile, wilson};
 pub use fixed::{FixedPoint, FixedPointError};
 pub use moments::{Map, Moments, ObservedSums, Quantity};

@@ -86,16 +86,16 @@ impl Quantity {
 /// Exact integer sums of one quantity over any set of goals.
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
 pub struct Moments {
-    sum: i128,
-    square: i128,
+    pub(super) sum: i128,
+    pub(super) square: i128,
     /// What the values lie above the lower ends of their brackets.
-    below: i128,
+    pub(super) below: i128,
     /// What they lie below the upper ends.
-    above: i128,
+    pub(super) above: i128,
     /// Goals whose value is not known exactly.
-    uncertain: u64,
+    pub(super) uncertain: u64,
     /// Largest distance from a value to an end of its bracket.
-    widest: f64,
+    pub(super) widest: f64,
 }
 
 impl Moments {
@@ -126,6 +126,21 @@ impl ObservedSums {
             goals: 0,
             moments: vec![Moments::default(); quantities],
         }
+    }
+
+    pub(super) fn from_moments(goals: u64, moments: Vec<Moments>) -> Self {
+        Self { goals, moments }
+    }
+
+    /// What is summed of each quantity.
+    pub(super) fn moments(&self) -> &[Moments] {
+        &self.moments
+    }
+
+    /// Number of quantities.
+    #[must_use]
+    pub fn n_quantities(&self) -> usize {
+        self.moments.len()
     }
 
     /// Sums the observations of a block. Goals are added in f64 in an order that their places in the

@@ -1,22 +1,33 @@
-//! The run directory: all that a run leaves behind, complete or not there at all.
+//! The run directory: all that a run leaves behind.
 //!
-//! Everything is written into a hidden sibling directory, synced, and renamed into place at the end. A lock beside it
-//! keeps a second process out. What the directory holds is the business of others; this file only knows the manifest's
-//! format version and the experiment's identity in it.
+//! Results are written into a hidden sibling directory, synced, and renamed into place together. While a run goes on, the
+//! directory holds what was read, a manifest that says that it is not finished, and the checkpoint, which alone is
+//! replaced in place, by a rename. A lock beside the directory keeps a second process out. What the files hold is the business of others; this
+//! room only knows the manifest's format version, the experiment's identity in it and whether it is finished.
 
-use std::fs::{self, File, OpenOptions, TryLockError};
+mod difference;
+mod lock;
+
+use std::fs::{self, File};
 use std::io::{self, Write};
 use std::path::{Path, PathBuf};
 
 use serde_json::{Map, Value};
 use tempfile::TempDir;
 
+pub(super) use difference::differences;
+use lock::Lock;
+
 /// Version of the directory's layout, in its manifest as `format`.
 pub const FORMAT: u64 = 1;
 /// The manifest's file name.
 pub const MANIFEST: &str = "manifest.json";
-/// Longest value shown when two experiments differ.
-const SHOWN_VALUE: usize = 60;
+/// The checkpoint's file name.
+pub const CHECKPOINT: &str = "checkpoint";
+/// The name that a damaged checkpoint is given.
+pub const DAMAGED: &str = "checkpoint.damaged";
+/// Key of the manifest that is `false` while there are no results of all goals.
+pub const FINISHED: &str = "finished";
 
 /// Why a run directory cannot be written or read.
 #[derive(Debug, thiserror::Error)]
@@ -85,6 +96,7 @@ fn file_error<'a>(
 pub struct RunDirectory {
     path: PathBuf,
     staging: TempDir,
+    names: Names,
     // Last, so that the lock is held until the staging directory is gone.
     _lock: Lock,
 }
@@ -110,21 +122,84 @@ impl RunDirectory {
             Some(parent) if !parent.as_os_str().is_empty() => parent.to_owned(),
             _ => PathBuf::from("."),
         };
+        // Before anything is written; what a killed process left half-way is looked at under the lock.
         check_replaceable(path, identity, samples)?;
         fs::create_dir_all(&parent).map_err(file_error("create the directory", &parent))?;
         let lock = Lock::take(&parent.join(format!(".{name}.lock")), path)?;
+        let names = Names {
+            staging: format!(".{name}.partial-"),
+            aside: format!(".{name}.replaced-"),
+            parent,
+        };
+        names.put_back(path)?;
         // Again under the lock: the holder before us may have finished in between.
         check_replaceable(path, identity, samples)?;
-        let prefix = format!(".{name}.partial-");
-        remove_leftovers(&parent, &prefix);
-        let staging = tempfile::Builder::new().prefix(&prefix).tempdir_in(&parent);
-        let staging = staging.map_err(file_error("create a directory in", &parent))?;
-        share(staging.path());
+        names.remove_leftovers(path);
         Ok(Self {
             path: path.to_owned(),
-            staging,
+            staging: names.staging()?,
+            names,
             _lock: lock,
         })
+    }
+
+    /// Whether there are results of all goals that some run asked for.
+    #[must_use]
+    pub fn has_results(&self) -> bool {
+        read_manifest(&self.path).is_ok_and(|manifest| is_finished(&manifest))
+    }
+
+    /// The checkpoint that is there.
+    ///
+    /// # Errors
+    ///
+    /// [`RunDirectoryError::File`].
+    pub fn read_checkpoint(&self) -> Result<Option<Vec<u8>>, RunDirectoryError> {
+        read_checkpoint(&self.path)
+    }
+
+    /// Gives the checkpoint that is there another name, [`DAMAGED`], so that it is in nobody's way.
+    ///
+    /// # Errors
+    ///
+    /// [`RunDirectoryError::File`].
+    pub fn set_checkpoint_aside(&self) -> Result<(), RunDirectoryError> {
+        let path = self.path.join(CHECKPOINT);
+        let renamed = fs::rename(&path, self.path.join(DAMAGED));
+        renamed.map_err(file_error("rename", &path))
+    }
+
+    /// Puts a checkpoint in place, whole or not at all. Where there is no run directory yet, one is made, with the files of `beginning`: a
+    /// manifest and what was read.
+    ///
+    /// # Errors
+    ///
+    /// [`RunDirectoryError::File`]; a checkpoint that was there is still there.
+    pub fn keep(
+        &self,
+        checkpoint: &[u8],
+        beginning: impl FnOnce() -> Vec<(PathBuf, Vec<u8>)>,
+    ) -> Result<(), RunDirectoryError> {
+        if !self.path.join(MANIFEST).exists() {
+            let staging = self.names.staging()?;
+            for (name, bytes) in beginning() {
+                write_below(staging.path(), &self.path, &name, &bytes)?;
+            }
+            write_below(staging.path(), &self.path, CHECKPOINT.as_ref(), checkpoint)?;
+            return self.names.put_in_place(staging, &self.path);
+        }
+        let path = self.path.join(CHECKPOINT);
+        let written = (|| {
+            let mut file = tempfile::Builder::new()
+                .prefix(".checkpoint.partial-")
+                .tempfile_in(&self.path)?;
+            file.write_all(checkpoint)?;
+            file.as_file().sync_all()?;
+            share_file(file.path());
+            file.persist(&path).map_err(|error| error.error)?;
+            sync_directory(&self.path)
+        })();
+        written.map_err(file_error("write", &path))
     }
 
     /// Where it will be.
@@ -139,14 +214,7 @@ impl RunDirectory {
     ///
     /// [`RunDirectoryError::File`].
     pub fn write(&self, name: impl AsRef<Path>, bytes: &[u8]) -> Result<(), RunDirectoryError> {
-        let shown = self.path.join(&name);
-        let path = self.staging.path().join(&name);
-        if let Some(parent) = path.parent() {
-            fs::create_dir_all(parent).map_err(file_error("write", &shown))?;
-        }
-        let mut file = File::create(&path).map_err(file_error("write", &shown))?;
-        let written = file.write_all(bytes).and_then(|()| file.sync_all());
-        written.map_err(file_error("write", &shown))
+        write_below(self.staging.path(), &self.path, name.as_ref(), bytes)
     }
 
     /// Puts the directory in its place. Results that were there stay until the new ones are complete.
@@ -155,41 +223,135 @@ impl RunDirectory {
     ///
     /// [`RunDirectoryError::File`]; what was there is there again.
     pub fn commit(self) -> Result<PathBuf, RunDirectoryError> {
-        let Self {
-            path,
-            staging,
-            _lock,
-        } = self;
-        let failed = || file_error("put the results in", &path);
+        self.names.put_in_place(self.staging, &self.path)?;
+        Ok(self.path)
+    }
+}
+
+/// Writes a file below `root` to the disk; errors speak of its place below `shown`.
+fn write_below(
+    root: &Path,
+    shown: &Path,
+    name: &Path,
+    bytes: &[u8],
+) -> Result<(), RunDirectoryError> {
+    let shown = shown.join(name);
+    let path = root.join(name);
+    if let Some(parent) = path.parent() {
+        fs::create_dir_all(parent).map_err(file_error("write", &shown))?;
+    }
+    let mut file = File::create(&path).map_err(file_error("write", &shown))?;
+    let written = file.write_all(bytes).and_then(|()| file.sync_all());
+    written.map_err(file_error("write", &shown))
+}
+
+/// The hidden names beside a run directory.
+#[derive(Debug)]
+struct Names {
+    parent: PathBuf,
+    /// How directories in the making start.
+    staging: String,
+    /// How directories start that hold the old one while the new one comes in.
+    aside: String,
+}
+
+impl Names {
+    fn staging(&self) -> Result<TempDir, RunDirectoryError> {
+        let staging = tempfile::Builder::new()
+            .prefix(&self.staging)
+            .tempdir_in(&self.parent);
+        let staging = staging.map_err(file_error("create a directory in", &self.parent))?;
+        share(staging.path());
+        Ok(staging)
+    }
+
+    fn put_in_place(&self, staging: TempDir, path: &Path) -> Result<(), RunDirectoryError> {
+        let failed = || file_error("put the results in", path);
         sync_tree(staging.path()).map_err(failed())?;
-        let parent = staging.path().parent().unwrap_or(Path::new(".")).to_owned();
         if path.exists() {
             // A directory cannot be renamed over one that is not empty: the old one steps aside first, and back if
-            // the new one cannot come in.
+            // the new one cannot come in. Whoever is killed between the two leaves that to the next (`put_back`).
             let aside = tempfile::Builder::new()
-                .prefix(".replaced-")
-                .tempdir_in(&parent);
+                .prefix(&self.aside)
+                .tempdir_in(&self.parent);
             let aside = aside.map_err(failed())?;
-            let old = aside.path().join("run");
-            fs::rename(&path, &old).map_err(failed())?;
-            if let Err(error) = fs::rename(staging.path(), &path) {
-                if let Err(error) = fs::rename(&old, &path) {
+            let old = aside.path().join(ASIDE);
+            fs::rename(path, &old).map_err(failed())?;
+            if let Err(error) = fs::rename(staging.path(), path) {
+                if let Err(error) = fs::rename(&old, path) {
                     // The old results are better off under an odd name than deleted.
-                    let kept = aside.keep().join("run");
-                    return Err(file_error("put back", &path)(io::Error::new(
+                    let kept = aside.keep().join(ASIDE);
+                    return Err(file_error("put back", path)(io::Error::new(
                         error.kind(),
                         format!("{error}; the old results are in {}", kept.display()),
                     )));
                 }
                 return Err(failed()(error));
             }
+            sync_directory(&self.parent).map_err(failed())?;
         } else {
-            fs::rename(staging.path(), &path).map_err(failed())?;
+            fs::rename(staging.path(), path).map_err(failed())?;
         }
         // The directory has left its temporary name: there is nothing to clean up under it.
         let _ = staging.keep();
-        sync_directory(&parent).map_err(failed())?;
-        Ok(path)
+        sync_directory(&self.parent).map_err(failed())
+    }
+
+    /// Puts the old directory back where a process was killed after it stepped aside and before the new one came in.
+    fn put_back(&self, path: &Path) -> Result<(), RunDirectoryError> {
+        if path.exists() && fs::read_dir(path).is_ok_and(|mut there| there.next().is_some()) {
+            return Ok(());
+        }
+        let aside = self.beside(&self.aside).map(|aside| aside.join(ASIDE));
+        match aside.into_iter().find(|old| old.exists()) {
+            Some(old) => fs::rename(&old, path).map_err(file_error("put back", path)),
+            None => Ok(()),
+        }
+    }
+
+    /// Hidden directories of processes that were killed. Nobody else can be using them while we hold the lock.
+    fn remove_leftovers(&self, path: &Path) {
+        let leftovers = self.beside(&self.staging).chain(self.beside(&self.aside));
+        for leftover in leftovers {
+            let _ = fs::remove_dir_all(leftover);
+        }
+        for file in entries(path, ".checkpoint.partial-") {
+            let _ = fs::remove_file(file);
+        }
+    }
+
+    fn beside(&self, prefix: &str) -> std::vec::IntoIter<PathBuf> {
+        entries(&self.parent, prefix).into_iter()
+    }
+}
+
+/// Name of the old directory inside the one that it steps aside into.
+const ASIDE: &str = "run";
+
+/// What in a directory starts with a prefix.
+fn entries(directory: &Path, prefix: &str) -> Vec<PathBuf> {
+    let entries = fs::read_dir(directory).into_iter().flatten().flatten();
+    let named = entries.filter(|e| e.file_name().to_string_lossy().starts_with(prefix));
+    named.map(|e| e.path()).collect()
+}
+
+/// Whether a manifest speaks of results of all goals.
+#[must_use]
+pub fn is_finished(manifest: &Value) -> bool {
+    manifest[FINISHED] != Value::Bool(false)
+}
+
+/// The checkpoint of a run directory, if it has one.
+///
+/// # Errors
+///
+/// [`RunDirectoryError::File`].
+pub fn read_checkpoint(path: &Path) -> Result<Option<Vec<u8>>, RunDirectoryError> {
+    let path = path.join(CHECKPOINT);
+    match fs::read(&path) {
+        Ok(bytes) => Ok(Some(bytes)),
+        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
+        Err(error) => Err(file_error("read", &path)(error)),
     }
 }
 
@@ -227,7 +389,11 @@ fn check_replaceable(
         return Ok(());
     }
     check_identity(path, identity)?;
-    match read_manifest(path)?["samples"].as_u64() {
+    let manifest = read_manifest(path)?;
+    match manifest["samples"]
+        .as_u64()
+        .filter(|_| is_finished(&manifest))
+    {
         Some(there) if there > samples => Err(RunDirectoryError::Larger {
             path: path.to_owned(),
             there,
@@ -254,47 +420,23 @@ pub fn check_identity(path: &Path, identity: &Map<String, Value>) -> Result<(), 
     })
 }
 
-fn differences(there: &Value, here: &Map<String, Value>) -> Vec<String> {
-    let none = Map::new();
-    let there = there.as_object().unwrap_or(&none);
-    let gone = there.keys().filter(|key| !here.contains_key(*key));
-    let differing = here
-        .keys()
-        .chain(gone)
-        .filter(|&key| there.get(key) != here.get(key));
-    let line = |key: &String| {
-        let [there, here] = [there.get(key), here.get(key)].map(shown);
-        format!("`{key}` is {there} there and {here} here")
-    };
-    differing.map(line).collect()
-}
-
-fn shown(value: Option<&Value>) -> String {
-    let text = value.map_or_else(|| "nothing".to_owned(), Value::to_string);
-    match text.char_indices().nth(SHOWN_VALUE) {
-        Some((end, _)) => format!("{}...", &text[..end]),
-        None => text,
-    }
-}
-
-/// Staging directories of processes that were killed. Nobody else can be using them while we hold the lock.
-fn remove_leftovers(parent: &Path, prefix: &str) {
-    let Ok(entries) = fs::read_dir(parent) else {
-        return;
-    };
-    for entry in entries.flatten() {
-        if entry.file_name().to_string_lossy().starts_with(prefix) {
-            let _ = fs::remove_dir_all(entry.path());
-        }
-    }
-}
-
 /// Temporary directories are private; a run directory is as readable as any other.
 fn share(path: &Path) {
     #[cfg(unix)]
     {
         use std::os::unix::fs::PermissionsExt;
         let _ = fs::set_permissions(path, fs::Permissions::from_mode(0o755));
+    }
+    #[cfg(not(unix))]
+    let _ = path;
+}
+
+/// The same for a file.
+fn share_file(path: &Path) {
+    #[cfg(unix)]
+    {
+        use std::os::unix::fs::PermissionsExt;
+        let _ = fs::set_permissions(path, fs::Permissions::from_mode(0o644));
     }
     #[cfg(not(unix))]
     let _ = path;
@@ -316,66 +458,6 @@ fn sync_directory(path: &Path) -> io::Result<()> {
         return File::open(path)?.sync_all();
     }
     Ok(())
-}
-
-/// An advisory lock: the system lets go of it when the process ends, however it ends.
-#[derive(Debug)]
-struct Lock {
-    path: PathBuf,
-    file: File,
-}
-
-impl Lock {
-    fn take(path: &Path, directory: &Path) -> Result<Self, RunDirectoryError> {
-        loop {
-            let file = OpenOptions::new()
-                .write(true)
-                .create(true)
-                .truncate(false)
-                .open(path);
-            let file = file.map_err(file_error("create the lock", path))?;
-            match file.try_lock() {
-                Ok(()) => {}
-                Err(TryLockError::WouldBlock) => {
-                    let path = directory.to_owned();
-                    return Err(RunDirectoryError::Locked { path });
-                }
-                Err(TryLockError::Error(error)) => return Err(file_error("lock", path)(error)),
-            }
-            // The holder before us may have removed the file between our opening and our locking it.
-            if is_at(&file, path) {
-                let path = path.to_owned();
-                return Ok(Self { path, file });
-            }
-        }
-    }
-}
-
-impl Drop for Lock {
-    fn drop(&mut self) {
-        // Where `is_at` cannot tell, the file must stay.
-        if cfg!(unix) {
-            let _ = fs::remove_file(&self.path);
-        }
-        let _ = self.file.unlock();
-    }
-}
-
-/// Whether `path` is still a name of the open file.
-fn is_at(file: &File, path: &Path) -> bool {
-    #[cfg(unix)]
-    {
-        use std::os::unix::fs::MetadataExt;
-        let pair = file
-            .metadata()
-            .and_then(|open| Ok((open, fs::metadata(path)?)));
-        pair.is_ok_and(|(open, named)| (open.dev(), open.ino()) == (named.dev(), named.ino()))
-    }
-    #[cfg(not(unix))]
-    {
-        let _ = (file, path);
-        true
-    }
 }
 
 #[cfg(test)]
@@ -488,6 +570,49 @@ mod tests {
         fs::create_dir(home.path().join(".other.partial-abc")).unwrap();
         write_run(&home.path().join("one"), 0, "first").unwrap();
         assert_eq!(names(home.path()), [".other.partial-abc", "one"]);
+    }
+
+    #[test]
+    fn a_checkpoint_makes_a_run_that_is_not_finished_and_is_replaced_whole() {
+        let home = tempfile::tempdir().unwrap();
+        let path = home.path().join("one");
+        let run = RunDirectory::create(&path, &identity(0), 100).unwrap();
+        let beginning = || {
+            let manifest = json!({ "format": FORMAT, "identity": identity(0), "samples": 100, FINISHED: false });
+            vec![(PathBuf::from(MANIFEST), manifest.to_string().into_bytes())]
+        };
+        run.keep(b"first", beginning).unwrap();
+        assert_eq!(names(&path), ["checkpoint", "manifest.json"]);
+        run.keep(b"second", || unreachable!("it is there")).unwrap();
+        assert!(!run.has_results());
+        drop(run);
+        assert_eq!(names(home.path()), ["one"]);
+        // A run that is not finished may be continued with fewer goals.
+        let run = RunDirectory::create(&path, &identity(0), 50).unwrap();
+        assert_eq!(
+            run.read_checkpoint().unwrap().as_deref(),
+            Some(&b"second"[..])
+        );
+        assert!(RunDirectory::create(&path, &identity(1), 50).is_err());
+    }
+
+    #[test]
+    fn what_stepped_aside_for_a_killed_run_is_put_back() {
+        let home = tempfile::tempdir().unwrap();
+        let path = home.path().join("one");
+        write_run(&path, 0, "first").unwrap();
+        // As `put_in_place` leaves it between its two renames.
+        let aside = home.path().join(".one.replaced-abc");
+        fs::create_dir(&aside).unwrap();
+        fs::rename(&path, aside.join(ASIDE)).unwrap();
+        fs::create_dir(home.path().join(".one.partial-abc")).unwrap();
+        let run = RunDirectory::create(&path, &identity(0), 100).unwrap();
+        drop(run);
+        assert_eq!(names(home.path()), ["one"]);
+        assert_eq!(
+            fs::read_to_string(path.join("results.json")).unwrap(),
+            "first"
+        );
     }
 
     #[test]
