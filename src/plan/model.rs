@@ -9,6 +9,15 @@ use crate::mdp::Mdp;
 use crate::reward::RewardDomain;
 use crate::units::{ChoiceId, StateId};
 
+/// States from which on whole rows are worth their longer sums.
+const DENSE_SMALLEST: usize = 16;
+
+/// Entries of a matrix of whole rows that is still kept beside the terms (12 bytes each, in both precisions).
+const DENSE_LARGEST: usize = 1 << 25;
+
+/// A term of a sum is worth as much as so many entries of a whole row (measured, AVX-512: a sum's terms are a load and an index each).
+const DENSE_SHARE: usize = 2;
+
 /// Which inner loop fits the rows.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum KernelClass {
@@ -16,6 +25,8 @@ pub enum KernelClass {
     Deterministic,
     /// Few successors per choice.
     Sparse,
+    /// Most choices lead to many of the states: a product of matrices.
+    Dense,
 }
 
 /// One term of a weighted sum of values: position of the successor in sweep order, and the factor.
@@ -100,7 +111,18 @@ impl SweepModel {
         for state in order {
             model.push_state(mdp, state);
         }
+        if model.class == KernelClass::Sparse && model.is_dense() {
+            model.class = KernelClass::Dense;
+        }
         model
+    }
+
+    /// Whether whole rows, which need no indices and can be loaded for several choices at once, are less work than their terms.
+    fn is_dense(&self) -> bool {
+        let entries = self.choices.len() * self.states.len();
+        self.domain == RewardDomain::State
+            && (DENSE_SMALLEST * self.choices.len()..=DENSE_LARGEST).contains(&entries)
+            && self.products * DENSE_SHARE >= entries
     }
 
     fn push_state(&mut self, mdp: &Mdp, state: StateId) {
@@ -301,6 +323,7 @@ impl fmt::Display for SweepModel {
         let class = match self.class {
             KernelClass::Deterministic => "deterministic (gather and maximum)",
             KernelClass::Sparse => "sparse",
+            KernelClass::Dense => "dense (product of matrices)",
         };
         writeln!(f, "kernel       {class}")?;
         writeln!(

@@ -11,7 +11,7 @@ use serde::Serialize;
 
 use super::cpu::{CpuSolver, Level, Outcome};
 use super::{CellProblem, SolveError};
-use crate::plan::{Method, Schedule, SweepModel};
+use crate::plan::{KernelClass, Method, Schedule, SweepModel};
 use crate::rng::Stream;
 use crate::statistics::TILE;
 
@@ -109,7 +109,7 @@ fn try_method(
     method: Method,
     cap: u32,
 ) -> Result<PilotCandidate, SolveError> {
-    let units = Units::of(problem.plan.model(), method);
+    let units = Units::of(problem.plan.model());
     let first_look = Schedule {
         method,
         first_check: 2,
@@ -150,23 +150,26 @@ const PER_STATE: f64 = 3.0;
 const PER_CHOICE: f64 = 2.0;
 /// Per state of a residual: minima and maxima of residuals and values, the backup stored.
 const PER_STATE_CHECK: f64 = 10.0;
-/// A residual's product is a difference, a sum and a sum of sizes.
+/// A residual's product is a difference, a sum and a sum of sizes, except where whole rows are multiplied.
 const DIFFERENCE: f64 = 2.5;
 /// Half as many lanes to a vector.
 const DOUBLE: f64 = 2.0;
 
 impl Units {
-    fn of(model: &SweepModel, method: Method) -> Self {
+    fn of(model: &SweepModel) -> Self {
         let states = model.states().len() as f64;
         let choices = model.choices().len() as f64;
         let products = model.products() as f64;
-        let in_place = products + PER_CHOICE * choices + PER_STATE * states;
-        let differences = DIFFERENCE * (products + PER_CHOICE * choices);
+        let values = match model.class() {
+            KernelClass::Dense => choices * states + PER_CHOICE * choices,
+            KernelClass::Deterministic | KernelClass::Sparse => products + PER_CHOICE * choices,
+        };
+        let differences = match model.class() {
+            KernelClass::Dense => values,
+            KernelClass::Deterministic | KernelClass::Sparse => DIFFERENCE * values,
+        };
         Self {
-            sweep: match method {
-                Method::InPlace => in_place,
-                Method::Jacobi => differences + PER_STATE * states,
-            },
+            sweep: values + PER_STATE * states,
             check: differences + PER_STATE_CHECK * states,
         }
     }

@@ -65,8 +65,15 @@ pub(super) fn iterate<F: Scalar, V: Vector<Scalar = F>>(
             };
         }
         before = tile.half_width;
-        if recentrings < MAX_RECENTRINGS {
-            recentrings += u32::from(tile.recentre(limits.spacing, discount));
+        match limits.schedule.method {
+            Method::InPlace if recentrings < MAX_RECENTRINGS => {
+                recentrings += u32::from(tile.recentre(limits.spacing, discount));
+            }
+            Method::InPlace => {}
+            Method::Jacobi => {
+                tile.advance_jacobi::<V>(kernel, discount);
+                done += 1;
+            }
         }
         next = (done + 1 + done / 8).min(limits.max_sweeps);
     }

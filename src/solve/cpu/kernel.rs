@@ -49,11 +49,27 @@ pub(super) trait Kernel<F: Scalar> {
         rows: Rows<'_, F>,
     ) -> [V; VECTORS];
 
+    /// `max_a P_a V`, self-loops included, without bounds: for sweeps. Rewards of choices, over gamma, are part of it.
+    fn expected<V: Vector<Scalar = F>>(
+        &self,
+        s: usize,
+        own: [V; VECTORS],
+        rewards: Rows<'_, F>,
+        rows: Rows<'_, F>,
+    ) -> [V; VECTORS];
+
+    /// What the errors of [`differences`](Self::differences) are relative to, where that is one number for all states.
+    #[inline(always)]
+    fn magnitude<V: Vector<Scalar = F>>(&self, _rows: Rows<'_, F>) -> [V; VECTORS] {
+        splat(0.0)
+    }
+
     /// Bounds on the difference form, self-loops included. Rewards of choices are part of it.
     fn differences<V: Vector<Scalar = F>>(
         &self,
         s: usize,
         own: [V; VECTORS],
+        magnitude: [V; VECTORS],
         rewards: Rows<'_, F>,
         rows: Rows<'_, F>,
     ) -> Differences<V>;
@@ -80,7 +96,7 @@ impl<F: Scalar> Rows<'_, F> {
 
     /// Loads row number `row`.
     #[inline(always)]
-    fn row<V: Vector<Scalar = F>>(&self, row: usize) -> [V; VECTORS] {
+    pub(super) fn row<V: Vector<Scalar = F>>(&self, row: usize) -> [V; VECTORS] {
         load_row(self.values, row * TILE + self.lane)
     }
 }
@@ -201,6 +217,21 @@ impl<F: Scalar> Kernel<F> for Deterministic<F> {
         }
     }
 
+    #[inline(always)]
+    fn expected<V: Vector<Scalar = F>>(
+        &self,
+        s: usize,
+        own: [V; VECTORS],
+        _rewards: Rows<'_, F>,
+        rows: Rows<'_, F>,
+    ) -> [V; VECTORS] {
+        match self.gather::<V>(s, rows) {
+            (None, _) => own,
+            (Some(best), false) => best,
+            (Some(best), true) => max(best, own),
+        }
+    }
+
     /// # Precision
     ///
     /// `V(s') - V(s)` is rounded once, and so is its product with gamma (exact in F): a relative 2u of the result, which is
@@ -211,15 +242,12 @@ impl<F: Scalar> Kernel<F> for Deterministic<F> {
         &self,
         s: usize,
         own: [V; VECTORS],
-        _rewards: Rows<'_, F>,
+        _magnitude: [V; VECTORS],
+        rewards: Rows<'_, F>,
         rows: Rows<'_, F>,
     ) -> Differences<V> {
         let discount = V::splat(self.discount);
-        let best = match self.gather::<V>(s, rows) {
-            (None, _) => own,
-            (Some(best), false) => best,
-            (Some(best), true) => max(best, own),
-        };
+        let best = self.expected(s, own, rewards, rows);
         let q = each!(|i| best[i].sub(own[i]).mul(discount));
         Differences {
             low: q,
@@ -239,8 +267,8 @@ impl<F: Scalar> Kernel<F> for Deterministic<F> {
 pub(super) struct Sparse<F> {
     /// Per state: ranges of its common terms and of its choices.
     states: Vec<[u32; 4]>,
-    /// Per choice: range of its own terms, and `1 / (1 - gamma T(s,a,s))`.
-    choices: Vec<(u32, u32, F)>,
+    /// Per choice: range of its own terms, `1 / (1 - gamma T(s,a,s))` and `gamma T(s,a,s)`.
+    choices: Vec<(u32, u32, F, F)>,
     /// Where the row of the successor starts, and `gamma T`.
     terms: Vec<(u32, F)>,
     /// `1 / gamma`.
@@ -269,7 +297,10 @@ impl<F: Scalar> Sparse<F> {
         Self {
             states,
             choices: choices
-                .map(|c| (c.first, c.end, F::from_f64(1.0 / (1.0 - gamma * c.stay))))
+                .map(|c| {
+                    let inverse = F::from_f64(1.0 / (1.0 - gamma * c.stay));
+                    (c.first, c.end, inverse, F::from_f64(gamma * c.stay))
+                })
                 .collect(),
             terms: terms
                 .map(|p| (offset(p.position), F::from_f64(gamma * p.probability)))
@@ -340,7 +371,7 @@ impl<F: Scalar> Kernel<F> for Sparse<F> {
         let [common_first, common_end, choice_first, choice_end] = self.states[s];
         let base = self.weighted(common_first, common_end, reward, rows);
         let mut best = splat(f64::NEG_INFINITY);
-        for &(first, end, inverse) in &self.choices[choice_first as usize..choice_end as usize] {
+        for &(first, end, inverse, _) in &self.choices[choice_first as usize..choice_end as usize] {
             let inverse = V::splat(inverse);
             let q: [V; VECTORS] = self.weighted(first, end, base, rows);
             best = each!(|i| q[i].mul(inverse).max(best[i]));
@@ -349,10 +380,31 @@ impl<F: Scalar> Kernel<F> for Sparse<F> {
     }
 
     #[inline(always)]
+    fn expected<V: Vector<Scalar = F>>(
+        &self,
+        s: usize,
+        own: [V; VECTORS],
+        _rewards: Rows<'_, F>,
+        rows: Rows<'_, F>,
+    ) -> [V; VECTORS] {
+        let [common_first, common_end, choice_first, choice_end] = self.states[s];
+        let base: [V; VECTORS] = self.weighted(common_first, common_end, splat(0.0), rows);
+        let mut best = splat(f64::NEG_INFINITY);
+        for &(first, end, _, stay) in &self.choices[choice_first as usize..choice_end as usize] {
+            let stay = V::splat(stay);
+            let start = each!(|i| own[i].mul_add(stay, base[i]));
+            best = max(best, self.weighted(first, end, start, rows));
+        }
+        let inverse = V::splat(self.inverse_discount);
+        each!(|i| best[i].mul(inverse))
+    }
+
+    #[inline(always)]
     fn differences<V: Vector<Scalar = F>>(
         &self,
         s: usize,
         own: [V; VECTORS],
+        _magnitude: [V; VECTORS],
         _rewards: Rows<'_, F>,
         rows: Rows<'_, F>,
     ) -> Differences<V> {
@@ -363,7 +415,7 @@ impl<F: Scalar> Kernel<F> for Sparse<F> {
         let (mut low, mut high, mut best) = (lowest, lowest, lowest);
         let error = V::splat(self.sum_error);
         let minus_error = V::splat(F::from_f64(-self.sum_error.to_f64()));
-        for &(first, end, _) in &self.choices[choice_first as usize..choice_end as usize] {
+        for &(first, end, ..) in &self.choices[choice_first as usize..choice_end as usize] {
             let (q, size): ([V; VECTORS], [V; VECTORS]) =
                 self.weighted_differences(first, end, own, base, rows);
             low = each!(|i| size[i].mul_add(minus_error, q[i]).max(low[i]));
@@ -402,7 +454,7 @@ impl<F: Scalar> Kernel<F> for Chosen<F> {
         let base: [V; VECTORS] = self.0.weighted(common_first, common_end, splat(0.0), rows);
         let mut best = splat(f64::NEG_INFINITY);
         for choice in choice_first as usize..choice_end as usize {
-            let (first, end, inverse) = self.0.choices[choice];
+            let (first, end, inverse, _) = self.0.choices[choice];
             let inverse = V::splat(inverse);
             let reward: [V; VECTORS] = rewards.row(choice);
             let start = each!(|i| base[i].add(reward[i]));
@@ -410,6 +462,28 @@ impl<F: Scalar> Kernel<F> for Chosen<F> {
             best = each!(|i| q[i].mul(inverse).max(best[i]));
         }
         best
+    }
+
+    #[inline(always)]
+    fn expected<V: Vector<Scalar = F>>(
+        &self,
+        s: usize,
+        own: [V; VECTORS],
+        rewards: Rows<'_, F>,
+        rows: Rows<'_, F>,
+    ) -> [V; VECTORS] {
+        let [common_first, common_end, choice_first, choice_end] = self.0.states[s];
+        let base: [V; VECTORS] = self.0.weighted(common_first, common_end, splat(0.0), rows);
+        let mut best = splat(f64::NEG_INFINITY);
+        for choice in choice_first as usize..choice_end as usize {
+            let (first, end, _, stay) = self.0.choices[choice];
+            let stay = V::splat(stay);
+            let reward: [V; VECTORS] = rewards.row(choice);
+            let start = each!(|i| own[i].mul_add(stay, base[i].add(reward[i])));
+            best = max(best, self.0.weighted(first, end, start, rows));
+        }
+        let inverse = V::splat(self.0.inverse_discount);
+        each!(|i| best[i].mul(inverse))
     }
 
     /// # Precision
@@ -421,6 +495,7 @@ impl<F: Scalar> Kernel<F> for Chosen<F> {
         &self,
         s: usize,
         own: [V; VECTORS],
+        _magnitude: [V; VECTORS],
         rewards: Rows<'_, F>,
         rows: Rows<'_, F>,
     ) -> Differences<V> {
@@ -437,7 +512,7 @@ impl<F: Scalar> Kernel<F> for Chosen<F> {
         let reward_error = V::splat(F::from_f64(2.02 * F::UNIT));
         let minus_reward_error = V::splat(F::from_f64(-2.02 * F::UNIT));
         for choice in choice_first as usize..choice_end as usize {
-            let (first, end, _) = self.0.choices[choice];
+            let (first, end, ..) = self.0.choices[choice];
             let (sum, size): ([V; VECTORS], [V; VECTORS]) =
                 self.0.weighted_differences(first, end, own, base, rows);
             let reward: [V; VECTORS] = rewards.row(choice);

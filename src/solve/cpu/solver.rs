@@ -5,6 +5,7 @@ use std::sync::Mutex;
 use rayon::prelude::*;
 
 use super::NAME;
+use super::dense::Dense;
 use super::draw::Drawing;
 use super::iterate::{Effort, Limits, iterate};
 use super::kernel::{Chosen, Deterministic, Kernel, Sparse};
@@ -30,6 +31,7 @@ const DOUBLE_FIRST_CHECK: u32 = 4;
 enum Kernels {
     Deterministic(Deterministic<f32>, Deterministic<f64>),
     Sparse(Sparse<f32>, Sparse<f64>),
+    Dense(Dense<f32>, Dense<f64>),
     Chosen(Chosen<f32>, Chosen<f64>),
 }
 
@@ -96,6 +98,9 @@ impl CpuSolver {
                 ),
                 (RewardDomain::State, KernelClass::Sparse) => {
                     Kernels::Sparse(Sparse::new(model, discount), Sparse::new(model, discount))
+                }
+                (RewardDomain::State, KernelClass::Dense) => {
+                    Kernels::Dense(Dense::new(model, discount), Dense::new(model, discount))
                 }
             },
             stays: stays(model),
@@ -463,6 +468,9 @@ impl Job for SolveJob<'_> {
                 solver.solve_tile::<I>(single, double, workspace, source)
             }
             Kernels::Sparse(single, double) => {
+                solver.solve_tile::<I>(single, double, workspace, source)
+            }
+            Kernels::Dense(single, double) => {
                 solver.solve_tile::<I>(single, double, workspace, source)
             }
             Kernels::Chosen(single, double) => {

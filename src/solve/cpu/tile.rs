@@ -169,30 +169,63 @@ impl<F: Scalar> Tile<F> {
         }
     }
 
-    /// One Jacobi sweep, `V <- V + r`: every state is backed up from the old values.
+    /// One Jacobi sweep: every state is backed up from the old values. The first state's new value is then taken off all of them:
+    /// a constant changes nothing that a sweep or a certificate looks at, and digits are not spent on it.
     #[inline(always)]
     pub(super) fn sweep_jacobi<V: Vector<Scalar = F>>(
         &mut self,
         kernel: &impl Kernel<F>,
         discount: Discount,
     ) {
-        let used = V::splat(F::from_f64(discount.used()));
         for lane in (0..TILE).step_by(VECTORS * V::WIDTH) {
+            let mut constant = splat(0.0);
             for s in 0..kernel.n_states() {
                 let at = s * TILE + lane;
-                let reward = self.state_reward(kernel, at);
                 let own: [V; VECTORS] = load_row(&self.values, at);
-                let best = kernel
-                    .differences(s, own, self.rewards(lane), self.rows(lane))
-                    .best;
-                store_row(
-                    each!(|i| best[i].mul_add(used, reward[i])),
-                    &mut self.backup,
-                    at,
-                );
+                let best = kernel.expected(s, own, self.rewards(lane), self.rows(lane));
+                let value = self.jacobi_value(kernel, discount, best, constant, at);
+                if s == 0 {
+                    constant = value;
+                }
+                let value = if s == 0 { splat(0.0) } else { value };
+                store_row(value, &mut self.backup, at);
             }
         }
         std::mem::swap(&mut self.values, &mut self.backup);
+    }
+
+    /// The Jacobi sweep that follows a residual: [`certify`](Self::certify) has left all that it takes behind.
+    #[inline(always)]
+    pub(super) fn advance_jacobi<V: Vector<Scalar = F>>(
+        &mut self,
+        kernel: &impl Kernel<F>,
+        discount: Discount,
+    ) {
+        for lane in (0..TILE).step_by(VECTORS * V::WIDTH) {
+            let best: [V; VECTORS] = load_row(&self.backup, lane);
+            let constant = self.jacobi_value(kernel, discount, best, splat(0.0), lane);
+            for s in 0..kernel.n_states() {
+                let at = s * TILE + lane;
+                let best: [V; VECTORS] = load_row(&self.backup, at);
+                let value = self.jacobi_value(kernel, discount, best, constant, at);
+                store_row(value, &mut self.values, at);
+            }
+        }
+    }
+
+    /// `R + gamma best - constant` of the state whose row starts at `at`.
+    #[inline(always)]
+    fn jacobi_value<V: Vector<Scalar = F>, K: Kernel<F>>(
+        &self,
+        kernel: &K,
+        discount: Discount,
+        best: [V; VECTORS],
+        constant: [V; VECTORS],
+        at: usize,
+    ) -> [V; VECTORS] {
+        let used = V::splat(F::from_f64(discount.used()));
+        let reward: [V; VECTORS] = self.state_reward(kernel, at);
+        each!(|i| best[i].mul_add(used, reward[i].sub(constant[i])))
     }
 
     /// Measures the residual of the original Bellman operator in difference form and certifies every lane.
@@ -228,11 +261,12 @@ impl<F: Scalar> Tile<F> {
             let (mut r_low, mut v_low) = (top, top);
             let (mut r_high, mut v_high) = (bottom, bottom);
             let mut spread: [V; VECTORS] = splat(0.0);
+            let magnitude = kernel.magnitude(self.rows(lane));
             for s in 0..kernel.n_states() {
                 let at = s * TILE + lane;
                 let reward = self.state_reward(kernel, at);
                 let own: [V; VECTORS] = load_row(&self.values, at);
-                let d = kernel.differences(s, own, self.rewards(lane), self.rows(lane));
+                let d = kernel.differences(s, own, magnitude, self.rewards(lane), self.rows(lane));
                 let rest: [V; VECTORS] = each!(|i| own[i].mul_add(minus_complement, reward[i]));
                 r_low = each!(|i| rest[i].add(d.low[i]).min(r_low[i]));
                 r_high = each!(|i| rest[i].add(d.high[i]).max(r_high[i]));
