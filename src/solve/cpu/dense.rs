@@ -277,3 +277,81 @@ impl<F: Scalar> Kernel<F> for Dense<F> {
         self.n_states
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::mdp::MdpBuilder;
+    use crate::plan::{KernelClass, Plan};
+    use crate::units::StateId;
+
+    const GAMMA: f64 = 0.9;
+
+    /// One state with so many choices among 20, whose rows hold all states.
+    fn problem(choices: usize) -> (crate::mdp::Mdp, Plan) {
+        let mut b = MdpBuilder::new("dense");
+        let states: Vec<_> = (0..20).map(|i| b.state(format!("s{i}"))).collect();
+        for &s in &states {
+            for a in 0..choices {
+                let weight = |t: usize| ((t * 7 + a * 5 + s.index() * 3) % 11 + 1) as f64;
+                let total: f64 = (0..20).map(weight).sum();
+                let row = states.iter().map(|&t| (t, weight(t.index()) / total));
+                b.choice(s, format!("a{a}"), row);
+            }
+        }
+        let mdp = b.build().unwrap();
+        let plan = Plan::draw(&mdp, Discount::new(GAMMA).unwrap());
+        (mdp, plan)
+    }
+
+    #[test]
+    fn bounds_hold_for_any_number_of_choices_and_are_tight() {
+        for choices in 1..=9 {
+            let (mdp, plan) = problem(choices);
+            let model = plan.model();
+            assert_eq!(model.class(), KernelClass::Dense);
+            let discount = Discount::new(GAMMA).unwrap();
+            let kernel = Dense::<f32>::new(model, discount);
+            let values: Vec<f32> = (0..20 * TILE)
+                .map(|i| ((i * 37) % 101) as f32 - 50.0)
+                .collect();
+            let rows = Rows {
+                values: &values,
+                lane: 0,
+            };
+            let value = |t: u32, lane: usize| {
+                f64::from(values[model.position(StateId(t)) as usize * TILE + lane])
+            };
+            for (s, state) in model.states().iter().enumerate() {
+                let own: [[f32; 8]; VECTORS] = rows.row(s);
+                let size = kernel.magnitude(rows);
+                let d = kernel.differences(s, own, size, rows, rows);
+                for lane in 0..8 * VECTORS {
+                    let at = |x: &[[f32; 8]; VECTORS]| f64::from(x[lane / 8][lane % 8]);
+                    let difference = |c| {
+                        let (to, p) = mdp.row(c);
+                        let here = value(state.state.0, lane);
+                        let terms = to.iter().zip(p);
+                        terms
+                            .map(|(&t, p)| discount.used() * p * (value(t, lane) - here))
+                            .sum::<f64>()
+                    };
+                    let best = mdp
+                        .choices(state.state)
+                        .map(difference)
+                        .fold(f64::MIN, f64::max);
+                    assert!(
+                        at(&d.low) <= best && best <= at(&d.high),
+                        "{choices} choices"
+                    );
+                    assert!(at(&d.high) - at(&d.low) < 1e-3, "the bounds say something");
+                    // Control: an error of a thousandth of a value would not pass.
+                    assert!(best + 0.05 > at(&d.high) && best - 0.05 < at(&d.low));
+                    let expected = at(&kernel.expected(s, own, rows, rows));
+                    let here = value(state.state.0, lane);
+                    assert!((expected - (best / discount.used() + here)).abs() < 1e-3);
+                }
+            }
+        }
+    }
+}

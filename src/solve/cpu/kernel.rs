@@ -3,8 +3,10 @@
 //! Values of a tile are rows `[state in sweep order][lane]`. A kernel works on four vectors of one row at a time: four
 //! in flight hide the latency of the load, maximum and multiply-add that every state's update waits for.
 
+use super::fan::Fan;
 use super::simd::{Scalar, Vector};
 use crate::plan::{KernelClass, SweepModel};
+use crate::reward::RewardDomain;
 use crate::statistics::TILE;
 use crate::units::Discount;
 
@@ -90,7 +92,7 @@ pub(super) struct Rows<'a, F> {
 impl<F: Scalar> Rows<'_, F> {
     /// Loads the row that starts at `offset`.
     #[inline(always)]
-    fn load<V: Vector<Scalar = F>>(&self, offset: u32) -> [V; VECTORS] {
+    pub(super) fn load<V: Vector<Scalar = F>>(&self, offset: u32) -> [V; VECTORS] {
         load_row(self.values, offset as usize + self.lane)
     }
 
@@ -135,7 +137,7 @@ pub(super) fn min<V: Vector>(a: [V; VECTORS], b: [V; VECTORS]) -> [V; VECTORS] {
 /// # Panics
 ///
 /// Beyond 67 million states, whose tile would have 2^32 scalars.
-fn offset(row: u32) -> u32 {
+pub(super) fn offset(row: u32) -> u32 {
     u32::try_from(row as usize * TILE).expect("a tile has fewer than 2^32 scalars")
 }
 
@@ -181,14 +183,31 @@ impl<F: Scalar> Deterministic<F> {
         rows: Rows<'_, F>,
     ) -> (Option<[V; VECTORS]>, bool) {
         let (first, end, stay) = self.states[s];
-        let Some((&head, tail)) = self.successors[first as usize..end as usize].split_first()
-        else {
-            return (None, stay);
+        // Written out for the counts that grids have: loads then wait for nothing.
+        let best = match *self
+            .successors
+            .get(first as usize..end as usize)
+            .unwrap_or(&[])
+        {
+            [] => return (None, stay),
+            [a] => rows.load(a),
+            [a, b] => max(rows.load(a), rows.load(b)),
+            [a, b, c] => max(max(rows.load(a), rows.load(b)), rows.load(c)),
+            [a, b, c, d] => {
+                let (one, two) = (
+                    max(rows.load(a), rows.load(b)),
+                    max(rows.load(c), rows.load(d)),
+                );
+                max(one, two)
+            }
+            [head, ref tail @ ..] => {
+                let mut best = rows.load(head);
+                for &successor in tail {
+                    best = max(best, rows.load(successor));
+                }
+                best
+            }
         };
-        let mut best = rows.load(head);
-        for &successor in tail {
-            best = max(best, rows.load(successor));
-        }
         (Some(best), stay)
     }
 }
@@ -269,6 +288,8 @@ pub(super) struct Sparse<F> {
     states: Vec<[u32; 4]>,
     /// Per choice: range of its own terms, `1 / (1 - gamma T(s,a,s))` and `gamma T(s,a,s)`.
     choices: Vec<(u32, u32, F, F)>,
+    /// Per state: its backup in short, where it is of that kind.
+    fans: Vec<Option<Fan<F>>>,
     /// Where the row of the successor starts, and `gamma T`.
     terms: Vec<(u32, F)>,
     /// `1 / gamma`.
@@ -292,10 +313,15 @@ impl<F: Scalar> Sparse<F> {
                 longest = longest.max(terms);
             }
         }
+        let fans = model.states().iter();
         let choices = model.choices().iter();
         let terms = model.parts().iter();
         Self {
             states,
+            fans: match model.domain() {
+                RewardDomain::State => fans.map(|s| Fan::of(model, s, gamma)).collect(),
+                RewardDomain::Choice => Vec::new(),
+            },
             choices: choices
                 .map(|c| {
                     let inverse = F::from_f64(1.0 / (1.0 - gamma * c.stay));
@@ -368,6 +394,9 @@ impl<F: Scalar> Kernel<F> for Sparse<F> {
         rows: Rows<'_, F>,
     ) -> [V; VECTORS] {
         let reward = rewards.row(s);
+        if let Some(fan) = &self.fans[s] {
+            return fan.backup(reward, rows);
+        }
         let [common_first, common_end, choice_first, choice_end] = self.states[s];
         let base = self.weighted(common_first, common_end, reward, rows);
         let mut best = splat(f64::NEG_INFINITY);

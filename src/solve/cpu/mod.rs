@@ -6,6 +6,7 @@
 
 mod dense;
 mod draw;
+mod fan;
 mod iterate;
 mod kernel;
 mod observe;
