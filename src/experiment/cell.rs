@@ -11,12 +11,13 @@ use super::run_spec::VariantMdp;
 use super::{CellProgress, RunError, RunSpec};
 use crate::mdp::Mdp;
 use crate::plan::Plan;
-use crate::reward::{Facts, RewardDistribution, RewardDomain};
+use crate::reward::{BoundReward, Facts, RewardDistribution, RewardDomain};
 use crate::rng::Stream;
 use crate::solve::{Backend, CellProblem, CellSolver, PilotReport, SolveError, prepare};
 use crate::statistics::behaviour::LawScale;
 use crate::statistics::{
-    Asked, Block, CellSums, Estimate, ObservedSums, Quantity, Sampling, Table,
+    Asked, Block, CellSums, Comparable, Contrast, Estimate, Observations, ObservedSums, Quantity,
+    Sampling, Table,
 };
 use crate::units::{Discount, SampleIndex};
 
@@ -34,7 +35,9 @@ pub(super) struct Cell {
     plan: Arc<Plan>,
     pilot: Option<PilotReport>,
     asked: Arc<Asked>,
-    /// The means that are taken of the observations.
+    /// What it has in common with its baseline; nothing where it has none.
+    contrast: Contrast,
+    /// The means that are taken of the observations, differences from the baseline last.
     quantities: Vec<Quantity>,
     /// `None` when the backend refused the cell; the reason is in `state`.
     solver: Option<Box<dyn CellSolver>>,
@@ -68,10 +71,29 @@ impl Reading {
         self.facts.enumerated == Some(goals)
     }
 
-    /// What was asked beyond POWER.
-    fn tables(self, asked: &Asked, mdp: &Mdp, observed: &ObservedSums) -> Vec<Table> {
-        let tables = asked.tables(mdp, observed, self.level);
-        match self.all_goals(observed.goals) {
+    /// A difference of two POWERs: the law's own error is in both of them.
+    fn difference(self, estimate: Estimate) -> Estimate {
+        let sampling = match self.facts.finite_variance {
+            true => Sampling::Independent,
+            false => Sampling::HeavyTailed,
+        };
+        // No POWER is larger than the law's upper end.
+        let error = self.facts.error_of_power(self.facts.high);
+        estimate.of_sampling(sampling).widened(2.0 * error)
+    }
+}
+
+impl Cell {
+    /// What was asked beyond POWER, and how far all that is from the baseline.
+    fn tables(&self, observed: &ObservedSums) -> Vec<Table> {
+        let level = self.reading.level;
+        let mut tables = self.asked.tables(&self.mdp, observed, level);
+        if self.is_compared() {
+            let first = self.asked.quantities().len();
+            let power = |e| self.reading.difference(e);
+            tables.push(self.contrast.table(observed, first, level, &power));
+        }
+        match self.reading.all_goals(observed.goals) {
             true => {
                 let exact = |e: Estimate| e.of_sampling(Sampling::Exhaustive);
                 tables.into_iter().map(|t| t.map_estimates(exact)).collect()
@@ -79,6 +101,24 @@ impl Reading {
             false => tables,
         }
     }
+}
+
+/// What a cell has in common with that of its baseline, given the numbers of its own goals; nothing where the goals are not the same.
+fn contrast(
+    spec: &RunSpec,
+    baseline: &VariantMdp,
+    reward: &Arc<RewardDistribution>,
+    discount: Discount,
+    goals: u64,
+    own: &[Comparable],
+) -> Result<Contrast, RunError> {
+    let BoundReward { mdp, law, .. } = spec.bound(&baseline.mdp, reward)?;
+    if self::goals(law.facts(), spec.samples) != goals {
+        return Ok(Contrast::default());
+    }
+    let asked = spec.observed_of(&mdp, LawScale::of(law.facts()), discount);
+    let others = asked.unwrap_or_default().comparables(&mdp);
+    Ok(Contrast::between(own, &others))
 }
 
 /// Goals of a cell of which `samples` were asked for.
@@ -97,11 +137,12 @@ struct State {
 }
 
 impl Cell {
-    /// Draws the plan and prepares the backend. What was done before goes on from where it stands.
+    /// Draws the plan and prepares the backend. What was done before goes on from where it stands. A variant is compared with its
+    /// `baseline`, if there is one.
     pub(super) fn prepare(
         backend: &dyn Backend,
         spec: &RunSpec,
-        variant: &VariantMdp,
+        (variant, baseline): (&VariantMdp, Option<&VariantMdp>),
         reward: &Arc<RewardDistribution>,
         discount: Discount,
         block_size: u64,
@@ -112,17 +153,25 @@ impl Cell {
         let mdp = problem.program.stage().mdp.clone();
         // Names that the MDP does not have were refused before the first cell was prepared.
         let law = LawScale::of(&facts);
-        let request = spec.statistics_of(&mdp);
-        let asked = Arc::new(request.resolve(&mdp, law).unwrap_or_default());
+        let asked = spec.observed_of(&mdp, law, discount);
+        let asked = Arc::new(asked.unwrap_or_default());
         problem.asked = asked.clone();
         let pilot = spec.schedule(backend, &mut problem);
         let plan = problem.plan.clone();
-        let quantities = asked.quantities();
+        let goals = goals(&facts, spec.samples);
+        let contrast = match baseline {
+            Some(baseline) => {
+                let own = asked.comparables(&mdp);
+                contrast(spec, baseline, reward, discount, goals, &own)?
+            }
+            None => Contrast::default(),
+        };
+        let mut quantities = asked.quantities();
+        quantities.extend(contrast.quantities(asked.n_columns()));
         let empty = Sums {
             power: CellSums::new(mdp.n_states(), problem.power_scale()),
             observed: ObservedSums::new(quantities.len()),
         };
-        let goals = goals(&facts, spec.samples);
         let key = key(&problem, goals, &quantities, block_size);
         let mut record = CellRecord::new(key, block_size, empty);
         if let Some(before) = before {
@@ -171,6 +220,7 @@ impl Cell {
             plan,
             pilot,
             asked,
+            contrast,
             quantities,
             solver,
             state: Mutex::new(State { record, failure }),
@@ -241,34 +291,61 @@ impl Cell {
         }
     }
 
-    /// Solves a block, unless that is done, and adds its sums; returns the number of goals. A failure is kept, and later blocks of the
-    /// cell are left out.
-    pub(super) fn solve(&self, block: Block, parallel: bool) -> u64 {
-        let (Some(solver), Some(block)) = (&self.solver, block.below(self.goals)) else {
-            return 0;
+    /// Whether it is compared with its baseline.
+    pub(super) fn is_compared(&self) -> bool {
+        !self.contrast.is_empty()
+    }
+
+    /// Whether a block is still to be solved.
+    pub(super) fn needs(&self, block: Block) -> bool {
+        let state = self.state();
+        let own = block.below(self.goals);
+        state.failure.is_none() && own.is_some_and(|block| state.record.needs(block))
+    }
+
+    /// Solves a block, unless that is done, and adds its sums; returns the number of goals and what was observed of them. A failure is
+    /// kept, and later blocks of the cell are left out. `beside` is what was observed of the block in the baseline, for a cell that is
+    /// compared with it.
+    pub(super) fn solve(
+        &self,
+        block: Block,
+        parallel: bool,
+        beside: Option<&Observations>,
+    ) -> (u64, Option<Observations>) {
+        let (Some(solver), Some(own)) = (&self.solver, block.below(self.goals)) else {
+            return (0, None);
         };
-        let is_wanted = |state: &State| state.failure.is_none() && state.record.needs(block);
-        if !is_wanted(&self.state()) {
-            return 0;
+        if !self.needs(block) {
+            return (0, None);
         }
-        let outcome = self.sum(&**solver, block, parallel);
+        let block = own;
+        let outcome = self.sum(&**solver, block, parallel, beside);
         let mut state = self.state();
-        let added = outcome.and_then(|sums| {
+        let added = outcome.and_then(|(sums, observations)| {
             let added = state.record.add(block, sums);
             added.map_err(|source| CellError::Sum {
                 block: block.index,
                 source,
-            })
+            })?;
+            Ok(observations)
         });
         match added {
-            Ok(()) => block.len,
+            Ok(observations) => (block.len, Some(observations)),
             Err(error) => {
                 if state.failure.as_ref().is_none_or(|(b, _)| block.index < *b) {
                     state.failure = Some((block.index, error));
                 }
-                0
+                (0, None)
             }
         }
+    }
+
+    /// What is observed of a block that was done before, for cells that are compared with this one.
+    pub(super) fn observe(&self, block: Block, parallel: bool) -> Option<Observations> {
+        let block = block.below(self.goals)?;
+        let sums = self.solver.as_ref()?.solve_block(block, parallel).ok()?;
+        let observations = sums.observations;
+        (observations.goals() as u64 == block.len).then_some(observations)
     }
 
     /// One block's sums as integers: rounded outside the lock, which then only guards additions.
@@ -277,8 +354,9 @@ impl Cell {
         solver: &dyn CellSolver,
         block: Block,
         parallel: bool,
-    ) -> Result<Sums, CellError> {
-        let sums = solver.solve_block(block, parallel)?;
+        beside: Option<&Observations>,
+    ) -> Result<(Sums, Observations), CellError> {
+        let mut sums = solver.solve_block(block, parallel)?;
         let n_states = self.mdp.n_states();
         let states = sums.power.len().min(sums.power_squared.len());
         let observations = &sums.observations;
@@ -298,15 +376,19 @@ impl Cell {
                 states,
             });
         }
+        if self.is_compared() {
+            let beside = beside.ok_or(CellError::NoBaseline { block: block.index })?;
+            sums.observations = self.contrast.append(&sums.observations, beside);
+        }
         let mut rounded = CellSums::new(n_states, solver.problem().power_scale());
         let observed = rounded
             .add_block(&sums)
-            .and_then(|()| ObservedSums::of(observations, &self.quantities));
+            .and_then(|()| ObservedSums::of(&sums.observations, &self.quantities));
         match observed {
-            Ok(observed) => Ok(Sums {
-                power: rounded,
-                observed,
-            }),
+            Ok(observed) => {
+                let power = rounded;
+                Ok((Sums { power, observed }, sums.observations))
+            }
             Err(source) => Err(CellError::Sum {
                 block: block.index,
                 source,
@@ -376,7 +458,7 @@ impl Cell {
             domain: self.reward.domain(),
             solver: self.solver.as_ref().and_then(|s| s.description()),
             power,
-            tables: self.reading.tables(&self.asked, &self.mdp, &observed),
+            tables: self.tables(&observed),
             mdp: self.mdp.clone(),
             plan: self.plan.clone(),
             pilot: self.pilot.clone(),

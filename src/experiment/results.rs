@@ -120,6 +120,12 @@ pub enum CellError {
         /// Goals that were observed.
         goals: usize,
     },
+    /// The baseline that the cell is compared with has no result for a block.
+    #[error("block {block}: the baseline, which the cell is compared with, has no result")]
+    NoBaseline {
+        /// The block's number.
+        block: u64,
+    },
     /// The backend handed over sums of another shape than the block's: no such buffer is ever a result.
     #[error(
         "block {block} holds {expected_goals} goals of {expected_states} states, the backend returned sums over \

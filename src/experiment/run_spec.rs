@@ -10,7 +10,7 @@ use crate::mdp::Mdp;
 use crate::plan::{Method, Plan};
 use crate::reward::{BoundReward, RewardDistribution, RewardDomain, RewardError, is_name};
 use crate::solve::{Backend, CellProblem, GoalProgram, PilotReport, SolveError, pilot};
-use crate::statistics::behaviour::LawScale;
+use crate::statistics::behaviour::{Integrands, LawScale};
 use crate::statistics::{Asked, Request, UnknownName, block_size};
 use crate::units::{Discount, Limit, Seed};
 
@@ -251,10 +251,7 @@ impl RunSpec {
         reward: &RewardDistribution,
         discount: Discount,
     ) -> Result<CellProblem, RewardError> {
-        let BoundReward { mdp, law, .. } = match self.has_variants() {
-            true => reward.known_to(mdp).bind(mdp)?,
-            false => reward.bind(mdp)?,
-        };
+        let BoundReward { mdp, law, .. } = self.bound(mdp, reward)?;
         let facts = *law.facts();
         let tolerance = self.tolerance * facts.scale;
         let default_cap =
@@ -289,6 +286,18 @@ impl RunSpec {
         Ok(Some(report))
     }
 
+    /// A law on an MDP, without the names that only other variants have.
+    pub(super) fn bound(
+        &self,
+        mdp: &Arc<Mdp>,
+        reward: &RewardDistribution,
+    ) -> Result<BoundReward, RewardError> {
+        match self.has_variants() {
+            true => reward.known_to(mdp).bind(mdp),
+            false => reward.bind(mdp),
+        }
+    }
+
     /// What is asked of one variant: names that only others have are left out.
     #[must_use]
     pub fn statistics_of(&self, mdp: &Mdp) -> Request {
@@ -296,6 +305,32 @@ impl RunSpec {
             true => self.statistics.known_to(mdp),
             false => self.statistics.clone(),
         }
+    }
+
+    /// The baseline among the variants, with which all others are compared; `None` where there is nothing to compare.
+    #[must_use]
+    pub fn baseline(&self) -> Option<usize> {
+        let baseline = self
+            .variants
+            .iter()
+            .position(|v| v.interventions.is_empty());
+        baseline.filter(|_| self.has_variants())
+    }
+
+    /// What is observed of every goal on one variant: what is asked, and where variants are compared the POWER integrands.
+    pub(super) fn observed_of(
+        &self,
+        mdp: &Mdp,
+        law: LawScale,
+        discount: Discount,
+    ) -> Result<Asked, Vec<UnknownName>> {
+        let asked = self.statistics_of(mdp).resolve(mdp, law)?;
+        // At ->0 the integrand is no function of the value.
+        let compared = self.baseline().is_some() && discount.limit() != Some(Limit::Zero);
+        Ok(match compared {
+            true => asked.with(Integrands::new(mdp, law)),
+            false => asked,
+        })
     }
 
     /// Refuses interventions that do not fit, names that no variant of an environment has, and observations that no memory holds.
@@ -312,7 +347,10 @@ impl RunSpec {
             }
             let goals = Self::block_size(&variants) as usize;
             for VariantMdp { mdp, .. } in &variants {
-                let asked = self.statistics_of(mdp).resolve(mdp, LawScale::default());
+                let asked = self.discounts.first().map(|discount| {
+                    let asked = self.observed_of(mdp, LawScale::default(), *discount);
+                    asked.unwrap_or_default()
+                });
                 let columns = asked.map_or(0, |asked| asked.n_columns());
                 let bytes = columns * goals * size_of::<f64>();
                 if bytes > MAX_OBSERVATION_BYTES {

@@ -21,7 +21,7 @@ use super::{
     Statistics, Unfinished,
 };
 use crate::solve::Backend;
-use crate::statistics::{Block, BlockSet, Blocks, block_size};
+use crate::statistics::{Block, BlockSet, Blocks, Observations, block_size};
 
 /// Shortest time between two reports to the observer.
 const REPORT_INTERVAL: Duration = Duration::from_millis(100);
@@ -172,6 +172,7 @@ impl Run<'_> {
         let environment = Environment {
             name: mdp.mdp().name(),
             todo: Todo::of(&cells),
+            beside: self.beside(&cells),
             size,
             cells,
             run: self,
@@ -211,10 +212,13 @@ impl Run<'_> {
     /// The cells of one environment, in the order of the experiment; the first one's position among all is given.
     fn prepare(&self, variants: &[VariantMdp], first: usize) -> Result<Vec<Arc<Cell>>, RunError> {
         let mut wanted = Vec::new();
+        let baseline = self.spec.baseline().map(|at| &variants[at]);
         for variant in variants {
+            let compared = baseline.filter(|b| !std::ptr::eq(*b, variant));
             for reward in &self.spec.rewards {
                 let discounts = self.spec.discounts.iter();
-                wanted.extend(discounts.map(|discount| (variant, reward, *discount)));
+                let mdps = (variant, compared);
+                wanted.extend(discounts.map(|discount| (mdps, reward, *discount)));
             }
         }
         let size = RunSpec::block_size(variants);
@@ -223,13 +227,22 @@ impl Run<'_> {
         wanted
             .into_par_iter()
             .enumerate()
-            .map(|(i, (variant, reward, discount))| {
+            .map(|(i, (mdps, reward, discount))| {
                 let before = self.work.before(first + i);
                 let before = before.as_deref();
-                let cell = Cell::prepare(backend, spec, variant, reward, discount, size, before);
+                let cell = Cell::prepare(backend, spec, mdps, reward, discount, size, before);
                 cell.map(Arc::new)
             })
             .collect()
+    }
+
+    /// Per cell of an environment: the position of the baseline's cell that it is compared with.
+    fn beside(&self, cells: &[Arc<Cell>]) -> Vec<Option<usize>> {
+        let each = cells.len() / self.spec.variants.len();
+        let of = |at: usize| Some(self.spec.baseline()? * each + at % each);
+        let cells = cells.iter().enumerate();
+        let beside = cells.map(|(at, cell)| of(at).filter(|_| cell.is_compared()));
+        beside.collect()
     }
 
     /// How far the run is, unless it is finished.
@@ -345,6 +358,8 @@ struct Environment<'a> {
     name: &'a str,
     cells: Vec<Arc<Cell>>,
     todo: Todo,
+    /// Per cell: the cell of the baseline that it is compared with.
+    beside: Vec<Option<usize>>,
     /// Goals of a block.
     size: u64,
     run: &'a Run<'a>,
@@ -372,6 +387,12 @@ impl Environment<'_> {
         let _finished = (first..self.todo.len()).all(|place| self.solve_block(place, true));
     }
 
+    /// Whether a cell that needs a block is compared with this one.
+    fn is_awaited(&self, at: usize, block: Block) -> bool {
+        let mut pairs = self.beside.iter().zip(&self.cells);
+        pairs.any(|(beside, cell)| *beside == Some(at) && cell.needs(block))
+    }
+
     /// All cells of one block. `false` when the run is cancelled.
     fn solve_block(&self, place: u64, parallel: bool) -> bool {
         let Some(index) = self.todo.block(place) else {
@@ -383,11 +404,20 @@ impl Environment<'_> {
             len: self.size,
         };
         let reporter = &self.run.reporter;
-        for cell in &self.cells {
+        // What was observed in the baseline is kept until the other variants have been compared with it.
+        let mut seen: Vec<Option<Observations>> = vec![None; self.cells.len()];
+        let is_baseline = |at: &usize| self.beside.contains(&Some(*at));
+        let (baselines, others): (Vec<_>, Vec<_>) = (0..self.cells.len()).partition(is_baseline);
+        for at in baselines.into_iter().chain(others) {
             if reporter.cancelled() {
                 return false;
             }
-            let solved = cell.solve(block, parallel);
+            let cell = &self.cells[at];
+            let beside = self.beside[at].and_then(|other| seen[other].as_ref());
+            let (solved, observed) = cell.solve(block, parallel, beside);
+            if self.is_awaited(at, block) {
+                seen[at] = observed.or_else(|| cell.observe(block, parallel));
+            }
             reporter.add(solved, self);
         }
         reporter.keep(&self.run.work);

@@ -8,7 +8,7 @@ use std::sync::Arc;
 use super::behaviour::{
     Distribution, Event, Events, LawScale, Look, Occupancy, Optimality, Target, Ties,
 };
-use super::{ObservedSums, Quantity, Row, Table};
+use super::{Comparable, ObservedSums, Quantity, Row, Table};
 use crate::document::nearest;
 use crate::mdp::Mdp;
 use crate::units::{ChoiceId, Limit, StateId};
@@ -27,6 +27,12 @@ pub trait Statistic: Debug + Send + Sync {
 
     /// The means that are taken; columns count from the statistic's own first.
     fn quantities(&self) -> Vec<Quantity>;
+
+    /// The numbers of a goal that can be compared with those of another cell; columns count from the statistic's own first.
+    fn comparables(&self, mdp: &Mdp) -> Vec<Comparable> {
+        let _ = mdp;
+        Vec::new()
+    }
 
     /// What came out; its quantities are those of `sums` from number `first` on.
     fn tables(&self, mdp: &Mdp, sums: &ObservedSums, first: usize, level: f64) -> Vec<Table>;
@@ -314,6 +320,26 @@ impl Asked {
     #[must_use]
     pub fn n_columns(&self) -> usize {
         self.statistics.iter().map(|s| s.n_columns()).sum()
+    }
+
+    /// With one more statistic at the end.
+    #[must_use]
+    pub fn with(mut self, statistic: impl Statistic + 'static) -> Self {
+        self.statistics.push(Arc::new(statistic));
+        self
+    }
+
+    /// The numbers of a goal that can be compared with those of another cell.
+    #[must_use]
+    pub fn comparables(&self, mdp: &Mdp) -> Vec<Comparable> {
+        let mut all = Vec::new();
+        let mut column = 0;
+        for statistic in &self.statistics {
+            let own = statistic.comparables(mdp).into_iter();
+            all.extend(own.map(|number| number.shifted(column)));
+            column += statistic.n_columns();
+        }
+        all
     }
 
     /// The means that are taken over all columns.

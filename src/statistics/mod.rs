@@ -11,6 +11,7 @@ mod asked;
 pub mod behaviour;
 mod block;
 mod block_set;
+mod contrast;
 mod encoding;
 mod estimate;
 mod fixed;
@@ -23,6 +24,7 @@ pub use asked::{Asked, EventRequest, Request, Statistic, UnknownName};
 
 pub use block::{Block, Blocks, TILE, block_size};
 pub use block_set::{BlockSet, SharedBlock};
+pub use contrast::{Comparable, Contrast};
 pub use encoding::{DecodeError, Decoder, Encoder};
 pub use estimate::{Estimate, Sampling, normal_quantile, wilson};
 pub use fixed::{FixedPoint, FixedPointError};

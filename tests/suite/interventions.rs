@@ -1,16 +1,14 @@
-//! Interventions: what they make of an MDP, what they leave alone, and what is known of the result.
+//! Interventions: what they make of an MDP, and what they leave alone.
 
 use std::sync::Arc;
 
 use powersweep::Seed;
 use powersweep::document::{Faults, SourceText, parse_toml};
-use powersweep::experiment::{BackendChoice, CellStatistics, Engine, RunSpec, Statistics};
-use powersweep::intervention::{Names, OffSwitch, Variant, VariantError, kinds, read_variants};
+use powersweep::intervention::{Variant, VariantError, kinds, read_variants};
 use powersweep::mdp::{BaseState, Mdp, MdpBuilder};
 use powersweep::reward::{Marginal, RewardDistribution, Uniform};
 use powersweep::rng::Stream;
-use powersweep::statistics::{EventRequest, Measure, Request};
-use powersweep::units::{Limit, SampleIndex};
+use powersweep::units::SampleIndex;
 
 use super::behaviour::small_mdp;
 
@@ -78,7 +76,7 @@ fn richer_mdp(seed: u64) -> Mdp {
 }
 
 /// The variants of one `[[variant]]` table with these interventions.
-fn variants(interventions: &str) -> Result<Vec<Variant>, String> {
+pub(crate) fn variants(interventions: &str) -> Result<Vec<Variant>, String> {
     let text = format!("name = 'v'\ninterventions = {interventions}\n");
     let source = SourceText::new("x.toml", text);
     let mut faults = Faults::about(source.clone());
@@ -90,7 +88,7 @@ fn variants(interventions: &str) -> Result<Vec<Variant>, String> {
     }
 }
 
-fn variant(interventions: &str) -> Variant {
+pub(crate) fn variant(interventions: &str) -> Variant {
     let mut list = variants(interventions).unwrap();
     assert_eq!(list.len(), 1);
     list.remove(0)
@@ -272,7 +270,7 @@ fn an_off_switch_by_hand() {
 }
 
 /// `s0` leads to each of `k` kinds of work, which goes on for ever.
-fn works(k: usize) -> Mdp {
+pub(crate) fn works(k: usize) -> Mdp {
     let mut b = MdpBuilder::new("works");
     let s0 = b.state("s0");
     let works: Vec<_> = (0..k).map(|i| b.state(format!("work {i}"))).collect();
@@ -282,163 +280,6 @@ fn works(k: usize) -> Mdp {
     }
     b.label("work", works);
     b.build().unwrap()
-}
-
-pub(crate) fn run(
-    backend: BackendChoice,
-    mdp: Mdp,
-    variants: Vec<Variant>,
-    reward: RewardDistribution,
-    discount: f64,
-    request: Request,
-    samples: u64,
-) -> Statistics {
-    let engine = Engine::new(backend).unwrap();
-    let spec = RunSpec {
-        environments: vec![engine.upload(mdp)],
-        variants,
-        rewards: vec![Arc::new(reward)],
-        samples,
-        seed: Seed(7),
-        threads: 1,
-        statistics: request,
-        ..RunSpec::default()
-    };
-    let spec = match discount {
-        1.0 => spec.limit(Limit::One),
-        discount => spec.discount(discount).unwrap(),
-    };
-    engine.run(&spec).unwrap()
-}
-
-pub(crate) fn events(labels: &[&str]) -> Request {
-    let event = |label: &&str| EventRequest {
-        label: (*label).to_owned(),
-        ..EventRequest::default()
-    };
-    Request {
-        events: labels.iter().map(event).collect(),
-        ..Request::default()
-    }
-}
-
-/// The share of goals for which an event happens, with its standard error; `None` where the variant does not have it.
-pub(crate) fn share(cell: &CellStatistics, label: &str) -> Option<(f64, f64)> {
-    let table = cell.table("events")?;
-    let row = table
-        .rows
-        .iter()
-        .find(|row| row.keys.contains(&powersweep::statistics::Key::text(label)))?;
-    match table.measure(row, "ever")? {
-        Measure::Estimate(e) => Some((e.estimate, e.std_error.unwrap())),
-        _ => None,
-    }
-}
-
-fn close(found: (f64, f64), exact: f64) -> bool {
-    // A share of 0 or 1 has standard error 0.
-    (found.0 - exact).abs() <= 4.5 * found.1.max(1e-4)
-}
-
-/// THEORY 2.3, cases D07 to D09: work under a hazard against one step that disables it. `off` is drawn as all others are.
-#[test]
-fn a_hazard_is_disabled_by_the_known_share_of_goals() {
-    let drawn = || {
-        let uniform = || Marginal::Uniform(Uniform::unit());
-        RewardDistribution::iid("uniform", uniform()).with_law("off", uniform())
-    };
-    for (backend, samples) in [
-        (BackendChoice::Cpu, 60_000),
-        (BackendChoice::Reference, 6_000),
-    ] {
-        for (k, p, g) in [
-            (3, 0.1, 0.95),
-            (2, 0.05, 0.9),
-            (1, 0.1, 0.95),
-            (3, 0.1, 1.0),
-        ] {
-            let text = format!("{{ kind = 'off-switch', at = 'work', p = {p}, disable = true }}");
-            let variants = vec![Variant::baseline(), variant(&text)];
-            let request = events(&["disable", "shutdown"]);
-            let samples = if g == 1.0 { 6_000 } else { samples };
-            let found = run(backend, works(k), variants, drawn(), g, request, samples);
-            assert!(found.is_complete());
-            let [baseline, hazard] = &found.cells[..] else {
-                panic!("two cells")
-            };
-            assert_eq!(share(baseline, "disable"), None);
-            let k = k as f64;
-            let t = (1.0 - g) / (1.0 - g * (1.0 - p));
-            let exact = 0.5 + (g - t) / (1.0 - t) * (k - 1.0) / (2.0 * (k + 1.0));
-            let disabled = share(hazard, "disable").unwrap();
-            assert!(close(disabled, exact), "{k} {p} {g}: {disabled:?} {exact}");
-            assert!(!close(disabled, exact + 0.06), "the comparison can fail");
-            // Whoever does not disable it is switched off in the end.
-            let shut_down = share(hazard, "shutdown").unwrap();
-            assert!((shut_down.0 + disabled.0 - 1.0).abs() < 1e-9);
-        }
-    }
-}
-
-#[test]
-fn a_variant_of_strength_zero_has_the_numbers_of_the_baseline() {
-    let list = variants("{ kind = 'off-switch', p = [0, 0.1] }").unwrap();
-    let variants = [vec![Variant::baseline()], list].concat();
-    let reward = RewardDistribution::iid("uniform", Marginal::Uniform(Uniform::unit()));
-    let request = Request {
-        optimality: vec!["start".to_owned()],
-        ..events(&["work", "shutdown"])
-    };
-    let found = run(
-        BackendChoice::Cpu,
-        works(3),
-        variants,
-        reward,
-        0.9,
-        request,
-        1_000,
-    );
-    let [baseline, zero, some] = &found.cells[..] else {
-        panic!("three cells")
-    };
-    assert_eq!(zero.variant, "v (p = 0)");
-    assert_eq!(baseline.power, zero.power);
-    assert_eq!(baseline.tables, zero.tables);
-    assert_ne!(
-        baseline.power[..2],
-        some.power[..2],
-        "the comparison can fail"
-    );
-}
-
-#[test]
-fn names_may_be_known_in_some_variants_and_must_be_in_one() {
-    let engine = Engine::new(BackendChoice::Cpu).unwrap();
-    let switch = OffSwitch {
-        at: Some(Names::new("at", ["work"])),
-        p: 0.5,
-        ..OffSwitch::default()
-    };
-    let spec = |request: Request, reward: RewardDistribution| {
-        let spec = RunSpec {
-            environments: vec![engine.upload(works(2))],
-            rewards: vec![Arc::new(reward)],
-            samples: 100,
-            statistics: request,
-            ..RunSpec::default()
-        };
-        let spec = spec.variant(Variant::new("hazard").with(switch.clone()));
-        engine.run(&spec.discount(0.9).unwrap())
-    };
-    let law = |state: &str| {
-        let law = RewardDistribution::iid("law", Marginal::Uniform(Uniform::unit()));
-        law.with_fixed(state, 1.0)
-    };
-    let good = spec(events(&["shutdown"]), law("off")).unwrap();
-    assert!(good.cells[0].table("events").is_none() && share(&good.cells[1], "shutdown").is_some());
-    assert_eq!(good.table_names(), ["events"]);
-    assert!(spec(events(&["shutdwn"]), law("off")).is_err());
-    assert!(spec(events(&["shutdown"]), law("of")).is_err());
 }
 
 /// What an intervention makes of an MDP, row by row.
@@ -534,7 +375,7 @@ fn capability_by_hand() {
 }
 
 /// `hub` leads to terminal states, by `go 0`, `go 1`, ...
-fn star(k: usize) -> Mdp {
+pub(crate) fn star(k: usize) -> Mdp {
     let mut b = MdpBuilder::new("star");
     let hub = b.state("hub");
     let leaves: Vec<_> = (0..k).map(|i| b.state(format!("t{i}"))).collect();
@@ -705,152 +546,4 @@ fn authority_and_time_by_hand() {
             "time up --stay--> time up 1",
         ]
     );
-}
-
-/// POWER of a state in a cell, with its standard error.
-fn power(cell: &CellStatistics, state: &str) -> (f64, f64) {
-    let at = cell.mdp.find_state(state).unwrap();
-    let estimate = &cell.power[at.index()];
-    (estimate.estimate, estimate.std_error.unwrap())
-}
-
-/// Numbers that are known exactly, on both backends. Rewards are uniform on [0, 1].
-#[test]
-fn what_is_known_of_interventions_comes_out() {
-    let uniform = || RewardDistribution::iid("uniform", Marginal::Uniform(Uniform::unit()));
-    for (backend, samples) in [
-        (BackendChoice::Cpu, 60_000),
-        (BackendChoice::Reference, 6_000),
-    ] {
-        let one = |mdp: Mdp, text: &str, g: f64, labels: &[&str]| {
-            let samples = if g == 1.0 { 6_000 } else { samples };
-            let found = run(
-                backend,
-                mdp,
-                vec![variant(text)],
-                uniform(),
-                g,
-                events(labels),
-                samples,
-            );
-            assert!(found.is_complete(), "{text}");
-            found.cells[0].clone()
-        };
-        let is = |found: (f64, f64), exact: f64, what: &str| {
-            assert!(close(found, exact), "{what}: {found:?}, exact {exact}");
-            assert!(
-                !close(found, exact + 0.06),
-                "{what}: the comparison can fail"
-            );
-        };
-        // H09: a veto of all but one of four leaves.
-        let veto = "{ kind = 'oversight', choices = 'go further', p = 0.4, default = 'go 0' }";
-        is(
-            power(&one(star(4), veto, 0.9, &[]), "hub"),
-            0.4 / 2.0 + 0.6 * 0.8,
-            "veto",
-        );
-        // E05: slip over four leaves.
-        let slip = "{ kind = 'capability', slip = 0.25, upgrade = false }";
-        is(power(&one(star(4), slip, 0.9, &[]), "hub"), 0.725, "slip");
-        // E16, E17: act now with slip eps over two leaves, or upgrade first.
-        for (eps, g, exact) in [
-            (0.2, 0.9, 2.0 / 3.0),
-            (0.05, 0.9, 1.0 / 3.0 + 0.05 / 0.6),
-            (0.2, 1.0, 1.0),
-        ] {
-            let upgrade = format!("{{ kind = 'capability', slip = {eps} }}");
-            let cell = one(star(2), &upgrade, g, &["upgrade"]);
-            let found = share(&cell, "upgrade").unwrap();
-            is(found, exact, "upgrade");
-        }
-        // A look, where it costs nothing in the limit, is worth more than a lottery for every goal.
-        let look = "{ kind = 'information', first = 'go 0', second = 'go 1', p = 0.5 }";
-        let cell = one(star(2), look, 1.0, &["look"]);
-        is(share(&cell, "look").unwrap(), 1.0, "look");
-        // At g the look is taken where (1 - g) r + g max(x, y) > (x + y)/2: always but for a share that is known.
-        let g = 0.5;
-        let cell = one(star(2), look, g, &["look"]);
-        is(share(&cell, "look").unwrap(), look_share(g), "look at 0.5");
-    }
-}
-
-/// P((1 - g) r + g max(x, y) > (x + y)/2) for r, x, y uniform on [0, 1]: with m the smaller and M the larger of two, of density 2 on m < M,
-/// r must be above ((1/2 - g) M + m/2)/(1 - g). At g = 1/2 that is m, so that the share is 1 - E m = 2/3.
-fn look_share(g: f64) -> f64 {
-    assert_eq!(g, 0.5);
-    2.0 / 3.0
-}
-
-/// THEORY 2.8, cases E13 and E14: what is gathered opens disjoint sets of outcomes, and budgets of growing size.
-#[test]
-fn gathering_is_worth_what_it_opens() {
-    // `s0` has two outcomes for nothing and, with a budget of 1, the way to `shop`, which has five others.
-    let mut b = MdpBuilder::new("shop");
-    let s0 = b.state("s0");
-    let cheap: Vec<_> = (0..2).map(|i| b.state(format!("cheap {i}"))).collect();
-    let dear: Vec<_> = (0..5).map(|i| b.state(format!("dear {i}"))).collect();
-    for (i, &leaf) in cheap.iter().enumerate() {
-        b.choice(s0, format!("take {i}"), [(leaf, 1.0)]);
-        b.absorbing(leaf);
-    }
-    b.choice(s0, "gather", [(s0, 1.0)]);
-    for (i, &leaf) in dear.iter().enumerate() {
-        b.choice(s0, format!("buy {i}"), [(leaf, 1.0)]);
-        b.absorbing(leaf);
-    }
-    b.choice_label_at("gather", None, vec![(s0, "gather".to_owned())]);
-    let buy = (0..5).map(|i| (s0, format!("buy {i}")));
-    b.choice_label_at("buy", None, buy.collect());
-    let shop = b.build().unwrap();
-    let text = "{ kind = 'resources', gather = 'gather', spend = 'buy', cost = 1, cap = 1 }";
-    let uniform = RewardDistribution::iid("uniform", Marginal::Uniform(Uniform::unit()));
-    let made = variant(text);
-    let found = run(
-        BackendChoice::Cpu,
-        shop,
-        vec![made],
-        uniform,
-        1.0,
-        events(&["gather", "spend"]),
-        6_000,
-    );
-    // In the limit the best of seven outcomes is taken, and five of them have to be paid for. (The cheap ones stay open after gathering.) Staying for
-    // ever pays the reward of s0 itself, the best of eight for one goal in eight, which gathers and never spends.
-    let spent = share(&found.cells[0], "spend").unwrap();
-    assert!(close(spent, 5.0 / 8.0), "{spent:?}");
-    assert!(!close(spent, 5.0 / 7.0), "the comparison can fail");
-}
-
-/// Whoever is watched waits: with a forbidden leaf that is the best of k for one goal in k.
-#[test]
-fn what_is_forbidden_waits_for_the_end_of_the_evaluation() {
-    let mut b = MdpBuilder::new("lab");
-    let lab = b.state("lab");
-    let leaves: Vec<_> = (0..3).map(|i| b.state(format!("t{i}"))).collect();
-    for (i, &leaf) in leaves.iter().enumerate() {
-        b.choice(lab, format!("go {i}"), [(leaf, 1.0)]);
-        b.absorbing(leaf);
-    }
-    b.choice(lab, "wait", [(lab, 1.0)]);
-    b.choice_label_at("forbidden", None, vec![(lab, "go 2".to_owned())]);
-    let lab = b.build().unwrap();
-    let text = "{ kind = 'watched', choices = 'forbidden', ends = 0.5 }";
-    let uniform = RewardDistribution::iid("uniform", Marginal::Uniform(Uniform::unit()));
-    let found = run(
-        BackendChoice::Cpu,
-        lab,
-        vec![variant(text)],
-        uniform,
-        1.0,
-        events(&["caught", "unwatched", "shutdown"]),
-        6_000,
-    );
-    let cell = &found.cells[0];
-    // `off` pays 0, so nobody is caught; the forbidden leaf is the best of it, two others and staying in the lab for one goal in four.
-    assert_eq!(share(cell, "caught").unwrap().0, 0.0);
-    assert_eq!(share(cell, "shutdown").unwrap().0, 0.0);
-    let hidden = share(cell, "unwatched").unwrap();
-    assert!(close(hidden, 0.25), "{hidden:?}");
-    assert!(!close(hidden, 1.0 / 3.0), "the comparison can fail");
 }

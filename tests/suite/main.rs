@@ -29,6 +29,7 @@ mod properties;
 mod readme;
 mod results;
 mod schema;
+mod variants;
 
 /// A topic that is not declared above is never compiled, and says nothing.
 #[test]

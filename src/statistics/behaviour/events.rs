@@ -6,8 +6,8 @@ use super::standing::Standing;
 use crate::mdp::Mdp;
 use crate::statistics::asked::Statistic;
 use crate::statistics::{
-    Estimate, Key, KeyKind, Map, Measure, Observed, ObservedSums, PowerScale, Quantity, Row, Table,
-    TableRow, normal_quantile,
+    Comparable, Estimate, Key, KeyKind, Map, Measure, Observed, ObservedSums, PowerScale, Quantity,
+    Row, Table, TableRow, normal_quantile,
 };
 use crate::units::{ChoiceId, StateId};
 
@@ -132,6 +132,30 @@ impl Statistic for Events {
                     ..time
                 });
             }
+            first += event.n_columns();
+        }
+        all
+    }
+
+    fn comparables(&self, _mdp: &Mdp) -> Vec<Comparable> {
+        let mut all = Vec::new();
+        let mut first = 0;
+        for event in &self.list {
+            let within = event.steps.map(|_| "within");
+            let measures = ["ever", "discounted"].into_iter().chain(within);
+            all.extend(measures.enumerate().map(|(at, measure)| Comparable {
+                statistic: self.name(),
+                of: [
+                    Key::Missing,
+                    Key::Missing,
+                    Key::text(&event.label),
+                    Key::text(event.ties.name()),
+                    event.steps.map_or(Key::Missing, Key::Count),
+                ],
+                measure,
+                quantity: Quantity::share(first + at, Map::Identity),
+                width: None,
+            }));
             first += event.n_columns();
         }
         all

@@ -8,6 +8,7 @@
 mod chain;
 mod distribution;
 mod events;
+mod integrands;
 mod look;
 mod occupancy;
 mod optimality;
@@ -16,6 +17,7 @@ mod standing;
 
 pub use distribution::{Distribution, LawScale};
 pub use events::{Event, Events, Target, Ties};
+pub use integrands::Integrands;
 pub use look::{Decided, GoalValues, Look, Memory, Observer};
 pub use occupancy::Occupancy;
 pub use optimality::Optimality;

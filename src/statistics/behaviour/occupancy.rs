@@ -6,7 +6,8 @@ use super::look::Look;
 use crate::mdp::Mdp;
 use crate::statistics::asked::Statistic;
 use crate::statistics::{
-    Key, KeyKind, Map, Measure, Observed, ObservedSums, PowerScale, Quantity, Row, Table, TableRow,
+    Comparable, Key, KeyKind, Map, Measure, Observed, ObservedSums, PowerScale, Quantity, Row,
+    Table, TableRow,
 };
 use crate::units::StateId;
 
@@ -137,6 +138,26 @@ impl Statistic for Occupancy {
         let scale = PowerScale::new(0.0, 1_024.0);
         let each = columns.map(|column| Quantity::mean(column, Map::Identity, scale));
         each.collect()
+    }
+
+    fn comparables(&self, mdp: &Mdp) -> Vec<Comparable> {
+        let states = mdp
+            .states()
+            .map(|s| Comparable::about_state(Key::text(mdp.state_name(s))));
+        let labels = self.labels.iter().map(|(label, _)| {
+            let mut of = Comparable::about_state(Key::Missing);
+            of[2] = Key::text(label);
+            of
+        });
+        let each = states.chain(labels).zip(self.quantities());
+        each.map(|(of, quantity)| Comparable {
+            statistic: self.name(),
+            of,
+            measure: "visits",
+            quantity,
+            width: None,
+        })
+        .collect()
     }
 
     fn tables(&self, mdp: &Mdp, sums: &ObservedSums, first: usize, level: f64) -> Vec<Table> {

@@ -5,7 +5,7 @@ use super::standing::Standing;
 use crate::mdp::Mdp;
 use crate::statistics::asked::Statistic;
 use crate::statistics::{
-    Key, KeyKind, Map, Measure, Observed, ObservedSums, Quantity, Row, Table, TableRow,
+    Comparable, Key, KeyKind, Map, Measure, Observed, ObservedSums, Quantity, Row, Table, TableRow,
 };
 use crate::units::{ChoiceId, StateId};
 
@@ -29,6 +29,9 @@ struct Options {
     set: Option<(String, Vec<bool>)>,
     choices: Vec<ChoiceId>,
 }
+
+/// What is told of a share, in the order of its quantities.
+const MEASURES: [&str; 3] = ["weak", "strict", "fractional"];
 
 impl Optimality {
     /// For every choice of `states`, and for every state with a choice in one of `sets` the choices of the set.
@@ -150,6 +153,31 @@ impl Statistic for Optimality {
         let columns = 0..self.n_columns();
         let each = columns.flat_map(|column| maps.map(|map| Quantity::share(column, map)));
         each.collect()
+    }
+
+    fn comparables(&self, mdp: &Mdp) -> Vec<Comparable> {
+        let mut all = Vec::new();
+        let quantities = self.quantities();
+        for (column, (options, choice)) in self.columns().enumerate() {
+            let action = choice.map_or(Key::Missing, |c| Key::text(mdp.action_name(c)));
+            let set = options.set.as_ref();
+            for (m, measure) in MEASURES.into_iter().enumerate() {
+                all.push(Comparable {
+                    statistic: self.name(),
+                    of: [
+                        Key::text(mdp.state_name(options.state)),
+                        action.clone(),
+                        set.map_or(Key::Missing, |(name, _)| Key::text(name)),
+                        Key::Missing,
+                        Key::Missing,
+                    ],
+                    measure,
+                    quantity: quantities[3 * column + m],
+                    width: None,
+                });
+            }
+        }
+        all
     }
 
     fn tables(&self, mdp: &Mdp, sums: &ObservedSums, first: usize, level: f64) -> Vec<Table> {
