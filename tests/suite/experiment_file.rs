@@ -410,3 +410,20 @@ fn what_has_no_meaning_at_a_limit_is_a_fault() {
     let asked = file("0.5", "occupancy = true");
     assert!(load_with(&asked, &flag("->1")).is_err());
 }
+
+#[test]
+fn a_faulty_variant_draws_no_faults_about_what_it_would_have_made() {
+    let variant = |p: f64, label: &str| {
+        let variant = format!(
+            "[[variant]]\nname = \"v\"\ninterventions = [{{ kind = \"off-switch\", p = {p:?} }}]\n"
+        );
+        load(&format!(
+            "{GOOD}{variant}[statistics]\nevents = [\"{label}\"]\n"
+        ))
+    };
+    let error = variant(2.0, "shutdown").unwrap_err();
+    assert_eq!(error.lines().count(), 1, "{error}");
+    assert!(variant(0.5, "shutdown").is_ok());
+    let unknown = variant(0.5, "shutdwn").unwrap_err();
+    assert!(unknown.contains("no variant of coin has a"), "{unknown}");
+}

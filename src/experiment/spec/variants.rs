@@ -20,11 +20,14 @@ pub(super) struct Variants {
     pub(super) tables: Vec<Node>,
     /// The baseline, then every dose of every table.
     pub(super) list: Vec<Variant>,
+    /// Whether a table has a fault, so that nobody knows what it would have made.
+    is_faulty: bool,
 }
 
 impl Variants {
     /// Reads `baseline` and `variant`.
     pub(super) fn read(table: &mut TableReader<'_>, faults: &mut Faults) -> Self {
+        let before = faults.errors().count();
         let baseline = table.boolean("baseline", faults);
         let span = baseline.as_ref().map(|b| b.span.clone());
         let baseline = Resolved::new(None, baseline.map(|b| b.value), true);
@@ -65,12 +68,15 @@ impl Variants {
             baseline,
             tables: nodes.into_iter().map(|node| node.value.clone()).collect(),
             list,
+            is_faulty: faults.errors().count() > before,
         }
     }
 
     /// What becomes of every environment. Nothing more is made once an environment has drawn faults.
     pub(super) fn make(&self, environments: &[Mdp], faults: &mut Faults) -> Vec<Vec<VariantMdp>> {
         let mut made = Vec::new();
+        // Names that a faulty variant would have made cannot be missed.
+        let environments = if self.is_faulty { &[] } else { environments };
         for mdp in environments {
             let before = faults.list.len();
             let mdp = Arc::new(mdp.clone());
