@@ -519,7 +519,7 @@ fn differences_are_those_of_the_same_goals() {
             (0.0, Some(0.0))
         );
     }
-    assert!(found.to_json().contains("\"differences\": ["));
+    assert!(found.to_json().contains("\"differences\":["));
 }
 
 /// A run that goes on where only the baseline was done, or only the variant, ends like one that was never stopped.
