@@ -1,10 +1,13 @@
 //! Arguments that several commands share, and how their values are read.
 
 use clap::builder::{PossibleValuesParser, TypedValueParser};
+use powersweep::experiment::checkpoint::{Shard, ShardError};
 use powersweep::experiment::{BackendChoice, Engine, EngineError};
 use powersweep::io::{Layout, MdpFormat};
 use powersweep::plan::Method;
 use powersweep::{Discount, DiscountError};
+
+use super::failure::{Failure, Kind};
 
 /// A count as people write it: `1000000`, `1_000_000` or `1e6`, at least 1.
 pub(crate) fn count(text: &str) -> Result<u64, String> {
@@ -44,6 +47,38 @@ pub(crate) fn seconds(text: &str) -> Result<f64, String> {
     let number = text.parse().ok();
     let number = number.filter(|x: &f64| (0.0..=366.0 * 86_400.0).contains(x));
     number.ok_or_else(|| "a number of seconds, 0 or more".to_owned())
+}
+
+/// A shard, or the place in Slurm's job array.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum ShardChoice {
+    Auto,
+    One(Shard),
+}
+
+impl ShardChoice {
+    /// The shard.
+    pub(crate) fn resolve(self) -> Result<Shard, Failure> {
+        match self {
+            Self::One(shard) => Ok(shard),
+            Self::Auto => {
+                let shard = Shard::of_array_task(|name| std::env::var(name).ok());
+                let help = "say which shard it is: --shard 1/16";
+                shard.map_err(|error| Failure::new(Kind::Input, error).with_help(help))
+            }
+        }
+    }
+}
+
+/// `k/n` or `auto`.
+pub(crate) fn shard(text: &str) -> Result<ShardChoice, String> {
+    match text {
+        "auto" => Ok(ShardChoice::Auto),
+        _ => match text.parse() {
+            Ok(shard) => Ok(ShardChoice::One(shard)),
+            Err(error) => Err(ShardError::to_string(&error)),
+        },
+    }
 }
 
 /// A number in (0, 1).

@@ -3,6 +3,7 @@
 use std::path::{Path, PathBuf};
 
 use indicatif::HumanCount;
+use powersweep::experiment::checkpoint::Shard;
 use powersweep::experiment::run_dir::{CHECKPOINT, MANIFEST, RunDirectory, RunDirectoryError};
 use powersweep::experiment::{
     self, CellStatistics, Engine, Experiment, RunRecord, RunSpec, Statistics, first_manifest,
@@ -152,6 +153,49 @@ impl Ending<'_> {
             true => Outcome::Done,
             false => Outcome::Incomplete,
         })
+    }
+
+    /// Writes a shard that is done: its checkpoint, which is what is merged.
+    pub(crate) fn shard(self, directory: &RunDirectory, shard: Shard) -> Result<Outcome, Failure> {
+        let first = || first_files(self.experiment, self.engine);
+        directory.keep(self.checkpoint, first)?;
+        self.warn();
+        let solved = self.record.solved;
+        let seconds = self.record.wall.as_secs_f64();
+        if !self.quiet {
+            diagnostics::show_note(&format!(
+                "shard {shard}: {} goals over all cells, {} of them now, in {seconds:.2} s; it is in {}, for `powersweep merge`",
+                HumanCount(self.outcome.ledger.goals()),
+                HumanCount(solved),
+                directory.path().display()
+            ));
+        }
+        let statistics = &self.outcome.statistics;
+        Ok(
+            match statistics.failures.is_empty() && statistics.unconverged() == 0 {
+                true => Outcome::Done,
+                false => Outcome::Incomplete,
+            },
+        )
+    }
+
+    /// Writes and prints the results of the shards that there are.
+    pub(crate) fn partial(self, directory: RunDirectory) -> Result<Outcome, Failure> {
+        let written = self.write(directory);
+        self.print()?;
+        self.warn();
+        let path = written?;
+        if !self.quiet
+            && let Some(unfinished) = &self.outcome.statistics.unfinished
+        {
+            diagnostics::show_note(&format!(
+                "{} of {} goals over all cells; results so far in {}",
+                HumanCount(unfinished.goals_done),
+                HumanCount(unfinished.goals_total),
+                path.display()
+            ));
+        }
+        Ok(Outcome::Incomplete)
     }
 
     /// Writes what there is of a run that was interrupted, and says where. Results of all goals that an earlier run asked for stay.

@@ -13,6 +13,7 @@ mod failure;
 mod finish;
 mod generate;
 mod inspect;
+mod merge;
 mod one_goal;
 mod output;
 mod plan;
@@ -64,6 +65,8 @@ macro_rules! commands {
 commands! {
     /// Run an experiment: POWER of every state, with intervals and bounds.
     Run => run,
+    /// Put the shards of a run together: the very bytes that one run would have written.
+    Merge => merge,
     /// Solve one goal on an MDP: its values, optimal choices and a path that follows them.
     Solve => solve,
     /// Solve one goal of a finished run again and show it like `solve`.

@@ -3,11 +3,13 @@
 use std::path::PathBuf;
 
 use powersweep::Discount;
-use powersweep::experiment::{Experiment, Memory, Overrides, RunError, RunSpec, VariantMdp};
-use powersweep::report::plan_text;
+use powersweep::experiment::{
+    BackendChoice, Engine, Experiment, Memory, Overrides, RunError, RunSpec, VariantMdp,
+};
+use powersweep::report::{SlurmScript, plan_text, slurm_script};
 use powersweep::statistics::Blocks;
 
-use super::failure::{Failure, Outcome};
+use super::failure::{Failure, Kind, Outcome};
 use super::one_goal::unsolved;
 use super::{arguments, diagnostics, output};
 
@@ -25,17 +27,38 @@ pub(crate) struct Arguments {
     discounts: Vec<Discount>,
     #[command(flatten)]
     adapter: arguments::Adapter,
+    /// Print a script that runs the experiment as a Slurm job array, and merges it: `powersweep plan EXPERIMENT --slurm | bash` submits it.
+    #[arg(long)]
+    slurm: bool,
+    /// Tasks of the job array: the run is cut into so many shards.
+    #[arg(long, value_name = "N", requires = "slurm", default_value_t = 16, value_parser = clap::value_parser!(u64).range(1..=100_000))]
+    nodes: u64,
+    /// Time limit of a task; one that reaches it goes on in a new job.
+    #[arg(long, value_name = "M", requires = "slurm", default_value_t = 60, value_parser = clap::value_parser!(u64).range(1..=525_600))]
+    minutes: u64,
+    /// Processors for each task.
+    #[arg(long, value_name = "N", requires = "slurm", default_value_t = 8, value_parser = clap::value_parser!(u64).range(1..=1_024))]
+    processors: u64,
+    /// The run directory [default: powersweep-runs/NAME-HASH]; the shards go beside it.
+    #[arg(long, value_name = "DIRECTORY", requires = "slurm")]
+    out: Option<PathBuf>,
 }
+
+/// Memory that a task asks for beyond what its cells need, which is asked for twice over.
+const SPARE_MEBIBYTES: u64 = 512;
 
 /// Prepares every cell, the backend's pilot included, and prints what came of it.
 pub(crate) fn execute(arguments: Arguments) -> Result<Outcome, Failure> {
     let overrides = Overrides {
         samples: arguments.samples,
-        discounts: arguments.discounts,
+        discounts: arguments.discounts.clone(),
         ..Overrides::default()
     };
     let (experiment, warnings) = Experiment::load(&arguments.experiment, &overrides)?;
     warnings.iter().for_each(diagnostics::show_faults);
+    if arguments.slurm {
+        return arguments.print_script(&experiment);
+    }
     let engine = arguments.adapter.engine(experiment.backend.value)?;
     let spec = experiment.run_spec(&engine, 0);
     for environment in &spec.environments {
@@ -63,4 +86,53 @@ pub(crate) fn execute(arguments: Arguments) -> Result<Outcome, Failure> {
         }
     }
     Ok(Outcome::Done)
+}
+
+impl Arguments {
+    /// The job script. The machine it is printed on need not have the device that the tasks will have.
+    fn print_script(&self, experiment: &Experiment) -> Result<Outcome, Failure> {
+        let backend = match experiment.backend.value {
+            BackendChoice::Auto => {
+                let message = "the experiment's backend is `auto`, and nodes may differ";
+                let help = "say which one the tasks use: `backend = \"cpu\"` or `backend = \"gpu\"` in [solve]";
+                return Err(Failure::new(Kind::Input, message).with_help(help));
+            }
+            backend => backend,
+        };
+        let default = || experiment.default_directory(backend.name());
+        let out = self.out.clone().unwrap_or_else(default);
+        let processors = self.processors as usize;
+        // No device is needed to know what is solved.
+        let spec = experiment.run_spec(&Engine::absent(backend.name(), "", true), 0);
+        let mut most = 0;
+        for environment in &spec.environments {
+            let variants = spec.variants_of(environment).map_err(RunError::from)?;
+            let each = variants
+                .iter()
+                .map(|v| Memory::of(&v.mdp).total_bytes(processors));
+            // All cells of an environment are there at once.
+            most = most.max(each.sum::<usize>() * spec.rewards.len() * spec.discounts.len());
+        }
+        let program = std::env::current_exe();
+        let program = program.map_err(|error| Failure::new(Kind::Environment, error))?;
+        let mut words = vec![self.experiment.display().to_string()];
+        if let Some(samples) = self.samples {
+            words.extend(["--samples".to_owned(), samples.to_string()]);
+        }
+        for discount in &self.discounts {
+            words.extend(["--discount".to_owned(), discount.to_string()]);
+        }
+        output::print(&slurm_script(&SlurmScript {
+            name: experiment.name.value.clone(),
+            program: program.display().to_string(),
+            arguments: words,
+            out: out.display().to_string(),
+            nodes: self.nodes,
+            minutes: self.minutes,
+            processors,
+            mebibytes: SPARE_MEBIBYTES + 2 * (most as u64 >> 20),
+            gpu: backend == BackendChoice::Gpu,
+        }))?;
+        Ok(Outcome::Done)
+    }
 }

@@ -99,6 +99,8 @@ impl Observer for Display<'_> {
             message = format!("{message}, environment {done}/{total}");
         }
         self.bar.set_message(message);
+        // A shard has fewer, and laws may enumerate theirs.
+        self.bar.set_length(progress.goals_total);
         self.bar.set_position(progress.goals_done);
     }
 

@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant, SystemTime};
 
 use powersweep::Discount;
-use powersweep::experiment::checkpoint::{Checkpoint, Header, Keeper, ResumeError};
+use powersweep::experiment::checkpoint::{Checkpoint, Header, Keeper, ResumeError, Shard};
 use powersweep::experiment::run_dir::{DAMAGED, RunDirectory};
 use powersweep::experiment::{
     BackendChoice, Engine, Experiment, Ledger, Overrides, RunRecord, RunSpec,
@@ -47,7 +47,7 @@ pub(crate) struct Arguments {
     /// Worker threads; 0 for one per processor. Results do not depend on it.
     #[arg(long, value_name = "N", default_value_t = 0)]
     threads: usize,
-    /// The run directory [default: powersweep-runs/NAME-HASH].
+    /// The run directory [default: powersweep-runs/NAME-HASH, of a shard powersweep-runs/NAME-HASH-shards/K-of-N].
     #[arg(long, value_name = "DIRECTORY")]
     out: Option<PathBuf>,
     #[command(flatten)]
@@ -56,6 +56,9 @@ pub(crate) struct Arguments {
     /// the time. 0 for one after every block, whatever it costs.
     #[arg(long, value_name = "SECONDS", default_value_t = 10.0, value_parser = arguments::seconds)]
     checkpoint_every: f64,
+    /// Solve one of n parts of the run, for `merge`; `auto` takes both numbers from Slurm's job array.
+    #[arg(long, value_name = "K/N|auto", value_parser = arguments::shard)]
+    shard: Option<arguments::ShardChoice>,
     /// Begin again, whatever the run directory's checkpoint holds.
     #[arg(long)]
     restart: bool,
@@ -92,12 +95,19 @@ pub(crate) fn execute(arguments: Arguments) -> Result<Outcome, Failure> {
     }
     let engine = arguments.adapter.engine(experiment.backend.value)?;
     let backend = engine.backend().name();
-    let default_directory = || experiment.default_directory(backend);
+    let shard = match arguments.shard {
+        Some(choice) => Some(choice.resolve()?),
+        None => None,
+    };
+    let default_directory = || match shard {
+        Some(shard) => experiment.default_shard_directory(backend, shard),
+        None => experiment.default_directory(backend),
+    };
     let path = arguments.out.clone().unwrap_or_else(default_directory);
     let signals = Signals::catch();
     let spec = experiment.run_spec(&engine, arguments.threads);
     let directory = RunDirectory::create(&path, &experiment.identity(backend), spec.samples)?;
-    let header = Header::of(&experiment, &engine, &spec);
+    let header = Header::of(&experiment, &engine, &spec, shard);
     let done = match arguments.restart {
         true => Ledger::default(),
         false => resume(&directory, &header)?,
@@ -110,7 +120,7 @@ pub(crate) fn execute(arguments: Arguments) -> Result<Outcome, Failure> {
     );
     let started = SystemTime::now();
     let clock = Instant::now();
-    let outcome = solve(&engine, &spec, done, &arguments, &signals, &keeper)?;
+    let outcome = solve(&engine, &spec, shard, done, &arguments, &signals, &keeper)?;
     let record = RunRecord {
         started,
         wall: clock.elapsed(),
@@ -118,7 +128,7 @@ pub(crate) fn execute(arguments: Arguments) -> Result<Outcome, Failure> {
         command: std::env::args().collect(),
         solved: outcome.solved,
     };
-    let checkpoint = keeper.encode(&outcome.ledger);
+    let checkpoint = keeper.encode(&outcome.ledger, outcome.is_done);
     let ending = Ending {
         experiment: &experiment,
         engine: &engine,
@@ -129,6 +139,9 @@ pub(crate) fn execute(arguments: Arguments) -> Result<Outcome, Failure> {
         record: &record,
         checkpoint: &checkpoint,
     };
+    if let Some(shard) = shard.filter(|_| outcome.is_done) {
+        return ending.shard(&directory, shard);
+    }
     if outcome.is_finished() {
         return ending.finished(directory);
     }
@@ -167,6 +180,7 @@ fn resume(directory: &RunDirectory, here: &Header) -> Result<Ledger, Failure> {
 fn solve(
     engine: &Engine,
     spec: &RunSpec,
+    shard: Option<Shard>,
     done: Ledger,
     arguments: &Arguments,
     signals: &Signals,
@@ -174,7 +188,10 @@ fn solve(
 ) -> Result<powersweep::experiment::Outcome, Failure> {
     let goals = spec.samples.saturating_mul(spec.n_cells() as u64);
     let display = Display::new(goals, arguments.quiet, signals, keeper);
-    let outcome = engine.run_from(spec, done, &display);
+    let outcome = match shard {
+        Some(shard) => engine.run_shard(spec, shard, done, &display),
+        None => engine.run_from(spec, done, &display),
+    };
     display.clear();
     Ok(outcome?)
 }

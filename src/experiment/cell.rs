@@ -227,6 +227,16 @@ impl Cell {
         })
     }
 
+    /// The cell with the failure that was recorded, where there was one.
+    pub(super) fn with_failure_of(mut self, before: Option<&CellRecord>) -> Self {
+        let recorded = before.and_then(|record| record.failure.clone());
+        let state = self.state.get_mut().unwrap_or_else(PoisonError::into_inner);
+        if let Some((block, message)) = recorded {
+            state.failure = Some((block, CellError::Recorded(message)));
+        }
+        self
+    }
+
     /// Goals of this cell: all there are where they are enumerated, else as many as were asked for and are there.
     pub(super) fn goals(&self) -> u64 {
         self.goals
@@ -265,15 +275,11 @@ impl Cell {
         self.missing(0..u64::MAX).is_empty()
     }
 
-    /// Goals that need not be solved any more.
-    pub(super) fn kept(&self) -> u64 {
-        let state = self.state();
-        let size = state.record.block_size;
-        let missing = state.record.missing(self.goals, 0..u64::MAX);
-        let ends = missing
-            .iter()
-            .map(|r| (r.start * size, (r.end * size).min(self.goals)));
-        self.goals - ends.map(|(first, end)| end - first).sum::<u64>()
+    /// Goals of these blocks.
+    pub(super) fn goals_in(&self, blocks: &[Range<u64>]) -> u64 {
+        let size = self.state().record.block_size;
+        let end = |block: u64| block.saturating_mul(size).min(self.goals);
+        blocks.iter().map(|r| end(r.end) - end(r.start)).sum()
     }
 
     /// Goals that are done.

@@ -2,7 +2,9 @@
 
 use std::sync::Arc;
 
-use super::runner;
+use super::absent::Absent;
+use super::checkpoint::Shard;
+use super::runner::{self, Task};
 use super::{Ledger, Observer, Outcome, RunError, RunSpec, Statistics, Unobserved};
 use crate::mdp::Mdp;
 use crate::solve::cpu::CpuBackend;
@@ -159,7 +161,45 @@ impl Engine {
         observer: &dyn Observer,
     ) -> Result<Outcome, RunError> {
         spec.validate()?;
-        runner::run(&*self.backend, spec, done, observer)
+        runner::run(&*self.backend, spec, done, Task::Solve, observer)
+    }
+
+    /// Like [`run_from`](Self::run_from), one shard of the run: the ledgers of all shards add up to that of the run.
+    ///
+    /// # Errors
+    ///
+    /// [`RunError`].
+    pub fn run_shard(
+        &self,
+        spec: &RunSpec,
+        shard: Shard,
+        done: Ledger,
+        observer: &dyn Observer,
+    ) -> Result<Outcome, RunError> {
+        spec.validate()?;
+        runner::run(
+            &*self.backend,
+            spec,
+            done,
+            Task::SolveShard(shard),
+            observer,
+        )
+    }
+
+    /// The results of what is done, and of nothing else: no goal is solved.
+    ///
+    /// # Errors
+    ///
+    /// [`RunError`].
+    pub fn read(&self, spec: &RunSpec, done: Ledger) -> Result<Outcome, RunError> {
+        spec.validate()?;
+        runner::run(&*self.backend, spec, done, Task::Read, &Unobserved)
+    }
+
+    /// An engine without a backend, to [`read`](Self::read) what one of this name, description and habit had done elsewhere.
+    #[must_use]
+    pub fn absent(name: &str, description: &str, sweeps: bool) -> Self {
+        Self::with_backend(Arc::new(Absent::new(name, description, sweeps)))
     }
 }
 

@@ -1,5 +1,6 @@
 //! Experiments: what is asked, the loop over blocks, and the results.
 
+mod absent;
 mod cell;
 pub mod checkpoint;
 mod document;

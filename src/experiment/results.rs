@@ -100,6 +100,9 @@ pub enum CellError {
     /// The backend said so.
     #[error(transparent)]
     Solve(#[from] crate::solve::SolveError),
+    /// What a checkpoint says went wrong.
+    #[error("{0}")]
+    Recorded(String),
     /// A block's sums are not numbers, or overflow.
     #[error("block {block}: {source}")]
     Sum {

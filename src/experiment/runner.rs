@@ -14,7 +14,7 @@ use rayon::prelude::*;
 use rayon::{ThreadPool, ThreadPoolBuilder};
 
 use super::cell::Cell;
-use super::checkpoint::CellRecord;
+use super::checkpoint::{CellRecord, Shard, rescale};
 use super::run_spec::VariantMdp;
 use super::{
     CellFailure, CellStatistics, Ledger, MdpHandle, Observer, Progress, RunError, RunSpec,
@@ -35,6 +35,8 @@ pub struct Outcome {
     pub ledger: Ledger,
     /// Goals that this run has solved itself, over all cells.
     pub solved: u64,
+    /// Whether all that it should do is done: all goals, or all of its shard.
+    pub is_done: bool,
 }
 
 impl Outcome {
@@ -45,11 +47,23 @@ impl Outcome {
     }
 }
 
+/// What there is to do.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Task {
+    /// Solve what is not done.
+    Solve,
+    /// Solve what is not done of a shard; leave the environments alone that it has no blocks of.
+    SolveShard(Shard),
+    /// Solve nothing: results from what is done, failures included.
+    Read,
+}
+
 /// Runs a validated spec, going on from what is done.
 pub(super) fn run(
     backend: &dyn Backend,
     spec: &RunSpec,
     done: Ledger,
+    task: Task,
     observer: &dyn Observer,
 ) -> Result<Outcome, RunError> {
     let pool = ThreadPoolBuilder::new().num_threads(spec.threads).build();
@@ -59,8 +73,12 @@ pub(super) fn run(
         pool: pool.map_err(RunError::Threads)?,
         reporter: Reporter::new(spec, observer),
         work: Work::new(done),
+        slices: slices(spec, task),
+        task,
     };
     let environments = run.all_environments()?;
+    let n_begun = environments.len();
+    let is_done = n_begun == spec.environments.len() && environments.iter().all(|e| e.is_done);
     let unfinished = run.unfinished(&environments);
     let mut statistics = Statistics {
         samples: spec.samples,
@@ -81,7 +99,23 @@ pub(super) fn run(
         statistics,
         solved: run.reporter.solved.load(Ordering::Relaxed),
         ledger: run.work.into_ledger(),
+        is_done,
     })
+}
+
+/// Blocks of each environment by the number of goals that was asked for, and the part of them that is to be solved.
+fn slices(spec: &RunSpec, task: Task) -> Vec<(u64, Range<u64>)> {
+    let sizes = spec
+        .environments
+        .iter()
+        .map(|mdp| block_size(mdp.mdp().n_states()));
+    let blocks: Vec<u64> = sizes.map(|size| spec.samples.div_ceil(size)).collect();
+    let ranges = match task {
+        Task::SolveShard(shard) => shard.cut(&blocks),
+        Task::Solve => blocks.iter().map(|&n| 0..n).collect(),
+        Task::Read => blocks.iter().map(|_| 0..0).collect(),
+    };
+    blocks.into_iter().zip(ranges).collect()
 }
 
 type CellOutcome = Result<CellStatistics, Box<CellFailure>>;
@@ -92,7 +126,10 @@ struct Finished {
     outcomes: Vec<Option<CellOutcome>>,
     goals_done: u64,
     goals_total: u64,
+    /// All goals are done.
     is_whole: bool,
+    /// All goals that are this run's are done.
+    is_done: bool,
 }
 
 /// One run at work.
@@ -102,6 +139,9 @@ struct Run<'a> {
     pool: ThreadPool,
     reporter: Reporter<'a>,
     work: Work,
+    /// By environment: blocks that it was thought to have, and which of them are to be solved.
+    slices: Vec<(u64, Range<u64>)>,
+    task: Task,
 }
 
 impl Run<'_> {
@@ -116,7 +156,7 @@ impl Run<'_> {
             .environments
             .chunk_by(|a, b| !is_large(a) && !is_large(b))
         {
-            if self.reporter.cancelled() {
+            if self.is_stopped() {
                 break;
             }
             match group.len() {
@@ -134,7 +174,7 @@ impl Run<'_> {
         let stop = AtomicBool::new(false);
         let dealt = self.pool.broadcast(|_| {
             let mut mine = Vec::new();
-            while !stop.load(Ordering::Relaxed) && !self.reporter.cancelled() {
+            while !stop.load(Ordering::Relaxed) && !self.is_stopped() {
                 let number = next.fetch_add(1, Ordering::Relaxed);
                 if number >= numbers.end {
                     break;
@@ -150,6 +190,11 @@ impl Run<'_> {
         all.into_iter().map(|(_, solved)| solved).collect()
     }
 
+    /// Whether no further environment should be begun.
+    fn is_stopped(&self) -> bool {
+        self.task != Task::Read && self.reporter.cancelled()
+    }
+
     fn blocks(&self, mdp: &MdpHandle) -> Blocks {
         Blocks::new(self.spec.samples, block_size(mdp.mdp().n_states()))
     }
@@ -163,15 +208,19 @@ impl Run<'_> {
     fn environment(&self, number: usize, among_others: bool) -> Result<Finished, RunError> {
         let mdp = &self.spec.environments[number];
         let first = number * self.cells_each();
+        let (thought, slice) = &self.slices[number];
+        if slice.is_empty() && self.task != Task::Read {
+            return Ok(self.not_ours());
+        }
         let variants = self.spec.variants_of(mdp)?;
         let size = RunSpec::block_size(&variants);
         let cells = self.pool.install(|| self.prepare(&variants, first))?;
         let goals_total = cells.iter().map(|cell| cell.goals()).sum();
-        self.reporter
-            .expect(goals_total, self.spec.samples * cells.len() as u64);
+        let most = cells.iter().map(|cell| cell.goals()).max().unwrap_or(0);
+        let slice = rescale(slice, *thought, most.div_ceil(size));
         let environment = Environment {
             name: mdp.mdp().name(),
-            todo: Todo::of(&cells),
+            todo: Todo::of(&cells, slice.clone()),
             beside: self.beside(&cells),
             size,
             cells,
@@ -183,10 +232,15 @@ impl Run<'_> {
         {
             return Err(error);
         }
-        let goals_before: u64 = environment.cells.iter().map(|cell| cell.kept()).sum();
+        let cells = &environment.cells;
+        let ours = |cell: &Arc<Cell>| cell.goals_in(std::slice::from_ref(&slice));
+        let to_do = |cell: &Arc<Cell>| cell.goals_in(&cell.missing(slice.clone()));
+        let expected = cells.iter().map(ours).sum();
+        let before = expected - cells.iter().map(to_do).sum::<u64>();
+        self.reporter.expect(expected, self.thought_of(cells.len()));
         self.reporter
             .goals_done
-            .fetch_add(goals_before, Ordering::Relaxed);
+            .fetch_add(before, Ordering::Relaxed);
         self.work.begin(first, &environment.cells);
         match among_others {
             true => environment.solve_from(0),
@@ -206,7 +260,28 @@ impl Run<'_> {
             goals_done: cells.iter().map(|cell| cell.done()).sum(),
             goals_total,
             is_whole,
+            is_done: cells
+                .iter()
+                .all(|cell| cell.missing(slice.clone()).is_empty()),
         })
+    }
+
+    /// Goals of so many cells by the number that was asked for.
+    fn thought_of(&self, n_cells: usize) -> u64 {
+        self.spec.samples.saturating_mul(n_cells as u64)
+    }
+
+    /// An environment that the shard has no blocks of.
+    fn not_ours(&self) -> Finished {
+        let n_cells = self.cells_each();
+        self.reporter.expect(0, self.thought_of(n_cells));
+        Finished {
+            outcomes: (0..n_cells).map(|_| None).collect(),
+            goals_done: 0,
+            goals_total: self.thought_of(n_cells),
+            is_whole: false,
+            is_done: true,
+        }
     }
 
     /// The cells of one environment, in the order of the experiment; the first one's position among all is given.
@@ -223,6 +298,7 @@ impl Run<'_> {
         }
         let size = RunSpec::block_size(variants);
         let (backend, spec) = (self.backend, self.spec);
+        let is_read = self.task == Task::Read;
         // Side by side: a pilot may take as long as the goals of a small cell.
         wanted
             .into_par_iter()
@@ -230,8 +306,11 @@ impl Run<'_> {
             .map(|(i, (mdps, reward, discount))| {
                 let before = self.work.before(first + i);
                 let before = before.as_deref();
-                let cell = Cell::prepare(backend, spec, mdps, reward, discount, size, before);
-                cell.map(Arc::new)
+                let cell = Cell::prepare(backend, spec, mdps, reward, discount, size, before)?;
+                Ok(Arc::new(match is_read {
+                    true => cell.with_failure_of(before),
+                    false => cell,
+                }))
             })
             .collect()
     }
@@ -326,10 +405,10 @@ struct Todo {
 }
 
 impl Todo {
-    /// Those that at least one of the cells needs.
-    fn of(cells: &[Arc<Cell>]) -> Self {
+    /// Those of a range that at least one of the cells needs.
+    fn of(cells: &[Arc<Cell>], slice: Range<u64>) -> Self {
         let mut blocks = BlockSet::default();
-        let missing = cells.iter().flat_map(|cell| cell.missing(0..u64::MAX));
+        let missing = cells.iter().flat_map(|cell| cell.missing(slice.clone()));
         missing.for_each(|range| blocks.insert_range(range));
         Self {
             ranges: blocks.ranges().to_vec(),

@@ -16,6 +16,7 @@ mod plan;
 mod reward;
 #[cfg(test)]
 mod samples;
+mod slurm;
 mod structure;
 mod svg;
 mod table;
@@ -30,6 +31,7 @@ pub use map::{Field, MapOptions, grid_map, power_map};
 pub use picture::{MAX_PANELS, power_picture};
 pub use plan::{memory_line, plan_text};
 pub use reward::reward_text;
+pub use slurm::{SlurmScript, slurm_script};
 pub use structure::{states_text, structure_text, summary_line};
 pub use table::{TableOptions, power_text};
 pub use variant::{of_variant, variant_text};

@@ -115,6 +115,33 @@ fn send(signal: &str, process: u32) {
     assert!(sent.success(), "kill {signal} {id}");
 }
 
+impl Home {
+    /// Solves all shards of a run, below `name`, and returns their directories.
+    fn shards(&self, name: &str, of: u64, arguments: &[&str]) -> Vec<String> {
+        let solve = |number: u64| {
+            let (out, shard) = (format!("{name}/{number}"), format!("{number}/{of}"));
+            self.finish(&out, &[&["--shard", &shard, "--quiet"], arguments].concat());
+            out
+        };
+        (1..=of).map(solve).collect()
+    }
+
+    fn merge(&self, out: &str, shards: &[String], arguments: &[&str]) -> (i32, String) {
+        let shards = shards.iter().map(String::as_str);
+        let words: Vec<&str> = ["merge", out].into_iter().chain(shards).collect();
+        let output = self
+            .command(&[&words, arguments].concat())
+            .output()
+            .unwrap();
+        let said = String::from_utf8(output.stderr.clone()).unwrap();
+        let code = output.status.code();
+        (
+            code.unwrap_or_else(|| panic!("{output:?}")),
+            said.replace("\n  │ ", " "),
+        )
+    }
+}
+
 /// The files that must be the same bytes.
 fn results(out: &Path) -> Vec<Vec<u8>> {
     let files = [
@@ -254,4 +281,314 @@ fn a_damaged_checkpoint_is_named_set_aside_and_not_used() {
         assert!(said.contains("renamed to checkpoint.damaged"), "{said}");
         assert!(results(&home.at("out")) == results(&home.at("whole")));
     }
+}
+
+#[test]
+fn any_number_of_shards_in_any_order_merges_into_the_bytes_of_one_run() {
+    let home = Home::new();
+    home.finish("whole", &[]);
+    // The environments have 5 blocks each: most of 64 shards are empty.
+    for of in [1, 2, 7, 64] {
+        let mut shards = home.shards(&format!("in-{of}"), of, &[]);
+        let turned = of as usize / 3;
+        shards.rotate_left(turned);
+        shards.reverse();
+        let out = format!("merged-{of}");
+        let (code, said) = home.merge(&out, &shards, &[]);
+        assert_eq!(code, 0, "{said}");
+        assert!(
+            results(&home.at(&out)) == results(&home.at("whole")),
+            "{of} shards"
+        );
+    }
+    // What was merged is a run like any other: more goals extend it.
+    home.finish("merged-7", &["--samples", "70_000"]);
+    home.finish("whole", &["--samples", "70_000"]);
+    assert!(results(&home.at("merged-7")) == results(&home.at("whole")));
+    assert!(results(&home.at("merged-7")) != results(&home.at("merged-2")));
+}
+
+#[test]
+fn missing_overlapping_foreign_and_damaged_shards_are_named_and_nothing_is_written() {
+    let home = Home::new();
+    let few = ["--samples", FEW];
+    let shards = home.shards("in-3", 3, &few);
+    let others = home.shards("in-2", 2, &few);
+    let seeds = home.shards("seed", 3, &["--samples", FEW, "--seed", "1"]);
+    home.finish("whole", &few);
+    let refused = |shards: &[&String], expected: &[&str]| {
+        let shards: Vec<String> = shards.iter().map(|s| (*s).clone()).collect();
+        let (code, said) = home.merge("out", &shards, &[]);
+        assert_eq!(code, 2, "{said}");
+        let named = expected.iter().all(|words| said.contains(words));
+        assert!(named, "{expected:?}: {said}");
+        assert!(!home.at("out").exists());
+    };
+    let [a, b, c] = &shards[..] else {
+        panic!("three shards")
+    };
+    refused(&[a, c], &["shards missing: 2/3"]);
+    refused(
+        &[a, b, a, c],
+        &["shard 1/3 is there twice: in-3/1 and in-3/1"],
+    );
+    refused(
+        &[a, b, &seeds[2]],
+        &[
+            "seed/3 is of another run than in-3/1",
+            "`seed` is 1 there and 0 here",
+        ],
+    );
+    refused(
+        &[a, &others[1]],
+        &["in-2/2 is of another run", "`shards` is 2 there and 3 here"],
+    );
+    refused(
+        &[a, &"whole".to_owned()],
+        &["whole is no shard of a run, but a whole one"],
+    );
+    refused(
+        &[a, &"nothing".to_owned()],
+        &["nothing is no shard: it holds no checkpoint"],
+    );
+    let bytes = fs::read(home.at("in-3/2/checkpoint")).unwrap();
+    fs::write(home.at("in-3/2/checkpoint"), &bytes[..bytes.len() - 1]).unwrap();
+    refused(
+        &[a, b, c],
+        &["the checkpoint in in-3/2 cannot be used: it is damaged"],
+    );
+    fs::write(home.at("in-3/2/checkpoint"), bytes).unwrap();
+
+    // What there is, merged; then what is missing, solved there.
+    let (code, said) = home.merge("out", &[a.clone(), c.clone()], &["--partial"]);
+    assert_eq!(code, 1, "{said}");
+    assert!(said.contains("shards missing: 2/3"), "{said}");
+    assert!(json(home.at("out/results.json"))["unfinished"].is_object());
+    home.finish("out", &few);
+    assert!(results(&home.at("out")) == results(&home.at("whole")));
+    let (code, said) = home.merge("out", &[a.clone(), c.clone()], &["--partial"]);
+    assert_eq!(
+        code, 2,
+        "a whole run is not replaced by a part of it: {said}"
+    );
+}
+
+#[test]
+fn a_shard_goes_on_where_it_was_stopped_and_takes_its_place_from_a_job_array() {
+    let home = Home::new();
+    home.finish("whole", &[]);
+    let stopped = home.interrupt("in/1", &["--shard", "1/2"], "-TERM");
+    assert!(
+        matches!(stopped.status.code(), Some(143 | 0)),
+        "{stopped:?}"
+    );
+    if stopped.status.code() == Some(143) {
+        let (code, said) = home.merge("out", &["in/1".to_owned()], &[]);
+        assert_eq!(code, 2);
+        assert!(
+            said.contains("not done: 1/2 in in/1") && said.contains("missing: 2/2"),
+            "{said}"
+        );
+    }
+    for (task, out) in [("5", "in/1"), ("6", "in/2")] {
+        let mut command =
+            home.command(&["run", "experiment.toml", "--shard", "auto", "--out", out]);
+        for (name, value) in [("ID", task), ("COUNT", "2"), ("MIN", "5"), ("MAX", "6")] {
+            command.env(format!("SLURM_ARRAY_TASK_{name}"), value);
+        }
+        let output = command.output().unwrap();
+        assert_eq!(output.status.code(), Some(0), "{output:?}");
+    }
+    let (code, said) = home.merge("out", &["in/2".to_owned(), "in/1".to_owned()], &[]);
+    assert_eq!(code, 0, "{said}");
+    assert!(results(&home.at("out")) == results(&home.at("whole")));
+    let output = home.run("in/2", &["--shard", "1/2"]);
+    assert_eq!(output.status.code(), Some(2));
+    let said = String::from_utf8(output.stderr).unwrap();
+    assert!(
+        said.contains("it is shard 2/2 there and shard 1/2 here"),
+        "{said}"
+    );
+    let outside = home.run("in/3", &["--shard", "auto"]);
+    assert_eq!(outside.status.code(), Some(2));
+}
+
+/// How often runs are killed: `POWERSWEEP_TORTURE` says otherwise.
+const KILLS: u64 = 50;
+
+#[cfg(unix)]
+#[test]
+fn runs_that_are_killed_and_damaged_at_random_end_in_the_same_bytes() {
+    let kills = std::env::var("POWERSWEEP_TORTURE").map_or(KILLS, |n| n.parse().unwrap());
+    let home = Home::new();
+    let count = ["--samples", "400_000"];
+    let clock = Instant::now();
+    home.finish("whole", &[&count[..], &["--threads", "1"]].concat());
+    let undisturbed = clock.elapsed();
+    let mut random = Random(0x5eed);
+    let (mut killed, mut damaged, mut survived) = (0, 0, 0);
+    let mut runs = 0;
+    while killed < kills {
+        let out = format!("run-{runs}");
+        runs += 1;
+        for attempt in 0.. {
+            let every = ["0", "0.01"][random.below(2) as usize];
+            let threads = ["1", "2", "3"][random.below(3) as usize];
+            let fixed = [
+                "run",
+                "experiment.toml",
+                "--out",
+                &out,
+                "--checkpoint-every",
+                every,
+            ];
+            let words = [&fixed[..], &count, &["--threads", threads, "--quiet"]].concat();
+            let mut child = home
+                .command(&words)
+                .stdout(Stdio::null())
+                .stderr(Stdio::piped())
+                .spawn()
+                .unwrap();
+            // After some attempts it is left alone, so that every run ends.
+            let patience = undisturbed.mul_f64(random.below(1_000) as f64 / 1_000.0);
+            if attempt < 6 && killed < kills {
+                std::thread::sleep(patience);
+                killed += u64::from(child.try_wait().unwrap().is_none());
+                let _ = child.kill();
+            }
+            let output = child.wait_with_output().unwrap();
+            let said = String::from_utf8(output.stderr).unwrap();
+            if output.status.code() == Some(0) {
+                break;
+            }
+            assert_eq!(output.status.code(), None, "killed, or done: {said}");
+            let checkpoint = home.at(&out).join("checkpoint");
+            let Ok(bytes) = fs::read(&checkpoint) else {
+                continue;
+            };
+            survived += 1;
+            if random.below(4) == 0 {
+                damaged += 1;
+                fs::write(&checkpoint, random.damage(bytes)).unwrap();
+                // The next one must see it, whatever becomes of it then.
+                let words = ["run", "experiment.toml", "--out", &out];
+                let output = home
+                    .command(&[&words[..], &count].concat())
+                    .output()
+                    .unwrap();
+                let said = String::from_utf8(output.stderr).unwrap();
+                assert_eq!(output.status.code(), Some(0), "{said}");
+                assert!(said.contains("it is damaged"), "{said}");
+                break;
+            }
+        }
+        assert!(
+            results(&home.at(&out)) == results(&home.at("whole")),
+            "{out}"
+        );
+        let left: Vec<String> = names(home.directory.path());
+        assert!(!left.iter().any(|n| n.starts_with('.')), "{left:?}");
+        fs::remove_dir_all(home.at(&out)).unwrap();
+    }
+    let tried = format!(
+        "{killed} kills in {runs} runs, {survived} checkpoints found, {damaged} damaged, {:?}",
+        clock.elapsed()
+    );
+    assert!(
+        survived > kills / 4 && damaged > 0,
+        "too little was tried: {tried}"
+    );
+}
+
+/// splitmix64.
+struct Random(u64);
+
+impl Random {
+    fn next(&mut self) -> u64 {
+        self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
+        let mut z = self.0;
+        z = (z ^ (z >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
+        z = (z ^ (z >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
+        z ^ (z >> 31)
+    }
+
+    fn below(&mut self, n: u64) -> u64 {
+        self.next() % n
+    }
+
+    /// Cuts the bytes short, or flips a bit.
+    fn damage(&mut self, mut bytes: Vec<u8>) -> Vec<u8> {
+        let at = self.below(bytes.len() as u64) as usize;
+        match self.below(2) {
+            0 => bytes.truncate(at),
+            _ => bytes[at] ^= 1 << self.below(8),
+        }
+        bytes
+    }
+}
+
+/// A file system of so many bytes, for root on Linux; says so where it cannot be had.
+#[cfg(target_os = "linux")]
+struct Small(TempDir);
+
+#[cfg(target_os = "linux")]
+impl Small {
+    #[expect(clippy::print_stderr, reason = "a skipped test must be visible")]
+    fn new(bytes: u64) -> Option<Self> {
+        let place = tempfile::tempdir().unwrap();
+        let mounted = Command::new("mount")
+            .args(["-t", "tmpfs", "-o", &format!("size={bytes}"), "tmpfs"])
+            .arg(place.path())
+            .output();
+        match mounted {
+            Ok(output) if output.status.success() => Some(Self(place)),
+            other => {
+                eprintln!(
+                    "SKIPPED: no small file system can be mounted (root is needed): {other:?}"
+                );
+                None
+            }
+        }
+    }
+}
+
+#[cfg(target_os = "linux")]
+impl Drop for Small {
+    fn drop(&mut self) {
+        let _ = Command::new("umount").arg(self.0.path()).status();
+    }
+}
+
+#[cfg(target_os = "linux")]
+#[test]
+fn a_full_disk_loses_nothing_that_was_written_before() {
+    let home = Home::new();
+    let Some(small) = Small::new(1 << 20) else {
+        return;
+    };
+    let out = small.0.path().join("out");
+    let at = out.to_str().unwrap();
+    home.finish(at, &["--samples", FEW]);
+    let before = results(&out);
+    // All but a few kilobytes are taken by somebody else.
+    let other = small.0.path().join("others");
+    let mut taken = vec![0; 1 << 20];
+    while fs::write(&other, &taken).is_err() {
+        taken.truncate(taken.len() - 4_096);
+    }
+    let output = home.run(at, &["--checkpoint-every", "0"]);
+    assert_eq!(output.status.code(), Some(4), "{output:?}");
+    let said = String::from_utf8(output.stderr)
+        .unwrap()
+        .replace("\n  │ ", " ");
+    assert!(said.contains("the run goes on and tries again"), "{said}");
+    assert!(
+        !output.stdout.is_empty(),
+        "the results are printed at least"
+    );
+    assert!(results(&out) == before, "what was there is still there");
+    fs::remove_file(&other).unwrap();
+    home.finish(at, &[]);
+    home.finish("whole", &[]);
+    assert!(results(&out) == results(&home.at("whole")));
 }

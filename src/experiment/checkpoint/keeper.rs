@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 
 use serde_json::Value;
 
-use super::{Checkpoint, CheckpointError, Header, Ledger};
+use super::{Checkpoint, CheckpointError, Header, Ledger, Shard};
 use crate::experiment::run_dir::{RunDirectory, RunDirectoryError, differences};
 
 /// Time between two checkpoints, over the time that writing one takes: half a percent of the run, so that with the copy of the sums, which
@@ -57,6 +57,11 @@ impl Header {
             let mut table = header.identity.clone();
             let version = Value::String(header.powersweep.clone());
             table.insert("powersweep".to_owned(), version);
+            // Where a shard begins and ends depends on the number of goals.
+            if let Some(shard) = header.shard {
+                table.insert("shards".to_owned(), shard.of().into());
+                table.insert("samples".to_owned(), header.samples.into());
+            }
             table
         };
         differences(&Value::Object(table(there)), &table(self))
@@ -79,7 +84,15 @@ impl Checkpoint {
             path: path(),
             error,
         })?;
-        let differences = here.differences(&checkpoint.header);
+        let mut differences = here.differences(&checkpoint.header);
+        let [number, other] = [here.shard, checkpoint.header.shard].map(|s| s.map(Shard::number));
+        if differences.is_empty() && number != other {
+            let [there, here] = [checkpoint.header.shard, here.shard].map(|shard| match shard {
+                Some(shard) => format!("shard {shard}"),
+                None => "a whole run".to_owned(),
+            });
+            differences.push(format!("it is {there} there and {here} here"));
+        }
         match differences.is_empty() {
             true => Ok(Some(checkpoint)),
             false => Err(ResumeError::Foreign {
@@ -132,21 +145,22 @@ impl<'a> Keeper<'a> {
         nanoseconds(self.started.elapsed()) >= self.due.load(Ordering::Relaxed)
     }
 
-    /// The file for what is done.
+    /// The file for what is done; `is_done` where that is everything.
     #[must_use]
-    pub fn encode(&self, ledger: &Ledger) -> Vec<u8> {
-        let checkpoint = Checkpoint {
-            header: self.header.clone(),
-            ledger: ledger.clone(),
+    pub fn encode(&self, ledger: &Ledger, is_done: bool) -> Vec<u8> {
+        let header = Header {
+            is_done,
+            ..self.header.clone()
         };
-        checkpoint.encode()
+        let ledger = ledger.clone();
+        Checkpoint { header, ledger }.encode()
     }
 
     /// Writes a checkpoint. A failure is kept for [`take_failure`](Self::take_failure), and the run goes on: the disk may have room again
     /// by the next time, and the checkpoint before this one is still there.
     pub fn keep(&self, ledger: &Ledger) {
         let clock = Instant::now();
-        let bytes = self.encode(ledger);
+        let bytes = self.encode(ledger, false);
         let kept = self.directory.keep(&bytes, || self.beginning.clone());
         let pause = match self.every.is_zero() {
             true => Duration::ZERO,

@@ -6,6 +6,8 @@
 
 mod keeper;
 mod ledger;
+mod merge;
+mod shard;
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -16,6 +18,9 @@ use sha2::{Digest, Sha256};
 
 pub use keeper::{Keeper, ResumeError};
 pub use ledger::{CellKey, CellRecord, Ledger, MergeError, Sums, Tail};
+pub use merge::{Merged, ShardsError};
+pub(super) use shard::rescale;
+pub use shard::{ArrayError, Shard, ShardError};
 
 use super::{Engine, Experiment, RunSpec};
 use crate::statistics::{Decoder, Encoder};
@@ -42,12 +47,23 @@ pub struct Header {
     pub cells: usize,
     /// What solves: instructions, adapter. Where that changes, results agree within their bounds and not byte for byte.
     pub backend: String,
+    /// Whether the backend follows a schedule, which is part of the plans.
+    pub sweeps: bool,
+    /// Which part of the run, where it is one.
+    pub shard: Option<Shard>,
+    /// Whether all goals of the run, or of the part, are done.
+    pub is_done: bool,
 }
 
 impl Header {
-    /// The header of an experiment on an engine.
+    /// The header of an experiment on an engine, whole or a shard of it, of which nothing is done.
     #[must_use]
-    pub fn of(experiment: &Experiment, engine: &Engine, spec: &RunSpec) -> Self {
+    pub fn of(
+        experiment: &Experiment,
+        engine: &Engine,
+        spec: &RunSpec,
+        shard: Option<Shard>,
+    ) -> Self {
         let backend = engine.backend();
         Self {
             powersweep: env!("CARGO_PKG_VERSION").to_owned(),
@@ -56,6 +72,9 @@ impl Header {
             samples: spec.samples,
             cells: spec.n_cells(),
             backend: backend.description(),
+            sweeps: backend.sweeps(),
+            shard,
+            is_done: false,
         }
     }
 }
@@ -223,6 +242,9 @@ mod tests {
             samples: 1_000,
             cells: 5,
             backend: "fake".to_owned(),
+            sweeps: true,
+            shard: Some(Shard::new(2, 3).unwrap()),
+            is_done: false,
         };
         let cells = cells.map(|(position, record)| (position, Arc::new(record)));
         let ledger = Ledger {

@@ -5,6 +5,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use super::{Experiment, RewardFile};
+use crate::experiment::checkpoint::Shard;
 use crate::io::write_json;
 
 /// Most copies of MDPs that interventions made.
@@ -109,6 +110,14 @@ impl Experiment {
         let name = safe(&self.name.value);
         let name = name.trim_start_matches('.');
         Path::new("powersweep-runs").join(format!("{name}-{}", &self.hash(backend)[..8]))
+    }
+
+    /// The directory that a shard of a run goes to where nothing else is said: beside the run's.
+    #[must_use]
+    pub fn default_shard_directory(&self, backend: &str, shard: Shard) -> PathBuf {
+        let mut beside = self.default_directory(backend).into_os_string();
+        beside.push("-shards");
+        PathBuf::from(beside).join(format!("{}-of-{}", shard.number(), shard.of()))
     }
 }
 
