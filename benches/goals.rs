@@ -56,7 +56,9 @@ fn prepare_with(
         max_sweeps: CellProblem::sufficient_sweeps(discount, TOLERANCE, 1.0),
         seed: Seed(0),
         plan: Arc::new(plan.clone()),
+        rule: powersweep::solve::DecisionRule::default(),
         asked: Arc::new(
+        rule: powersweep::solve::DecisionRule::default(),
             request
                 .resolve(&mdp, LawScale::default())
                 .expect("the benchmark workloads have these states"),

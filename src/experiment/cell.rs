@@ -13,16 +13,15 @@ use crate::mdp::Mdp;
 use crate::plan::Plan;
 use crate::reward::{BoundReward, Facts, RewardDistribution, RewardDomain};
 use crate::rng::Stream;
-use crate::solve::{Backend, CellProblem, CellSolver, PilotReport, SolveError, prepare};
+use crate::solve::{
+    Backend, CellProblem, CellSolver, DecisionRule, PilotReport, SolveError, prepare,
+};
 use crate::statistics::behaviour::LawScale;
 use crate::statistics::{
     Asked, Block, CellSums, Comparable, Contrast, Estimate, Observations, ObservedSums, Quantity,
     Sampling, Table,
 };
 use crate::units::{Discount, SampleIndex};
-
-/// The decision rule of an optimal agent.
-const OPTIMAL: &str = "optimal";
 
 /// One cell of the environment at work. Shared by all threads.
 pub(super) struct Cell {
@@ -32,6 +31,7 @@ pub(super) struct Cell {
     reading: Reading,
     goals: u64,
     discount: Discount,
+    rule: DecisionRule,
     plan: Arc<Plan>,
     pilot: Option<PilotReport>,
     asked: Arc<Asked>,
@@ -136,18 +136,34 @@ struct State {
     failure: Option<(u64, CellError)>,
 }
 
+/// Which cell of an environment is wanted.
+#[derive(Clone, Copy)]
+pub(super) struct WantedCell<'a> {
+    pub(super) variant: &'a VariantMdp,
+    /// The variant it is compared with, if there is one.
+    pub(super) baseline: Option<&'a VariantMdp>,
+    pub(super) reward: &'a Arc<RewardDistribution>,
+    pub(super) discount: Discount,
+    pub(super) rule: DecisionRule,
+}
+
 impl Cell {
     /// Draws the plan and prepares the backend. What was done before goes on from where it stands. A variant is compared with its
     /// `baseline`, if there is one.
     pub(super) fn prepare(
         backend: &dyn Backend,
         spec: &RunSpec,
-        (variant, baseline): (&VariantMdp, Option<&VariantMdp>),
-        reward: &Arc<RewardDistribution>,
-        discount: Discount,
+        wanted: WantedCell<'_>,
         block_size: u64,
         before: Option<&CellRecord>,
     ) -> Result<Self, RunError> {
+        let WantedCell {
+            variant,
+            baseline,
+            reward,
+            discount,
+            rule,
+        } = wanted;
         let mut problem = spec.problem(&variant.mdp, reward, discount)?;
         let facts = *problem.program.stage().law.facts();
         let mdp = problem.program.stage().mdp.clone();
@@ -156,6 +172,7 @@ impl Cell {
         let asked = spec.observed_of(&mdp, law, discount);
         let asked = Arc::new(asked.unwrap_or_default());
         problem.asked = asked.clone();
+        problem.rule = rule;
         let pilot = spec.schedule(backend, &mut problem);
         let plan = problem.plan.clone();
         let goals = goals(&facts, spec.samples);
@@ -217,6 +234,7 @@ impl Cell {
                 level: spec.level,
             },
             discount,
+            rule,
             plan,
             pilot,
             asked,
@@ -248,7 +266,9 @@ impl Cell {
             Some((
                 _,
                 CellError::Solve(
-                    error @ (SolveError::OutOfReach { .. } | SolveError::TooLarge { .. }),
+                    error @ (SolveError::OutOfReach { .. }
+                    | SolveError::TooLarge { .. }
+                    | SolveError::NoPlans { .. }),
                 ),
             )) => Some(RunError::Refused {
                 environment: self.mdp.name().to_owned(),
@@ -436,7 +456,7 @@ impl Cell {
             variant: self.variant.clone(),
             reward: reward.clone(),
             discount: self.discount,
-            rule: OPTIMAL.to_owned(),
+            rule: self.rule.to_string(),
             error,
         };
         if let Some((_, error)) = &state.failure {
@@ -460,7 +480,7 @@ impl Cell {
             reward,
             discount: self.discount,
             discount_used: self.discount.used_number(),
-            rule: OPTIMAL.to_owned(),
+            rule: self.rule.to_string(),
             domain: self.reward.domain(),
             solver: self.solver.as_ref().and_then(|s| s.description()),
             power,
@@ -482,13 +502,14 @@ fn key(problem: &CellProblem, goals: u64, quantities: &[Quantity], block_size: u
     let law = &problem.program.stage().law;
     let mut hash = Sha256::new();
     let words = format!(
-        "{block_size} {:?} {:?} {:?} {} {:?} {quantities:?} {:?}",
+        "{block_size} {:?} {:?} {:?} {} {:?} {quantities:?} {:?} {:?}",
         problem.seed,
         problem.discount,
         problem.tolerance,
         problem.max_sweeps,
         problem.power_scale(),
         law.facts(),
+        problem.rule,
     );
     hash.update(words);
     for goal in 0..goals.min(2) {

@@ -9,7 +9,9 @@ use crate::intervention::{BASELINE, Variant, VariantError};
 use crate::mdp::Mdp;
 use crate::plan::{Method, Plan};
 use crate::reward::{BoundReward, RewardDistribution, RewardDomain, RewardError, is_name};
-use crate::solve::{Backend, CellProblem, GoalProgram, PilotReport, SolveError, pilot};
+use crate::solve::{
+    Backend, CellProblem, DecisionRule, GoalProgram, PilotReport, SolveError, pilot,
+};
 use crate::statistics::behaviour::{Integrands, LawScale};
 use crate::statistics::{Asked, Request, UnknownName, block_size};
 use crate::units::{Discount, Limit, Seed};
@@ -23,7 +25,7 @@ const MAX_OBSERVATION_BYTES: usize = 2 << 30;
 /// Most worker threads a run may ask for: beyond any machine, below what exhausts one.
 const MAX_THREADS: usize = 1_024;
 
-/// One run: every combination of environment, variant, reward distribution and discount is a cell, and all cells of an
+/// One run: every combination of environment, variant, reward distribution, discount and decision rule is a cell, and all cells of an
 /// environment see the same goals.
 ///
 /// ```
@@ -43,6 +45,8 @@ pub struct RunSpec {
     pub rewards: Vec<Arc<RewardDistribution>>,
     /// The discounts.
     pub discounts: Vec<Discount>,
+    /// How agents decide; no two alike. Default: what is optimal.
+    pub rules: Vec<DecisionRule>,
     /// Largest half-width of a goal's certified POWER integrand, relative to the law's scale (the range of a bounded
     /// law). Default 1e-5.
     pub tolerance: f64,
@@ -69,6 +73,7 @@ impl Default for RunSpec {
             variants: vec![Variant::baseline()],
             rewards: vec![RewardDistribution::unit_uniform()],
             discounts: Vec::new(),
+            rules: vec![DecisionRule::default()],
             tolerance: 1e-5,
             max_sweeps: None,
             method: None,
@@ -112,6 +117,9 @@ pub enum RunError {
     /// Statistics that cannot be answered at a limit of the discount; every one of them.
     #[error("{}", .0.join("; "))]
     AtLimit(Vec<String>),
+    /// Decision rules that cannot be followed, or do not go with what is asked; every reason.
+    #[error("{}", .0.join("; "))]
+    Rules(Vec<String>),
     /// The worker threads could not be started.
     #[error("cannot start the worker threads")]
     Threads(#[source] rayon::ThreadPoolBuildError),
@@ -233,10 +241,11 @@ impl RunSpec {
         self
     }
 
-    /// Number of cells: environments times variants times rewards times discounts.
+    /// Number of cells: environments times variants times rewards times discounts times rules.
     #[must_use]
     pub fn n_cells(&self) -> usize {
-        self.environments.len() * self.variants.len() * self.rewards.len() * self.discounts.len()
+        let mdps = self.environments.len() * self.variants.len();
+        mdps * self.rewards.len() * self.discounts.len() * self.rules.len()
     }
 
     /// What a backend is asked to solve for one cell: the optimal values of an MDP under a law and a discount. Where the law pays
@@ -264,6 +273,7 @@ impl RunSpec {
             max_sweeps: self.max_sweeps.unwrap_or_else(default_cap),
             seed: self.seed,
             asked: Arc::new(Asked::default()),
+            rule: DecisionRule::default(),
         })
     }
 
@@ -278,7 +288,8 @@ impl RunSpec {
         backend: &dyn Backend,
         problem: &mut CellProblem,
     ) -> Result<Option<PilotReport>, SolveError> {
-        if !backend.sweeps() || problem.discount.limit().is_some() {
+        let by_backend = problem.rule.is_optimal() && problem.discount.limit().is_none();
+        if !backend.sweeps() || !by_backend {
             return Ok(None);
         }
         let (schedule, report) = pilot(problem, self.method)?;
@@ -368,6 +379,26 @@ impl RunSpec {
         }
     }
 
+    /// Refuses rules that have no meaning beside the rest.
+    fn check_rules(&self) -> Result<(), RunError> {
+        let mut obstacles: Vec<String> = self.rules.iter().filter_map(|r| r.rule.fault()).collect();
+        let others: Vec<_> = self.rules.iter().filter(|r| !r.is_optimal()).collect();
+        if !others.is_empty() {
+            obstacles.extend(self.statistics.obstacles_of_rules());
+            let limits = self.discounts.iter().filter_map(|d| d.limit());
+            obstacles.extend(limits.map(rule_at_limit));
+        }
+        for environment in self.environments.iter().filter(|_| !others.is_empty()) {
+            let variants = self.variants_of(environment)?;
+            let each = variants.iter().map(|variant| &variant.mdp);
+            obstacles.extend(each.flat_map(|mdp| others.iter().filter_map(|r| r.obstacle(mdp))));
+        }
+        match obstacles.is_empty() {
+            true => Ok(()),
+            false => Err(RunError::Rules(obstacles)),
+        }
+    }
+
     /// Refuses what cannot be run.
     pub(super) fn validate(&self) -> Result<(), RunError> {
         let lists = [
@@ -375,6 +406,7 @@ impl RunSpec {
             ("variants", self.variants.is_empty()),
             ("reward distributions", self.rewards.is_empty()),
             ("discounts", self.discounts.is_empty()),
+            ("rules", self.rules.is_empty()),
             ("samples", self.samples == 0),
         ];
         if let Some((what, _)) = lists.into_iter().find(|(_, empty)| *empty) {
@@ -398,6 +430,9 @@ impl RunSpec {
             return Err(RunError::ChoiceRewards(reward.name().to_owned()));
         }
         self.check_variants()?;
+        let rules: Vec<String> = self.rules.iter().map(ToString::to_string).collect();
+        distinct("decision rules", rules.iter().map(String::as_str))?;
+        self.check_rules()?;
         let limits = self.discounts.iter().filter_map(|d| d.limit());
         let obstacles: Vec<String> = limits.flat_map(|l| self.statistics.obstacles(l)).collect();
         if !obstacles.is_empty() {
@@ -424,6 +459,14 @@ impl RunSpec {
         }
         Ok(())
     }
+}
+
+/// Why no other rule than optimality is followed at a limit of the discount.
+pub(super) fn rule_at_limit(limit: Limit) -> String {
+    format!(
+        "at the limit {} only the rule \"optimal\" is supported yet",
+        limit.name()
+    )
 }
 
 /// Names of a reward that no variant of an environment has.

@@ -8,6 +8,7 @@ mod variants;
 use serde_json::{Map, Value, json};
 
 use super::spec::SCHEMA;
+use crate::solve::{Level, Otherwise};
 use crate::units::Limit;
 
 /// A key of a table: its name, what it holds, and whether it must be there.
@@ -51,6 +52,7 @@ pub fn experiment_schema() -> Value {
         ),
         ("solve", solve(), false),
         ("sample", sample(), false),
+        ("agent", agent(), false),
         ("statistics", statistics(), false),
     ];
     let Value::Object(rest) = table("A powersweep experiment.", keys.into()) else {
@@ -548,6 +550,56 @@ fn solve() -> Value {
     table("How goals are solved.", keys.into())
 }
 
+/// The rules with their parameters.
+fn agent() -> Value {
+    let from_zero = || json!({ "type": "number", "minimum": 0 });
+    let share = || json!({ "type": "number", "minimum": 0, "maximum": 1 });
+    let part = || json!({ "type": "number", "exclusiveMinimum": 0, "maximum": 1 });
+    let otherwise = || {
+        word(
+            &Otherwise::ALL.map(Otherwise::name),
+            "What is done where nothing is worth that much.",
+        )
+    };
+    let rules: [(&'static str, Vec<Key>); 9] = [
+        ("optimal", vec![]),
+        ("minimise", vec![]),
+        ("uniform", vec![]),
+        ("boltzmann", vec![("beta", from_zero(), true)]),
+        ("soft", vec![("beta", above_zero(), true)]),
+        ("epsilon_greedy", vec![("epsilon", share(), true)]),
+        (
+            "satisfice",
+            vec![("t", number(), true), ("otherwise", otherwise(), false)],
+        ),
+        ("quantilise", vec![("q", part(), true)]),
+        ("best_of", vec![("m", count(1), true)]),
+    ];
+    let mut forms = vec![
+        json!({ "enum": ["optimal", "minimise", "uniform"], "description": "A rule without a parameter." }),
+    ];
+    for (name, keys) in rules {
+        let mut all = vec![
+            ("name", json!({ "const": name }), true),
+            (
+                "level",
+                word(
+                    &Level::ALL.map(Level::name),
+                    "Whether choices or whole plans are decided on.",
+                ),
+                false,
+            ),
+        ];
+        all.extend(keys);
+        forms.push(table("A rule.", all));
+    }
+    let rule = one_or_several(
+        json!({ "anyOf": forms }),
+        "Decision rules; a list makes cells.",
+    );
+    table("How agents decide.", vec![("rule", rule, false)])
+}
+
 fn sample() -> Value {
     let keys = [
         ("count", count(1), false),
@@ -586,6 +638,13 @@ fn statistics() -> Value {
         (
             "optimality",
             names("States, labels, or \"start\": whose choices are counted."),
+            false,
+        ),
+        (
+            "choices",
+            names(
+                "States, labels, or \"start\": how likely the agent takes each of their choices, under any decision rule.",
+            ),
             false,
         ),
         (

@@ -15,6 +15,7 @@ use crate::document::{Faults, SourceText};
 use crate::io::{Format, parse_mdp};
 use crate::mdp::Mdp;
 use crate::reward::RewardDistribution;
+use crate::solve::{DecisionRule, Level, Otherwise, Rule};
 use crate::statistics::{Estimate, EventRequest, Key, Request, Table};
 use crate::units::{Discount, DiscountError, Limit, Seed, StateId};
 
@@ -32,7 +33,7 @@ pub const ALLOWED_STD_ERRORS: f64 = 4.5;
 const REACH: f64 = 4.0;
 
 /// Kinds of statistics that the engine has.
-const STATISTICS: [&str; 10] = [
+const STATISTICS: [&str; 12] = [
     "power",
     "gain_power",
     "gain_power_n",
@@ -43,6 +44,8 @@ const STATISTICS: [&str; 10] = [
     "orbit_action_avoid",
     "power_variance",
     "norm_value_variance",
+    "rule_action_prob",
+    "rule_value",
 ];
 
 /// One MDP with the exact value of one statistic.
@@ -58,6 +61,8 @@ pub struct ExactCase {
     pub reward: Arc<RewardDistribution>,
     /// The discount.
     pub discount: Discount,
+    /// How the agent decides.
+    pub rule: DecisionRule,
     /// What is known.
     pub statistic: ExactStatistic,
     /// Its value.
@@ -83,6 +88,15 @@ pub enum ExactStatistic {
         /// Whether the case knows the probability that it is not.
         complement: bool,
     },
+    /// How likely the agent takes a choice, or does not.
+    Choice {
+        /// Its state.
+        state: StateId,
+        /// Its action.
+        action: String,
+        /// Whether the case knows the probability that it does not.
+        complement: bool,
+    },
     /// Variance over goals of a state's POWER integrand, or of (1 - gamma) V*.
     Variance {
         /// The state.
@@ -106,6 +120,9 @@ impl ExactStatistic {
             Self::Optimality { state, .. } => {
                 request.optimality.push(mdp.state_name(*state).to_owned());
             }
+            Self::Choice { state, .. } => {
+                request.choices.push(mdp.state_name(*state).to_owned());
+            }
             Self::Variance { state, .. } => {
                 request.distribution.push(mdp.state_name(*state).to_owned());
             }
@@ -121,6 +138,18 @@ impl ExactStatistic {
     fn estimate(&self, cell: &CellStatistics) -> Option<Estimate> {
         match self {
             Self::Power { state } => cell.power.get(state.index()).copied(),
+            Self::Choice {
+                state,
+                action,
+                complement,
+            } => {
+                let keys = [Key::text(cell.mdp.state_name(*state)), Key::text(action)];
+                let estimate = look_up(cell.table("choices")?, &keys, "probability")?;
+                Some(match complement {
+                    true => estimate.complement(),
+                    false => estimate,
+                })
+            }
             Self::Variance { state, measure } => {
                 let keys = [Key::text(cell.mdp.state_name(*state))];
                 look_up(cell.table("distribution")?, &keys, measure)
@@ -348,6 +377,7 @@ impl RawCase {
         Ok(ExactCase {
             title: self.title.clone(),
             mdp: Arc::new(mdp),
+            rule: self.rule()?,
             reward: self.law()?,
             discount,
             statistic,
@@ -376,7 +406,7 @@ impl RawCase {
         let variance = |measure| ExactStatistic::Variance { state, measure };
         let complement = match text("kind") {
             // At ->1 POWER is the expected optimal gain.
-            Some("power" | "gain_power" | "gain_power_n") => {
+            Some("power" | "gain_power" | "gain_power_n" | "rule_value") => {
                 return Ok(ExactStatistic::Power { state });
             }
             Some("power_variance") => return Ok(variance("variance")),
@@ -388,6 +418,15 @@ impl RawCase {
             let mut choices = mdp.choices(state);
             choices.any(|c| mdp.action_name(c) == *name)
         });
+        if text("kind") == Some("rule_action_prob") {
+            return Ok(ExactStatistic::Choice {
+                state,
+                action: action
+                    .ok_or_else(|| missing("action of that name"))?
+                    .to_owned(),
+                complement: self.statistic["complement"] == true,
+            });
+        }
         // Avoidance is defined by the fractional share.
         let measure = text("mode").or(match text("kind") {
             Some("gain_argmax_prob_action") => Some("weak"),
@@ -400,6 +439,42 @@ impl RawCase {
                 .to_owned(),
             measure: measure.ok_or_else(|| missing("mode"))?.to_owned(),
             complement,
+        })
+    }
+
+    /// The rule of the case. Its options are the plans F(s).
+    fn rule(&self) -> Result<DecisionRule, VerifyError> {
+        let missing = |what| VerifyError::Missing {
+            case: self.id.clone(),
+            what,
+        };
+        let rule = &self.statistic["rule"];
+        if rule.is_null() {
+            return Ok(DecisionRule::default());
+        }
+        let number = |key: &str| {
+            let value = rule[key].as_f64();
+            value.ok_or_else(|| missing("parameter of its rule"))
+        };
+        let rule = match rule["name"].as_str().unwrap_or_default() {
+            "satisfice" => Rule::Satisfice {
+                threshold: number("t")?,
+                otherwise: Otherwise::Stop,
+            },
+            "boltzmann" => Rule::Boltzmann {
+                beta: number("beta")?,
+            },
+            "best_of" => Rule::BestOf {
+                draws: number("m")? as u32,
+            },
+            "quantilize" => Rule::Quantilise { q: number("q")? },
+            "uniform" => Rule::Uniform,
+            "minimize" => Rule::Minimise,
+            _ => return Err(missing("rule of a known name")),
+        };
+        Ok(DecisionRule {
+            rule,
+            level: Level::Plan,
         })
     }
 
@@ -435,6 +510,7 @@ impl ExactCase {
             environments: vec![engine.upload(Mdp::clone(&self.mdp))],
             rewards: vec![self.reward.clone()],
             discounts: vec![self.discount],
+            rules: vec![self.rule],
             samples,
             seed,
             statistics: self.statistic.request(&self.mdp),
@@ -521,7 +597,7 @@ mod tests {
     #[test]
     fn every_case_is_run_or_skipped_with_a_reason() {
         let all = ExactCases::embedded().unwrap();
-        assert_eq!((all.cases.len(), all.skipped.len()), (79, 28));
+        assert_eq!((all.cases.len(), all.skipped.len()), (86, 21));
         let reason = |id: &str| {
             let skipped = all.skipped.iter().find(|case| case.id.starts_with(id));
             skipped.map(|case| case.reason.as_str())

@@ -99,13 +99,14 @@ fn failures(statistics: &Statistics) -> String {
 #[must_use]
 pub(super) fn cell_heading(cell: &CellStatistics, statistics: &Statistics) -> String {
     let variant = of_variant(&cell.variant);
+    let rule = rule(cell);
     // Nothing was drawn: there is no seed to speak of.
     let drawn = match cell.power.iter().all(|e| e.exact) {
         true => "all goals there are".to_owned(),
         false => format!("seed {}", statistics.seed),
     };
     let heading = format!(
-        "{}{variant}: {}, {} goals\nn = {}, {drawn}, {} backend\n",
+        "{}{variant}: {}, {} goals{rule}\nn = {}, {drawn}, {} backend\n",
         plain_name(&cell.environment, LONGEST_NAME),
         discount(cell),
         plain_name(&cell.reward, LONGEST_NAME),
@@ -113,6 +114,14 @@ pub(super) fn cell_heading(cell: &CellStatistics, statistics: &Statistics) -> St
         statistics.backend,
     );
     heading + &unconverged(cell) + &without_interval(cell)
+}
+
+/// How agents decide, where that is not the usual way: `, rule boltzmann(5)`.
+pub(super) fn rule(cell: &CellStatistics) -> String {
+    match cell.rule.as_str() {
+        "optimal" => String::new(),
+        rule => format!(", rule {rule}"),
+    }
 }
 
 /// Why there is no interval, where the law of the goals allows none.

@@ -2,7 +2,8 @@
 //!
 //! `reference` is the judge (f64, policy iteration with direct solves, sharing no code with the fast ones), `cpu` is
 //! the SIMD backend, `gpu` the one in compute shaders. Siblings are blind to each other. A backend turns a [`CellProblem`] into a [`CellSolver`] once and
-//! is then asked for blocks of goals. A cell at a limit of the discount is solved by `limit`, whatever the backend.
+//! is then asked for blocks of goals. A cell at a limit of the discount is solved by `limit`, one whose agent
+//! follows another rule than optimality by `rule`, whatever the backend.
 
 pub mod cpu;
 #[cfg(feature = "gpu")]
@@ -11,6 +12,7 @@ mod limit;
 mod pilot;
 mod program;
 mod reference;
+mod rule;
 
 use std::fmt::Debug;
 use std::sync::Arc;
@@ -19,6 +21,8 @@ use limit::LimitSolver;
 pub use pilot::{PilotCandidate, PilotReport, pilot};
 pub use program::{Continuation, GoalProgram, Operator, ProgramError, Stage};
 pub use reference::ReferenceBackend;
+use rule::RuleSolver;
+pub use rule::{DecisionRule, Level, Otherwise, Rule};
 
 use crate::plan::Plan;
 use crate::reward::{GoalKey, LazyGoal, RewardDomain};
@@ -44,6 +48,8 @@ pub struct CellProblem {
     pub plan: Arc<Plan>,
     /// What is observed of every goal beyond POWER; by default nothing.
     pub asked: Arc<Asked>,
+    /// How the agent decides.
+    pub rule: DecisionRule,
 }
 
 impl CellProblem {
@@ -208,6 +214,12 @@ pub enum SolveError {
         /// What happened.
         problem: String,
     },
+    /// A decision rule on plans, and an MDP that has too many of them.
+    #[error("{problem}")]
+    NoPlans {
+        /// What is in the way.
+        problem: String,
+    },
     /// An MDP beyond what a limit of the discount can be taken on.
     #[error(
         "at the limit ->1 an MDP with uncertain moves is solved by dense decompositions, which {most} states are the most for; \
@@ -316,8 +328,8 @@ pub trait Backend: Send + Sync + Debug {
     fn prepare(&self, problem: CellProblem) -> Result<Box<dyn CellSolver>, SolveError>;
 }
 
-/// Prepares a cell: on the backend, or at a limit of the discount on the solver that takes limits, in double precision on the
-/// processor.
+/// Prepares a cell: on the backend; under another decision rule than optimality, or at a limit of the discount, on the solver that takes
+/// these, in double precision on the processor.
 ///
 /// # Errors
 ///
@@ -327,6 +339,7 @@ pub fn prepare(
     problem: CellProblem,
 ) -> Result<Box<dyn CellSolver>, SolveError> {
     match problem.discount.limit() {
+        _ if !problem.rule.is_optimal() => Ok(Box::new(RuleSolver::new(problem.rule, problem)?)),
         Some(limit) => Ok(Box::new(LimitSolver::new(limit, problem)?)),
         None => backend.prepare(problem),
     }

@@ -201,6 +201,7 @@ mod tests {
             max_sweeps: CellProblem::sufficient_sweeps(discount, 1e-5, 1.0),
             seed: Seed(0),
             asked: Arc::default(),
+            rule: crate::solve::DecisionRule::default(),
         }
     }
 

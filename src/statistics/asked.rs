@@ -6,7 +6,7 @@ use std::ops::Range;
 use std::sync::Arc;
 
 use super::behaviour::{
-    Distribution, Event, Events, LawScale, Look, Occupancy, Optimality, Target, Ties,
+    Choices, Distribution, Event, Events, LawScale, Look, Occupancy, Optimality, Target, Ties,
 };
 use super::{Comparable, ObservedSums, Quantity, Row, Table};
 use crate::document::nearest;
@@ -44,6 +44,8 @@ pub struct Request {
     /// States, labels of states (`start` for the start states) whose choices are counted, and labels of choices, which are counted
     /// as sets.
     pub optimality: Vec<String>,
+    /// As in `optimality`; the probability that the agent takes each choice, under any decision rule.
+    pub choices: Vec<String>,
     /// Labels of states or choices, or states, that the optimal policy may get to from the start.
     pub events: Vec<EventRequest>,
     /// Whether visits of every state are measured.
@@ -134,6 +136,7 @@ impl Request {
         let is_states = |name: &String| matches!(find(mdp, name), Some(Named::States(_)));
         let mut known = self.clone();
         known.optimality.retain(|name| find(mdp, name).is_some());
+        known.choices.retain(|name| find(mdp, name).is_some());
         known
             .events
             .retain(|event| find(mdp, &event.label).is_some());
@@ -162,6 +165,26 @@ impl Request {
         unknown
     }
 
+    /// What has no meaning for an agent that follows another rule than optimality, and why; one sentence each.
+    #[must_use]
+    pub fn obstacles_of_rules(&self) -> Vec<String> {
+        let mut obstacles = Vec::new();
+        if !self.optimality.is_empty() {
+            obstacles.push(
+                "`optimality` counts optimal choices, which other rules than \"optimal\" do not follow: ask for `choices`, \
+                 the probability that the agent takes each"
+                    .to_owned(),
+            );
+        }
+        for event in self.events.iter().filter(|e| e.ties != Ties::Even) {
+            obstacles.push(format!(
+                "the event {:?} has `ties`, which are between optimal choices: other rules than \"optimal\" have none to break",
+                event.label
+            ));
+        }
+        obstacles
+    }
+
     /// Finds every name in an MDP; `law` fixes units and edges.
     ///
     /// # Errors
@@ -171,7 +194,12 @@ impl Request {
         let mut unknown = Vec::new();
         let mut statistics: Vec<Arc<dyn Statistic>> = Vec::new();
         if !self.optimality.is_empty() {
-            statistics.push(Arc::new(self.optimality(mdp, &mut unknown)));
+            let names = &self.optimality;
+            statistics.push(Arc::new(options(mdp, "optimality", names, &mut unknown)));
+        }
+        if !self.choices.is_empty() {
+            let of = options(mdp, "choices", &self.choices, &mut unknown);
+            statistics.push(Arc::new(Choices::new(of)));
         }
         if !self.events.is_empty() {
             statistics.push(Arc::new(self.events(mdp, &mut unknown)));
@@ -187,28 +215,6 @@ impl Request {
             true => Ok(Asked { statistics }),
             false => Err(unknown),
         }
-    }
-
-    fn optimality(&self, mdp: &Mdp, unknown: &mut Vec<UnknownName>) -> Optimality {
-        let (mut states, mut sets) = (Vec::new(), Vec::new());
-        for (position, name) in self.optimality.iter().enumerate() {
-            match find(mdp, name) {
-                Some(Named::States(found)) => {
-                    let new = found.into_iter().filter(|s| !states.contains(s));
-                    states.extend(new.collect::<Vec<_>>());
-                }
-                Some(Named::Choices(label, members)) => sets.push((label, members)),
-                None => unknown.push(UnknownName {
-                    mdp: mdp.name().to_owned(),
-                    statistic: "optimality",
-                    position,
-                    wanted: "state or label",
-                    name: name.clone(),
-                    nearest: nearest_name(mdp, name),
-                }),
-            }
-        }
-        Optimality::new(mdp, &states, &sets)
     }
 
     fn events(&self, mdp: &Mdp, unknown: &mut Vec<UnknownName>) -> Events {
@@ -247,6 +253,34 @@ impl Request {
         }
         Events::new(mdp, list)
     }
+}
+
+/// The choices that names stand for: one by one those of states, as sets those of a label.
+fn options(
+    mdp: &Mdp,
+    statistic: &'static str,
+    names: &[String],
+    unknown: &mut Vec<UnknownName>,
+) -> Optimality {
+    let (mut states, mut sets) = (Vec::new(), Vec::new());
+    for (position, name) in names.iter().enumerate() {
+        match find(mdp, name) {
+            Some(Named::States(found)) => {
+                let new = found.into_iter().filter(|s| !states.contains(s));
+                states.extend(new.collect::<Vec<_>>());
+            }
+            Some(Named::Choices(label, members)) => sets.push((label, members)),
+            None => unknown.push(UnknownName {
+                mdp: mdp.name().to_owned(),
+                statistic,
+                position,
+                wanted: "state or label",
+                name: name.clone(),
+                nearest: nearest_name(mdp, name),
+            }),
+        }
+    }
+    Optimality::new(mdp, &states, &sets)
 }
 
 /// The states that names stand for, each once. A label of choices is no name here.

@@ -84,6 +84,7 @@ pub(crate) fn problem(mdp: &Arc<Mdp>, gamma: f64, request: &Request) -> CellProb
         seed: Seed(5),
         plan: Arc::new(Plan::draw(mdp, discount)),
         asked: Arc::new(request.resolve(mdp, LawScale::default()).unwrap()),
+        rule: powersweep::solve::DecisionRule::default(),
     }
 }
 

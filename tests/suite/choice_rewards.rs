@@ -29,6 +29,7 @@ fn problem(mdp: &Arc<Mdp>, domain: RewardDomain, gamma: f64, tolerance: f64) -> 
         max_sweeps: CellProblem::sufficient_sweeps(discount, tolerance, 3.0),
         seed: Seed(9),
         asked: Default::default(),
+        rule: powersweep::solve::DecisionRule::default(),
     }
 }
 

@@ -72,6 +72,7 @@ fn solve(backend: &dyn Backend, mdp: &Arc<Mdp>, case: &Case) -> SolvedGoal {
         seed: Seed(case.seed),
         plan: Arc::new(Plan::draw(mdp, discount)),
         asked: Arc::default(),
+        rule: powersweep::solve::DecisionRule::default(),
     };
     let goals = Goals::Sampled {
         stream: Stream::Reward,

@@ -131,8 +131,8 @@ fn every_key_of_the_page_is_known() {
         [[reward]]\ndistribution = \"uniform\"\nlow = 1\nhigh = 2\nname = \"r\"\n\
         states = { s0 = 1 }\nonly = \"s1\"\ngroups = [[\"s1\", \"s2\"]]\nover = \"all\"\npair = { coupling = \"independent\" }\ndomain = \"states\"\n\
         [solve]\ndiscount = 0.5\ntolerance = 1e-4\nmethod = \"jacobi\"\nmax_sweeps = 9\nbackend = \"cpu\"\n\
-        [sample]\ncount = 3\nseed = 4\nlevel = 0.5\n[statistics]\npower = true\n\
-        optimality = [\"start\"]\nevents = [{ label = \"s1\", within = 3, ties = \"away\" }]\n\
+        [sample]\ncount = 3\nseed = 4\nlevel = 0.5\n[agent]\nrule = \"optimal\"\n[statistics]\npower = true\n\
+        optimality = [\"start\"]\nchoices = [\"s1\"]\nevents = [{ label = \"s1\", within = 3, ties = \"away\" }]\n\
         occupancy = true\ndistribution = [\"s0\"]\n";
     load(full).unwrap();
     for key in &keys {
@@ -141,7 +141,7 @@ fn every_key_of_the_page_is_known() {
         let is_tried = full.contains(&format!("\n{name} = ")) || name.starts_with("path");
         assert!(is_tried, "{key}");
     }
-    assert_eq!(keys.len(), 31, "{keys:?}");
+    assert_eq!(keys.len(), 33, "{keys:?}");
 }
 
 #[test]
@@ -426,4 +426,42 @@ fn a_faulty_variant_draws_no_faults_about_what_it_would_have_made() {
     assert!(variant(0.5, "shutdown").is_ok());
     let unknown = variant(0.5, "shutdwn").unwrap_err();
     assert!(unknown.contains("no variant of coin has a"), "{unknown}");
+}
+
+#[test]
+fn decision_rules_are_read_and_their_faults_told_all_at_once() {
+    let file = |rules: &str, rest: &str| format!("{GOOD}[agent]\nrule = {rules}\n{rest}");
+    let good = file(
+        "[\"optimal\", \"uniform\", { name = \"boltzmann\", beta = 5 }, { name = \"satisfice\", t = 0.5, otherwise = \"best\", level = \"plan\" }]",
+        "[statistics]\nchoices = [\"start\"]\n",
+    );
+    let experiment = load(&good).unwrap();
+    let names: Vec<_> = experiment
+        .rules
+        .value
+        .iter()
+        .map(ToString::to_string)
+        .collect();
+    assert_eq!(
+        names,
+        [
+            "optimal",
+            "uniform",
+            "boltzmann(5)",
+            "satisfice(0.5, best) on plans"
+        ]
+    );
+    let elsewhere = tempfile::tempdir().unwrap();
+    let copy = reload(&experiment, elsewhere.path());
+    assert_eq!(copy.identity("cpu"), experiment.identity("cpu"));
+    assert_ne!(
+        experiment.hash("cpu"),
+        load(&good.replace("= 5", "= 6")).unwrap().hash("cpu")
+    );
+    let bad = file(
+        "[\"optiml\", \"boltzmann\", 3, { beta = 1 }, { name = \"soft\", beta = 0 }, { name = \"quantilise\", q = 0.5, m = 2 }, \"uniform\", \"uniform\", { name = \"soft\", beta = 1, level = \"plan\" }]",
+        "[statistics]\noptimality = [\"start\"]\nevents = [{ label = \"t\", ties = \"away\" }]\n",
+    );
+    let bad = bad.replace("discount = 0.9", "discount = [0.9, \"->1\"]");
+    insta::assert_snapshot!(load(&bad).unwrap_err());
 }

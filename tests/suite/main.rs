@@ -28,6 +28,7 @@ mod parity;
 mod properties;
 mod readme;
 mod results;
+mod rules;
 mod schema;
 mod variants;
 

@@ -41,6 +41,7 @@ pub(crate) fn problem(mdp: &Arc<Mdp>, law: Uniform, gamma: f64, tolerance: f64) 
         seed: Seed(0x0123_4567_89ab_cdef),
         plan: Arc::new(Plan::draw(mdp, discount)),
         asked: Arc::default(),
+        rule: powersweep::solve::DecisionRule::default(),
     }
 }
 

@@ -222,6 +222,8 @@ fn the_schema_takes_what_the_reader_takes() {
         "[mdp]\npath = 'm.json'\n[reward]\ndistribution = 'orbit'\nvalues = [1, 0.5]\nenumerate = false",
         "[mdp]\npath = 'm.json'\n[reward]\nonly = 't'\nover = 'all'\nstates = { t = { fixed = 1, paid = 'once' } }",
         "[mdp]\npath = 'm.json'\n[sample]\ncount = 1e6\nseed = 3\nlevel = 0.9\n[statistics]\noptimality = 'start'\nevents = ['t', { label = 't', within = 3, ties = 'away' }]\noccupancy = true\ndistribution = 's'",
+        "[mdp]\npath = 'm.json'\n[agent]\nrule = ['optimal', { name = 'boltzmann', beta = 5 }, { name = 'satisfice', t = 0.5, otherwise = 'best', level = 'plan' }]\n[statistics]\nchoices = 'start'",
+        "[mdp]\npath = 'm.json'\n[agent]\nrule = { name = 'best_of', m = 2 }",
         "[mdp]\nfamily = 'garnet'\nstates = 5\nchoices = 2\nbranching = 2\nseeds = '0..3'",
         "[mdp]\npath = 'm.json'\n[[variant]]\nname = 'v'\ninterventions = [{ kind = 'off-switch', p = [0, 0.5], disable = true }]",
         "[mdp]\nfamily = 'gridworld'\nrows = 2\ncolumns = 3\nslip = { p = 0.1 }\nmoves = 8\nseeds = 4",

@@ -4,6 +4,7 @@
 //! beside the file ([`Overrides`], the command line's flags) win. [`Experiment::to_toml`] writes the resolved experiment
 //! back as a file that stands on its own.
 
+mod agent;
 mod environments;
 mod inputs;
 mod matrices;
@@ -26,6 +27,7 @@ use crate::io::ReadError;
 use crate::mdp::Mdp;
 use crate::plan::Method;
 use crate::reward::RewardDistribution;
+use crate::solve::DecisionRule;
 use crate::statistics::Request;
 use crate::units::{Discount, Seed};
 
@@ -137,6 +139,8 @@ pub struct Experiment {
     pub rewards: Resolved<Vec<RewardEntry>>,
     /// The discounts.
     pub discounts: Resolved<Vec<Discount>>,
+    /// How agents decide.
+    pub rules: Resolved<Vec<DecisionRule>>,
     /// Tolerance relative to the law's scale.
     pub tolerance: Resolved<f64>,
     /// Method of solution; `None` for the pilot's choice.
@@ -209,6 +213,7 @@ impl Experiment {
             variants: self.variants.clone(),
             rewards: rewards.collect(),
             discounts: self.discounts.value.clone(),
+            rules: self.rules.value.clone(),
             tolerance: self.tolerance.value,
             max_sweeps: self.max_sweeps.value,
             method: self.method.value,
@@ -254,6 +259,10 @@ impl Experiment {
         if !self.variant_tables.is_empty() {
             identity.insert("baseline".to_owned(), json!(self.baseline.value));
             identity.insert("variants".to_owned(), self.variants_json());
+        }
+        // Nor is one of optimal agents another than it was before there were others.
+        if self.rules.value != [DecisionRule::default()] {
+            identity.insert("rules".to_owned(), render::rules_json(&self.rules.value));
         }
         identity
     }

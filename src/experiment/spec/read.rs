@@ -3,23 +3,24 @@
 use std::collections::HashSet;
 use std::path::Path;
 
+use super::agent::read_agent;
 use super::environments::Environments;
 use super::matrices;
 use super::statistics::read_statistics;
 use super::variants::Variants;
 use super::{Experiment, ExperimentError, InputFile, Overrides, Resolved, RewardEntry};
 use crate::document::{Faults, Node, SourceText, Spanned, TableReader, nearest, parse_toml};
-use crate::experiment::run_spec::unknown_reward_names;
+use crate::experiment::run_spec::{rule_at_limit, unknown_reward_names};
 use crate::experiment::{BackendChoice, RunError, RunSpec, VariantMdp};
 use crate::intervention::BASELINE;
 use crate::io::ReadError;
 use crate::plan::Method;
 use crate::reward::{RewardDistribution, RewardDomain};
+use crate::statistics::Request;
 use crate::units::{Discount, Limit};
 
 /// Tables and keys of later features: answered with "not yet supported" rather than "unknown".
 const LATER: &[&str] = &[
-    "agent",
     "condition",
     "intervention",
     "rule",
@@ -105,6 +106,8 @@ fn read(
     let made = variants.make(&environments.mdps, faults);
     let statistics = table.take("statistics");
     let statistics = statistics.and_then(|node| read_statistics(node, &made, faults));
+    let rules = table.take("agent");
+    let rules = rules.and_then(|node| read_agent(node, faults));
     table.reserve(LATER, faults);
     table.finish(faults);
 
@@ -135,6 +138,31 @@ fn read(
         .flat_map(|limit| statistics.iter().flat_map(|s| s.obstacles(*limit)))
     {
         faults.error(None, obstacle);
+    }
+    let others = rules.iter().flatten().filter(|r| !r.value.is_optimal());
+    if let Some(rule) = others.clone().next() {
+        let at_limits = limits.iter().map(|limit| rule_at_limit(*limit));
+        let asked = statistics.iter().flat_map(Request::obstacles_of_rules);
+        for obstacle in at_limits.chain(asked) {
+            faults.error(rule.span.clone(), obstacle);
+        }
+    }
+    for rule in others {
+        // What is in the way in one of a thousand MDPs is said once.
+        let mut mdps = made.iter().flatten().map(|variant| &variant.mdp);
+        if let Some(obstacle) = mdps.find_map(|mdp| rule.value.obstacle(mdp)) {
+            faults.error(rule.span.clone(), obstacle);
+        }
+        for entry in rewards.iter().flatten() {
+            if entry.distribution.domain() == RewardDomain::Choice {
+                let message = format!(
+                    "the rule \"{}\" is not yet supported for rewards of choices ({:?})",
+                    rule.value,
+                    entry.distribution.name()
+                );
+                faults.error(rule.span.clone(), message);
+            }
+        }
     }
     for entry in rewards.iter().flatten() {
         if entry.distribution.domain() == RewardDomain::Choice
@@ -172,6 +200,11 @@ fn read(
         variants: variants.list,
         rewards: Resolved::new(None, rewards, default_rewards()),
         discounts: Resolved::new(flag_discounts, solve.discounts, Vec::new()),
+        rules: Resolved::new(
+            None,
+            rules.map(|list| list.into_iter().map(|r| r.value).collect()),
+            defaults.rules,
+        ),
         tolerance: Resolved::new(overrides.tolerance, solve.tolerance, defaults.tolerance),
         method: Resolved::new(overrides.method, solve.method, defaults.method),
         max_sweeps: Resolved::new(None, solve.max_sweeps.map(Some), defaults.max_sweeps),

@@ -9,6 +9,7 @@ use sha2::{Digest, Sha256};
 use super::{EnvironmentSource, Experiment, Origin, RewardEntry, matrices};
 use crate::document::{Faults, Node};
 use crate::plan::Method;
+use crate::solve::{DecisionRule, Level, Otherwise, Rule};
 use crate::statistics::{EventRequest, Request};
 
 /// Column of the comments that name origins.
@@ -130,6 +131,14 @@ impl Experiment {
             &self.level.value.into(),
             self.level.origin,
         );
+        text.push_str("\n[agent]\n");
+        let rules = self.rules.value.iter().map(rule_value);
+        line(
+            &mut text,
+            "rule",
+            &toml::Value::Array(rules.collect()),
+            self.rules.origin,
+        );
         text.push_str("\n[statistics]\n");
         line(&mut text, "power", &true.into(), Origin::Default);
         for (key, value) in request_entries(&self.statistics.value) {
@@ -196,6 +205,7 @@ impl Experiment {
             "count": entry(json!(self.samples.value), self.samples.origin),
             "seed": entry(json!(self.seed.value), self.seed.origin),
             "level": entry(json!(self.level.value), self.level.origin),
+            "rule": entry(rules_json(&self.rules.value), self.rules.origin),
             "statistics": entry(statistics_json(&self.statistics.value), self.statistics.origin),
         })
     }
@@ -290,6 +300,10 @@ fn request_entries(request: &Request) -> Vec<(&'static str, toml::Value)> {
         let names = request.optimality.iter().map(|name| string(name));
         entries.push(("optimality", toml::Value::Array(names.collect())));
     }
+    if !request.choices.is_empty() {
+        let names = request.choices.iter().map(|name| string(name));
+        entries.push(("choices", toml::Value::Array(names.collect())));
+    }
     if !request.events.is_empty() {
         let events = request.events.iter().map(event_value);
         entries.push(("events", toml::Value::Array(events.collect())));
@@ -302,6 +316,50 @@ fn request_entries(request: &Request) -> Vec<(&'static str, toml::Value)> {
         entries.push(("distribution", toml::Value::Array(names.collect())));
     }
     entries
+}
+
+/// A decision rule: its name, or a table where it has a parameter or another level.
+fn rule_value(rule: &DecisionRule) -> toml::Value {
+    let name = rule.rule.name();
+    let mut table = toml::Table::new();
+    table.insert("name".to_owned(), string(name));
+    let mut insert = |key: &str, value: toml::Value| table.insert(key.to_owned(), value);
+    match rule.rule {
+        Rule::Optimal | Rule::Minimise | Rule::Uniform if rule.level == Level::Action => {
+            return string(name);
+        }
+        Rule::Optimal | Rule::Minimise | Rule::Uniform => {}
+        Rule::Boltzmann { beta } | Rule::Soft { beta } => {
+            insert("beta", beta.into());
+        }
+        Rule::EpsilonGreedy { epsilon } => {
+            insert("epsilon", epsilon.into());
+        }
+        Rule::Satisfice {
+            threshold,
+            otherwise,
+        } => {
+            insert("t", threshold.into());
+            if otherwise != Otherwise::default() {
+                insert("otherwise", string(otherwise.name()));
+            }
+        }
+        Rule::Quantilise { q } => {
+            insert("q", q.into());
+        }
+        Rule::BestOf { draws } => {
+            insert("m", i64::from(draws).into());
+        }
+    }
+    if rule.level != Level::Action {
+        insert("level", string(rule.level.name()));
+    }
+    toml::Value::Table(table)
+}
+
+/// Decision rules as they stand in the experiment file.
+pub(super) fn rules_json(rules: &[DecisionRule]) -> serde_json::Value {
+    rules.iter().map(|rule| json!(rule_value(rule))).collect()
 }
 
 /// An event: its label, or a table where more was said than that.

@@ -47,6 +47,11 @@ pub(super) fn read_statistics(
         places.push(("optimality", names.iter().map(|n| n.span.clone()).collect()));
         request.optimality = names.into_iter().map(|n| n.value).collect();
     }
+    if let Some(list) = table.list("choices") {
+        let names = read_names("choices", &list, faults);
+        places.push(("choices", names.iter().map(|n| n.span.clone()).collect()));
+        request.choices = names.into_iter().map(|n| n.value).collect();
+    }
     if let Some(list) = table.list("events") {
         let events = read_events(&list, faults);
         places.push(("events", events.iter().map(|e| e.span.clone()).collect()));

@@ -23,6 +23,12 @@ pub(super) const SUPPORTED: &[&str] = &[
     "reward:linear_features",
     "reward:mean_of_uniforms",
     "reward:orbit",
+    "decision_rule:satisfice",
+    "decision_rule:boltzmann",
+    "decision_rule:best_of",
+    "decision_rule:quantilize",
+    "decision_rule:uniform",
+    "decision_rule:minimize",
 ];
 
 /// The distribution that a case's `reward` describes. `among`: the states an orbit is dealt to, where not all.

@@ -182,9 +182,10 @@ fn heading(cell: &CellStatistics) -> String {
 fn subheading(cell: &CellStatistics, statistics: &Statistics) -> String {
     let widest = cell.power.iter().map(half).fold(0.0, f64::max);
     format!(
-        "{} goals, {}, n = {}, {}% intervals within ±{}",
+        "{} goals, {}{}, n = {}, {}% intervals within ±{}",
         plain_name(&cell.reward, 20),
         discount(cell),
+        super::table::rule(cell),
         grouped(cell.samples),
         super::table::level_percent(statistics.level),
         super::digits::half_width(widest, super::digits::decimals(widest))

@@ -38,7 +38,7 @@ pub(super) fn lines(statistics: &Statistics) -> String {
             plain_name(&cell.environment, LONGEST_NAME),
             plain_name(&cell.variant, LONGEST_NAME),
             plain_name(&cell.reward, LONGEST_NAME),
-            cell.discount.to_string(),
+            format!("{}{}", cell.discount, super::rule(cell)),
             show(ranking.first()),
             show(ranking.last()),
             note,

@@ -188,6 +188,7 @@ impl CpuSolver {
                 worth: Strided::new(&scratch.worths[lane..], TILE),
                 magnitude: scratch.magnitudes[lane],
                 settled: None,
+                acting: None,
                 half_width: scratch.half_widths[lane],
                 reward: &|state| drawn.reward(state.index()),
             };

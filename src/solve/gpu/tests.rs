@@ -80,6 +80,7 @@ fn problem(method: Method) -> CellProblem {
         seed: Seed(7),
         plan: Arc::new(plan),
         asked: Arc::default(),
+        rule: crate::solve::DecisionRule::default(),
     }
 }
 

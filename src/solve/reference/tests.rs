@@ -24,6 +24,7 @@ fn solver(mdp: Mdp, gamma: f64, max_sweeps: u32) -> Box<dyn CellSolver> {
         seed: Seed(7),
         plan,
         asked: Arc::default(),
+        rule: crate::solve::DecisionRule::default(),
     };
     ReferenceBackend::new().prepare(problem).unwrap()
 }

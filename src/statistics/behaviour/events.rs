@@ -1,5 +1,6 @@
 //! What happens when an optimal agent acts: does it get to a labelled state, or take a labelled choice, and when?
 
+use super::acting::{Acting, Policy};
 use super::chain::Chain;
 use super::look::Look;
 use super::standing::Standing;
@@ -106,6 +107,11 @@ impl Statistic for Events {
 
     fn observe(&self, look: &mut Look<'_>, row: &mut Row<'_>) {
         for event in &self.list {
+            if let Some(acting) = look.acting() {
+                let numbers = self.acted(event, acting, look);
+                numbers.into_iter().for_each(|x| row.push_observed(x));
+                continue;
+            }
             match self.certain_path(event, look) {
                 Some(time) => event.push_certain(time, look.discount().used(), row),
                 None => self
@@ -307,26 +313,39 @@ impl Events {
         }
     }
 
+    /// The numbers of an agent that follows another rule: those of its policies, each with its probability.
+    fn acted(&self, event: &Event, acting: &Acting, look: &Look<'_>) -> Numbers {
+        let mut total = vec![Observed::sure(0.0); event.n_columns()];
+        let mut open = false;
+        for (weight, policy) in acting.policies() {
+            let arena = Arena::of_policy(event, &self.start, look.mdp(), policy);
+            open |= arena.ids().iter().any(|s| acting.open[s.index()]);
+            let numbers = arena.numbers(event, look.discount().used());
+            for (sum, x) in total.iter_mut().zip(numbers) {
+                sum.value += weight * x.value;
+                sum.low += weight * x.low;
+                sum.high += weight * x.high;
+            }
+        }
+        let shares = event.n_columns() - usize::from(event.has_time());
+        for x in &mut total[..shares] {
+            if open {
+                (x.low, x.high) = (0.0, 1.0);
+            } else if x.high - x.low <= SHARP {
+                // Weights sum to one up to rounding.
+                let end = [0.0, 1.0]
+                    .into_iter()
+                    .find(|e| (x.value - e).abs() <= SHARP);
+                *x = Observed::sure(end.unwrap_or(x.value));
+            }
+        }
+        total
+    }
+
     /// The numbers of a goal in general.
     fn uncertain(&self, event: &Event, look: &mut Look<'_>) -> Numbers {
         let arena = Arena::new(event, &self.start, look);
         let gamma = look.discount().used();
-        let even = |event: &Event| -> Numbers {
-            let chain = arena.chain(&|_, _| None);
-            let ever = chain.discounted(1.0);
-            let discounted = chain.discounted(gamma);
-            let mut numbers = vec![arena.at_start(&ever), arena.at_start(&discounted)];
-            if let Some(steps) = event.steps {
-                let within = chain.within(steps);
-                let sure: Vec<[f64; 2]> = within.iter().map(|&x| [x; 2]).collect();
-                numbers.push(arena.at_start(&sure));
-            }
-            if event.has_time() {
-                let middle: Vec<f64> = ever.iter().map(|b| (b[0] + b[1]) / 2.0).collect();
-                numbers.push(arena.at_start(&chain.time(&middle)));
-            }
-            numbers
-        };
         let extreme = |most: bool, all: bool| -> Numbers {
             let mut numbers = vec![
                 arena.at_start(&arena.extreme(1.0, most, all)),
@@ -340,7 +359,7 @@ impl Events {
             numbers
         };
         let mut numbers = match event.ties {
-            Ties::Even => even(event),
+            Ties::Even => arena.numbers(event, gamma),
             Ties::Towards => extreme(true, false),
             Ties::Away => extreme(false, false),
         };
@@ -367,6 +386,8 @@ pub(super) struct ArenaState {
     /// Whether to be here is the event.
     hit: bool,
     options: Vec<ArenaOption>,
+    /// The probability that the agent stops here for good.
+    stops: f64,
 }
 
 struct ArenaOption {
@@ -374,6 +395,8 @@ struct ArenaOption {
     hit: bool,
     /// Surely as good as the greedy one, not only perhaps.
     optimal: bool,
+    /// The probability that the agent takes it.
+    share: f64,
     to: Vec<(u32, f64)>,
 }
 
@@ -400,8 +423,45 @@ const MAX_POLICIES: u32 = 1_000;
 const SHARP: f64 = 1e-12;
 
 impl Arena {
+    /// The states that optimal choices lead to, or those that may be, ties split evenly.
     pub(super) fn new(event: &Event, start: &[(StateId, f64)], look: &mut Look<'_>) -> Self {
-        let mut numbers: Vec<u32> = vec![u32::MAX; look.mdp().n_states()];
+        let mdp = look.mdp();
+        Self::build(event, start, mdp, |state, options| {
+            look.decide(state);
+            let optimal = |c: &ChoiceId| look.standing(*c) == Standing::Optimal;
+            let even = 1.0 / mdp.choices(state).filter(optimal).count() as f64;
+            for choice in mdp.choices(state) {
+                match look.standing(choice) {
+                    Standing::Worse => {}
+                    Standing::Optimal => options.push((choice, true, even)),
+                    Standing::Possible => options.push((choice, false, 0.0)),
+                }
+            }
+        })
+    }
+
+    /// The states that a policy leads to.
+    pub(super) fn of_policy(
+        event: &Event,
+        start: &[(StateId, f64)],
+        mdp: &Mdp,
+        policy: Policy<'_>,
+    ) -> Self {
+        Self::build(event, start, mdp, |state, options| {
+            let shares = mdp.choices(state).map(|c| (c, policy.share(state, c)));
+            let taken = shares.filter(|(_, share)| *share > 0.0);
+            options.extend(taken.map(|(choice, share)| (choice, true, share)));
+        })
+    }
+
+    /// `list` names the choices of a state, whether each is surely an option, and the probability that it is taken.
+    fn build(
+        event: &Event,
+        start: &[(StateId, f64)],
+        mdp: &Mdp,
+        mut list: impl FnMut(StateId, &mut Vec<(ChoiceId, bool, f64)>),
+    ) -> Self {
+        let mut numbers: Vec<u32> = vec![u32::MAX; mdp.n_states()];
         let mut order: Vec<StateId> = Vec::new();
         let mut number = |state: StateId, order: &mut Vec<StateId>| {
             let n = &mut numbers[state.index()];
@@ -416,28 +476,38 @@ impl Arena {
             .map(|&(s, p)| (number(s, &mut order), p))
             .collect();
         let mut states = Vec::new();
+        let mut listed = Vec::new();
         while let Some(&state) = order.get(states.len()) {
             let hit = event.is_target_state(state);
-            let mut options = Vec::new();
+            listed.clear();
             if !hit {
-                look.decide(state);
-                for choice in look.mdp().choices(state) {
-                    let standing = look.standing(choice);
-                    if standing == Standing::Worse {
-                        continue;
-                    }
-                    let hit = event.is_target_choice(choice);
-                    let (to, probabilities) = look.mdp().row(choice);
-                    let row = to.iter().zip(probabilities);
-                    let row = row.map(|(&t, &p)| (number(StateId(t), &mut order), p));
-                    options.push(ArenaOption {
-                        hit,
-                        optimal: standing == Standing::Optimal,
-                        to: if hit { Vec::new() } else { row.collect() },
-                    });
-                }
+                list(state, &mut listed);
             }
-            states.push(ArenaState { hit, options });
+            let mut options = Vec::with_capacity(listed.len());
+            for &(choice, optimal, share) in &listed {
+                let hit = event.is_target_choice(choice);
+                let (to, probabilities) = mdp.row(choice);
+                let row = to.iter().zip(probabilities);
+                let row = row.map(|(&t, &p)| (number(StateId(t), &mut order), p));
+                options.push(ArenaOption {
+                    hit,
+                    optimal,
+                    share,
+                    to: if hit { Vec::new() } else { row.collect() },
+                });
+            }
+            let acts: f64 = options.iter().map(|o| o.share).sum();
+            // Shares of an agent that always acts sum to one up to rounding.
+            let stops = if hit || acts > 1.0 - SHARP {
+                0.0
+            } else {
+                1.0 - acts
+            };
+            states.push(ArenaState {
+                hit,
+                options,
+                stops,
+            });
         }
         Self {
             ids: order,
@@ -487,29 +557,59 @@ impl Arena {
         Observed::sure(end.unwrap_or(middle))
     }
 
-    /// The chain of a policy: the option it names in a state, or all optimal ones evenly.
+    /// The numbers of an event where every option is taken with its probability.
+    fn numbers(&self, event: &Event, gamma: f64) -> Numbers {
+        let chain = self.chain(&|_, _| None);
+        let ever = chain.discounted(1.0);
+        let mut numbers = vec![
+            self.at_start(&ever),
+            self.at_start(&chain.discounted(gamma)),
+        ];
+        if let Some(steps) = event.steps {
+            let within = chain.within(steps);
+            let sure: Vec<[f64; 2]> = within.iter().map(|&x| [x; 2]).collect();
+            numbers.push(self.at_start(&sure));
+        }
+        if event.has_time() {
+            let middle: Vec<f64> = ever.iter().map(|b| (b[0] + b[1]) / 2.0).collect();
+            numbers.push(self.at_start(&chain.time(&middle)));
+        }
+        numbers
+    }
+
+    /// The chain of a policy: the option it names in a state, or all with their probabilities. Where the agent may stop there is one more
+    /// state, the last, in which nothing happens.
     pub(super) fn chain(&self, policy: &dyn Fn(usize, &ArenaState) -> Option<usize>) -> Chain {
         let mut chain = Chain::default();
+        let end = self.states.len() as u32;
         for (s, state) in self.states.iter().enumerate() {
             if state.hit {
                 chain.push_state(1.0);
                 continue;
             }
-            let chosen = policy(s, state);
-            let taken: Vec<&ArenaOption> = match chosen {
-                Some(option) => vec![&state.options[option]],
-                None => Self::options(state, false).map(|(_, o)| o).collect(),
-            };
-            let share = 1.0 / taken.len() as f64;
-            let mut hits = 0;
-            for option in &taken {
-                hits += u32::from(option.hit);
+            if let Some(option) = policy(s, state) {
+                let option = &state.options[option];
+                option.to.iter().for_each(|&(to, p)| chain.push_move(to, p));
+                chain.push_state(f64::from(u8::from(option.hit)));
+                continue;
+            }
+            let taken = || Self::options(state, false).map(|(_, o)| o);
+            for option in taken() {
                 for &(to, p) in &option.to {
-                    chain.push_move(to, share * p);
+                    chain.push_move(to, option.share * p);
                 }
             }
+            if state.stops > 0.0 {
+                chain.push_move(end, state.stops);
+            }
             // All of them is exactly 1.
-            chain.push_state(f64::from(hits) / taken.len() as f64);
+            let all = state.stops == 0.0 && taken().all(|o| o.hit);
+            let hits: f64 = taken().filter(|o| o.hit).map(|o| o.share).sum();
+            chain.push_state(if all { 1.0 } else { hits });
+        }
+        if self.states.iter().any(|s| s.stops > 0.0) {
+            chain.push_move(end, 1.0);
+            chain.push_state(0.0);
         }
         chain
     }

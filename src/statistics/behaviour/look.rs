@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use super::acting::Acting;
 use super::second_look::{Refined, refine};
 use super::standing::{Prospects, Settled, Standing, Strided};
 use crate::mdp::Mdp;
@@ -22,6 +23,9 @@ pub struct GoalValues<'a> {
     pub reward: &'a dyn Fn(StateId) -> f64,
     /// Where the choices stand, where the solver has settled that: nothing is compared then. `None` leaves it to the values.
     pub settled: Option<&'a Settled>,
+    /// What the agent does, where it follows another rule than optimality: then `worth` is what that is worth, and which choices are
+    /// optimal is not asked.
+    pub acting: Option<&'a Acting>,
 }
 
 /// What is known of the choices of a state.
@@ -53,6 +57,7 @@ impl<'a> GoalValues<'a> {
             half_width,
             reward,
             settled: None,
+            acting: None,
         }
     }
 
@@ -60,6 +65,15 @@ impl<'a> GoalValues<'a> {
     #[must_use]
     pub fn with_settled(self, settled: Option<&'a Settled>) -> Self {
         Self { settled, ..self }
+    }
+
+    /// Of an agent that follows another rule than optimality.
+    #[must_use]
+    pub fn with_acting(self, acting: &'a Acting) -> Self {
+        Self {
+            acting: Some(acting),
+            ..self
+        }
     }
 }
 
@@ -214,6 +228,12 @@ impl<'a> Look<'a> {
         self.observer.discount
     }
 
+    /// What the agent does, where it follows another rule than optimality.
+    #[must_use]
+    pub fn acting(&self) -> Option<&'a Acting> {
+        self.goal.acting
+    }
+
     /// Which choices of a state are optimal. Where the backend's certificate leaves it open, the goal is solved again in f64.
     pub fn decide(&mut self, state: StateId) -> Decided {
         let at = state.index();
@@ -319,6 +339,14 @@ impl<'a> Look<'a> {
         let sure = |more: bool| Observed::sure(f64::from(u8::from(more)));
         if let Some(more) = self.prospects.is_worth_more(a, b) {
             return sure(more);
+        }
+        if self.goal.acting.is_some() {
+            // A second look would find optimal values.
+            return Observed {
+                low: 0.0,
+                high: 1.0,
+                ..sure(self.worth(a) > self.worth(b))
+            };
         }
         let refined = self.second.take().unwrap_or_else(|| self.look_again());
         let observer = self.observer;

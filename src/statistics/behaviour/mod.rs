@@ -2,10 +2,12 @@
 //!
 //! No backend is known here. A backend hands every goal of a block to an [`Observer`], which asks each statistic for its
 //! observations. `standing` compares the choices of a state, `second_look` solves a goal again in f64 where the first certificate leaves
-//! choices open, `look` puts both together, state by state, `optimality`, `events`, `occupancy` and
-//! `distribution` are statistics, and `chain` is a policy at work.
+//! choices open, `look` puts both together, state by state, `acting` is what an agent does that follows another rule, `optimality`, `choices`, `events`,
+//! `occupancy` and `distribution` are statistics, and `chain` is a policy at work.
 
+mod acting;
 mod chain;
+mod choices;
 mod distribution;
 mod events;
 mod integrands;
@@ -15,6 +17,8 @@ mod optimality;
 mod second_look;
 mod standing;
 
+pub use acting::{Acting, WholePlan};
+pub use choices::Choices;
 pub use distribution::{Distribution, LawScale};
 pub use events::{Event, Events, Target, Ties};
 pub use integrands::Integrands;

@@ -1,5 +1,6 @@
 //! Where optimal agents spend their time: expected discounted visits of every state.
 
+use super::acting::Acting;
 use super::chain::Chain;
 use super::events::{Arena, Event, Target, Ties};
 use super::look::Look;
@@ -73,6 +74,33 @@ impl Occupancy {
         Some(visits)
     }
 
+    /// Visits of an agent that follows another rule.
+    fn acted(&self, acting: &Acting, look: &Look<'_>) -> Vec<Observed> {
+        let (gamma, complement) = (look.discount().used(), look.discount().complement());
+        let mut visits = vec![Observed::sure(0.0); self.n_states];
+        let mut open = false;
+        let mut missing = 0.0;
+        for (weight, policy) in acting.policies() {
+            let arena = Arena::of_policy(&self.never, &self.start, look.mdp(), policy);
+            open |= arena.ids().iter().any(|s| acting.open[s.index()]);
+            let chain = arena.chain(&|_, _| None);
+            let (found, left) = chain.visits(arena.start(), gamma, complement);
+            missing += weight * left;
+            for (state, value) in arena.ids().iter().zip(&found) {
+                visits[state.index()].value += weight * value;
+            }
+        }
+        for x in &mut visits {
+            x.low = if open { 0.0 } else { x.value };
+            x.high = match open {
+                true => 1.0 / complement,
+                false if x.value > 0.0 => x.value + missing,
+                false => x.value,
+            };
+        }
+        visits
+    }
+
     fn uncertain(&self, look: &mut Look<'_>) -> Vec<Observed> {
         let arena = Arena::new(&self.never, &self.start, look);
         let chain: Chain = arena.chain(&|_, _| None);
@@ -121,9 +149,12 @@ impl Statistic for Occupancy {
     }
 
     fn observe(&self, look: &mut Look<'_>, row: &mut Row<'_>) {
-        let visits = match self.certain_path(look) {
-            Some(visits) => visits,
-            None => self.uncertain(look),
+        let visits = match look.acting() {
+            Some(acting) => self.acted(acting, look),
+            None => match self.certain_path(look) {
+                Some(visits) => visits,
+                None => self.uncertain(look),
+            },
         };
         visits.iter().for_each(|&v| row.push_observed(v));
         let most = 1.0 / look.discount().complement();

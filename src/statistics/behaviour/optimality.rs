@@ -23,11 +23,23 @@ pub struct Optimality {
 
 /// What is looked at in one state: its choices one by one, or a named set of them.
 #[derive(Clone, Debug)]
-struct Options {
-    state: StateId,
+pub(super) struct Options {
+    pub(super) state: StateId,
     /// The name of the set, and for every choice of the state whether it is in it. `None` for the choices one by one.
-    set: Option<(String, Vec<bool>)>,
-    choices: Vec<ChoiceId>,
+    pub(super) set: Option<(String, Vec<bool>)>,
+    pub(super) choices: Vec<ChoiceId>,
+}
+
+impl Options {
+    /// What tells a column's row apart: state, action and label.
+    pub(super) fn keys(&self, mdp: &Mdp, choice: Option<ChoiceId>) -> Vec<Key> {
+        let set = self.set.as_ref();
+        vec![
+            Key::text(mdp.state_name(self.state)),
+            choice.map_or(Key::Missing, |c| Key::text(mdp.action_name(c))),
+            set.map_or(Key::Missing, |(name, _)| Key::text(name)),
+        ]
+    }
 }
 
 /// What is told of a share, in the order of its quantities.
@@ -62,8 +74,13 @@ impl Optimality {
         Self { rows }
     }
 
+    /// What is looked at, state by state.
+    pub(super) fn rows(&self) -> &[Options] {
+        &self.rows
+    }
+
     /// Every column with what it is about.
-    fn columns(&self) -> impl Iterator<Item = (&Options, Option<ChoiceId>)> {
+    pub(super) fn columns(&self) -> impl Iterator<Item = (&Options, Option<ChoiceId>)> {
         self.rows.iter().flat_map(|options| {
             let single = options.choices.iter().map(|&c| Some(c));
             let columns: Vec<Option<ChoiceId>> = match options.set {
@@ -76,7 +93,7 @@ impl Optimality {
 }
 
 /// The share of one choice, given where it stands and how many are optimal or may be.
-fn share_of_choice(standing: Standing, optimal: u32, possible: u32) -> Observed {
+pub(super) fn share_of_choice(standing: Standing, optimal: u32, possible: u32) -> Observed {
     let even = 1.0 / f64::from(optimal);
     match (standing, possible) {
         (Standing::Worse, _) => Observed::sure(0.0),
@@ -96,7 +113,7 @@ fn share_of_choice(standing: Standing, optimal: u32, possible: u32) -> Observed 
 }
 
 /// The share of a set, given where every choice stands and whether it is in the set.
-fn share_of_set(members: impl Iterator<Item = (Standing, bool)>) -> Observed {
+pub(super) fn share_of_set(members: impl Iterator<Item = (Standing, bool)>) -> Observed {
     let (mut inside, mut optimal) = (0_u32, 0_u32);
     let (mut open_inside, mut open_outside) = (false, false);
     for (standing, member) in members {
@@ -186,8 +203,6 @@ impl Statistic for Optimality {
             .columns()
             .enumerate()
             .map(|(column, (options, choice))| {
-                let action = choice.map_or(Key::Missing, |c| Key::text(mdp.action_name(c)));
-                let set = options.set.as_ref();
                 let mut measures: Vec<Measure> = (0..3)
                     .map(|m| 3 * column + m)
                     .map(|at| Measure::Estimate(sums.estimate(first + at, &quantities[at], level)))
@@ -195,11 +210,7 @@ impl Statistic for Optimality {
                 // The fractional share is open wherever either of the others is.
                 measures.push(Measure::Number(sums.undecided(first + 3 * column + 2)));
                 TableRow {
-                    keys: vec![
-                        Key::text(mdp.state_name(options.state)),
-                        action,
-                        set.map_or(Key::Missing, |(name, _)| Key::text(name)),
-                    ],
+                    keys: options.keys(mdp, choice),
                     measures,
                 }
             });

@@ -1,0 +1,68 @@
+//! What an agent does that follows another rule than optimality: probabilities of choices, made out by the solver of the rule.
+
+use crate::units::{ChoiceId, StateId};
+
+/// What weights of all plans miss of one by rounding.
+const SHARP: f64 = 1e-12;
+
+/// How an agent acts on one goal.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Acting {
+    /// The probability of every choice in its state, `[n_choices]`. Those of a state sum to one, or to less where the agent may do nothing
+    /// at all: then it stops, and nothing more happens.
+    pub shares: Vec<f64>,
+    /// Whether the shares of a state are left open by the error bounds, `[n_states]`.
+    pub open: Vec<bool>,
+    /// Relative error of every share.
+    pub error: f64,
+    /// What an agent does that settles on a whole plan at the start: one of these. Empty where it decides anew at every step.
+    pub plans: Vec<WholePlan>,
+}
+
+/// A plan: a choice for every state it can lead to.
+#[derive(Clone, Debug, PartialEq)]
+pub struct WholePlan {
+    /// The probability that the agent settles on it.
+    pub weight: f64,
+    /// The choice of every state, `[n_states]`; what stands at states that are not reached has no meaning.
+    pub choices: std::sync::Arc<[ChoiceId]>,
+}
+
+/// A way to act that does not change on the way.
+#[derive(Clone, Copy, Debug)]
+pub(super) enum Policy<'a> {
+    /// Probabilities of choices.
+    Shares(&'a [f64]),
+    /// One choice for every state.
+    Picks(&'a [ChoiceId]),
+    /// To do nothing.
+    Nothing,
+}
+
+impl Policy<'_> {
+    /// The probability of a choice of a state.
+    pub(super) fn share(&self, state: StateId, choice: ChoiceId) -> f64 {
+        match self {
+            Self::Shares(shares) => shares[choice.index()],
+            Self::Nothing => 0.0,
+            Self::Picks(choices) => f64::from(u8::from(choices[state.index()] == choice)),
+        }
+    }
+}
+
+impl Acting {
+    /// The policies that the agent follows from the start, each with its probability.
+    pub(super) fn policies(&self) -> Vec<(f64, Policy<'_>)> {
+        if self.plans.is_empty() {
+            return vec![(1.0, Policy::Shares(&self.shares))];
+        }
+        let plans = self.plans.iter();
+        let picks = plans.map(|p| (p.weight, Policy::Picks(&p.choices)));
+        let mut all: Vec<_> = picks.collect();
+        let none = 1.0 - all.iter().map(|(weight, _)| weight).sum::<f64>();
+        if none > SHARP {
+            all.push((none, Policy::Nothing));
+        }
+        all
+    }
+}
