@@ -58,7 +58,6 @@ fn prepare_with(
         plan: Arc::new(plan.clone()),
         rule: powersweep::solve::DecisionRule::default(),
         asked: Arc::new(
-        rule: powersweep::solve::DecisionRule::default(),
             request
                 .resolve(&mdp, LawScale::default())
                 .expect("the benchmark workloads have these states"),

@@ -106,17 +106,19 @@ impl Cell {
 /// What a cell has in common with that of its baseline, given the numbers of its own goals; nothing where the goals are not the same.
 fn contrast(
     spec: &RunSpec,
-    baseline: &VariantMdp,
-    reward: &Arc<RewardDistribution>,
-    discount: Discount,
+    wanted: WantedCell<'_>,
     goals: u64,
     own: &[Comparable],
 ) -> Result<Contrast, RunError> {
-    let BoundReward { mdp, law, .. } = spec.bound(&baseline.mdp, reward)?;
+    let Some(baseline) = wanted.baseline else {
+        return Ok(Contrast::default());
+    };
+    let BoundReward { mdp, law, .. } = spec.bound(&baseline.mdp, wanted.reward)?;
     if self::goals(law.facts(), spec.samples) != goals {
         return Ok(Contrast::default());
     }
-    let asked = spec.observed_of(&mdp, LawScale::of(law.facts()), discount);
+    let law = LawScale::of(law.facts());
+    let asked = spec.observed_of(&mdp, law, wanted.discount, wanted.rule);
     let others = asked.unwrap_or_default().comparables(&mdp);
     Ok(Contrast::between(own, &others))
 }
@@ -159,30 +161,24 @@ impl Cell {
     ) -> Result<Self, RunError> {
         let WantedCell {
             variant,
-            baseline,
             reward,
             discount,
             rule,
+            ..
         } = wanted;
         let mut problem = spec.problem(&variant.mdp, reward, discount)?;
         let facts = *problem.program.stage().law.facts();
         let mdp = problem.program.stage().mdp.clone();
         // Names that the MDP does not have were refused before the first cell was prepared.
         let law = LawScale::of(&facts);
-        let asked = spec.observed_of(&mdp, law, discount);
+        let asked = spec.observed_of(&mdp, law, discount, rule);
         let asked = Arc::new(asked.unwrap_or_default());
         problem.asked = asked.clone();
         problem.rule = rule;
         let pilot = spec.schedule(backend, &mut problem);
         let plan = problem.plan.clone();
         let goals = goals(&facts, spec.samples);
-        let contrast = match baseline {
-            Some(baseline) => {
-                let own = asked.comparables(&mdp);
-                contrast(spec, baseline, reward, discount, goals, &own)?
-            }
-            None => Contrast::default(),
-        };
+        let contrast = contrast(spec, wanted, goals, &asked.comparables(&mdp))?;
         let mut quantities = asked.quantities();
         quantities.extend(contrast.quantities(asked.n_columns()));
         let empty = Sums {

@@ -328,14 +328,19 @@ impl RunSpec {
         baseline.filter(|_| self.has_variants())
     }
 
-    /// What is observed of every goal on one variant: what is asked, and where variants are compared the POWER integrands.
+    /// What is observed of every goal on one variant of an agent: what is asked, and where variants are compared the POWER integrands.
     pub(super) fn observed_of(
         &self,
         mdp: &Mdp,
         law: LawScale,
         discount: Discount,
+        rule: DecisionRule,
     ) -> Result<Asked, Vec<UnknownName>> {
-        let asked = self.statistics_of(mdp).resolve(mdp, law)?;
+        let mut request = self.statistics_of(mdp);
+        for event in &mut request.events {
+            event.without_time = !rule.is_optimal();
+        }
+        let asked = request.resolve(mdp, law)?;
         // At ->0 the integrand is no function of the value.
         let compared = self.baseline().is_some() && discount.limit() != Some(Limit::Zero);
         Ok(match compared {
@@ -359,7 +364,8 @@ impl RunSpec {
             let goals = Self::block_size(&variants) as usize;
             for VariantMdp { mdp, .. } in &variants {
                 let asked = self.discounts.first().map(|discount| {
-                    let asked = self.observed_of(mdp, LawScale::default(), *discount);
+                    let law = LawScale::default();
+                    let asked = self.observed_of(mdp, law, *discount, DecisionRule::default());
                     asked.unwrap_or_default()
                 });
                 let columns = asked.map_or(0, |asked| asked.n_columns());

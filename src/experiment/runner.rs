@@ -13,13 +13,8 @@ use std::time::{Duration, Instant};
 use rayon::prelude::*;
 use rayon::{ThreadPool, ThreadPoolBuilder};
 
-<<<<<<< HEAD
-use super::cell::Cell;
-use super::checkpoint::{CellRecord, Shard, rescale};
-=======
 use super::cell::{Cell, WantedCell};
-use super::checkpoint::CellRecord;
->>>>>>> c21094b (Follow decision rules: agents that are not simply optimal, at every step or on whole plans)
+use super::checkpoint::{CellRecord, Shard, rescale};
 use super::run_spec::VariantMdp;
 use super::{
     CellFailure, CellStatistics, Ledger, MdpHandle, Observer, Progress, RunError, RunSpec,
@@ -297,21 +292,17 @@ impl Run<'_> {
             let compared = baseline.filter(|b| !std::ptr::eq(*b, variant));
             for reward in &self.spec.rewards {
                 let discounts = self.spec.discounts.iter();
-<<<<<<< HEAD
-                let mdps = (variant, compared);
-                wanted.extend(discounts.map(|discount| (mdps, reward, *discount)));
-=======
                 let each = discounts.flat_map(|discount| {
                     let rules = self.spec.rules.iter();
                     rules.map(move |rule| WantedCell {
                         variant,
+                        baseline: compared,
                         reward,
                         discount: *discount,
                         rule: *rule,
                     })
                 });
                 wanted.extend(each);
->>>>>>> c21094b (Follow decision rules: agents that are not simply optimal, at every step or on whole plans)
             }
         }
         let size = RunSpec::block_size(variants);
@@ -321,22 +312,14 @@ impl Run<'_> {
         wanted
             .into_par_iter()
             .enumerate()
-<<<<<<< HEAD
-            .map(|(i, (mdps, reward, discount))| {
+            .map(|(i, wanted)| {
                 let before = self.work.before(first + i);
                 let before = before.as_deref();
-                let cell = Cell::prepare(backend, spec, mdps, reward, discount, size, before)?;
+                let cell = Cell::prepare(backend, spec, wanted, size, before)?;
                 Ok(Arc::new(match is_read {
                     true => cell.with_failure_of(before),
                     false => cell,
                 }))
-=======
-            .map(|(i, wanted)| {
-                let before = self.work.before(first + i);
-                let before = before.as_deref();
-                let cell = Cell::prepare(backend, spec, wanted, size, before);
-                cell.map(Arc::new)
->>>>>>> c21094b (Follow decision rules: agents that are not simply optimal, at every step or on whole plans)
             })
             .collect()
     }

@@ -63,6 +63,8 @@ pub struct EventRequest {
     pub within: Option<u64>,
     /// How ties are broken.
     pub ties: Ties,
+    /// Whether the expected time is left out: random agents may take longer than numbers go.
+    pub without_time: bool,
 }
 
 /// A name that an MDP does not have.
@@ -249,6 +251,7 @@ impl Request {
                 target,
                 steps: request.within,
                 ties: request.ties,
+                timed: !request.without_time,
             });
         }
         Events::new(mdp, list)

@@ -352,6 +352,7 @@ fn event_misses(backend: &dyn Backend, mdp: &Arc<Mdp>, gamma: f64, offset: u64) 
             label: (*label).to_owned(),
             within: Some(u64::from(HORIZON)),
             ties,
+            without_time: false,
         })
     });
     let request = Request {
@@ -778,6 +779,7 @@ fn what_stays_open_is_between_the_extremes_of_all_that_may_be_optimal() {
         label: label.to_owned(),
         within: Some(1),
         ties,
+        without_time: false,
     };
     let request = Request {
         events: vec![

@@ -150,6 +150,7 @@ fn read_event(node: &Spanned<Node>, faults: &mut Faults) -> Option<Spanned<Event
                     label: label.value,
                     within: within.map(|steps| steps.value),
                     ties: ties.flatten().unwrap_or_default(),
+                    without_time: false,
                 },
                 span: label.span,
             })

@@ -59,6 +59,8 @@ pub struct Event {
     pub steps: Option<u64>,
     /// How ties are broken.
     pub ties: Ties,
+    /// Whether the expected time is measured, where ties are split evenly.
+    pub timed: bool,
 }
 
 impl Event {
@@ -68,7 +70,7 @@ impl Event {
     }
 
     fn has_time(&self) -> bool {
-        self.ties == Ties::Even
+        self.timed && self.ties == Ties::Even
     }
 }
 

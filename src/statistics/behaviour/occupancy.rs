@@ -40,6 +40,7 @@ impl Occupancy {
                 target: Target::States(vec![false; mdp.n_states()]),
                 steps: None,
                 ties: Ties::Even,
+                timed: false,
             },
         }
     }
