@@ -38,7 +38,7 @@
 //! ```
 //!
 //! The rooms, each importing only from those before it: [`units`], [`document`] (text files that remember where
-//! everything stood), [`mdp`] and [`rng`], [`reward`], [`intervention`], [`plan`], [`statistics`], [`solve`] (the backends), [`io`],
+//! everything stood), [`mdp`] and [`rng`], [`reward`], [`program`], [`intervention`], [`plan`], [`statistics`], [`solve`] (the backends), [`io`],
 //! [`experiment`] (the [`Engine`](experiment::Engine) and the experiment file), [`report`]. The library never prints, never exits and
 //! installs no global thread pool.
 #![warn(missing_docs)]
@@ -49,6 +49,7 @@ pub mod intervention;
 pub mod io;
 pub mod mdp;
 pub mod plan;
+pub mod program;
 pub mod report;
 pub mod reward;
 pub mod rng;

@@ -16,7 +16,7 @@ use crate::rng::Stream;
 use crate::solve::{
     Backend, CellProblem, CellSolver, DecisionRule, PilotReport, SolveError, prepare,
 };
-use crate::statistics::behaviour::LawScale;
+use crate::statistics::behaviour::{LawScale, Readings};
 use crate::statistics::{
     Asked, Block, CellSums, Comparable, Contrast, Estimate, Observations, ObservedSums, Quantity,
     Sampling, Table,
@@ -172,7 +172,9 @@ impl Cell {
         // Names that the MDP does not have were refused before the first cell was prepared.
         let law = LawScale::of(&facts);
         let asked = spec.observed_of(&mdp, law, discount, rule);
-        let asked = Arc::new(asked.unwrap_or_default());
+        let asked = asked.unwrap_or_default();
+        let beyond_power = !asked.is_empty();
+        let asked = Arc::new(asked.with(Readings::of(&problem.program, facts.scale)));
         problem.asked = asked.clone();
         problem.rule = rule;
         let pilot = spec.schedule(backend, &mut problem);
@@ -206,9 +208,9 @@ impl Cell {
             // What failed is tried again.
             record.failure = None;
         }
-        let choice_rewards = problem.program.stage().law.domain() == RewardDomain::Choice;
+        let choice_rewards = problem.program.stage().domain == RewardDomain::Choice;
         let (pilot, prepared) = match pilot {
-            Ok(_) if choice_rewards && !asked.is_empty() => {
+            Ok(_) if choice_rewards && beyond_power => {
                 let feature = "statistics beyond POWER where choices have rewards".to_owned();
                 let backend = backend.name();
                 (None, Err(SolveError::Unsupported { backend, feature }))
@@ -508,6 +510,9 @@ fn key(problem: &CellProblem, goals: u64, quantities: &[Quantity], block_size: u
         problem.rule,
     );
     hash.update(words);
+    if problem.program.plain().is_err() {
+        hash.update(problem.program.identity());
+    }
     for goal in 0..goals.min(2) {
         let draw = law.draw(problem.seed, Stream::Reward, SampleIndex(goal));
         draw.iter().for_each(|x| hash.update(x.to_le_bytes()));

@@ -87,7 +87,7 @@ impl OneGoal {
         };
         problem.tolerance = spec.tolerance * scale;
         let stage = problem.program.stage();
-        if stage.law.domain() == RewardDomain::Choice {
+        if stage.domain == RewardDomain::Choice {
             return Err(SolveError::Unsupported {
                 backend: backend.name(),
                 feature: "a look at one goal whose rewards are those of choices".to_owned(),

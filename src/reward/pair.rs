@@ -61,7 +61,8 @@ impl Coupling {
     }
 
     /// Whether the law is one that the coupling is made for.
-    pub(super) fn suits(self, law: &GoalLaw) -> bool {
+    #[must_use]
+    pub fn suits(self, law: &GoalLaw) -> bool {
         let normal = |laws: &[Marginal]| laws.iter().all(|l| matches!(l, Marginal::Normal(_)));
         match (self, law.recipe()) {
             (Self::Gaussian(_), Recipe::Independent(recipe)) => normal(&recipe.laws),

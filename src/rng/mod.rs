@@ -15,41 +15,69 @@ pub const ROUNDS: usize = 10;
 
 /// What a random number is for. Streams never overlap.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-#[repr(u32)]
 pub enum Stream {
     /// The goal's rewards.
-    Reward = 0,
+    Reward,
     /// The second goal R' of a pair.
-    SecondGoal = 1,
+    SecondGoal,
     /// Permutations of an orbit.
-    Permutation = 2,
+    Permutation,
     /// The component of a mixture.
-    Mixture = 3,
+    Mixture,
     /// Goals of the pilot: never the goals that are measured.
-    Pilot = 5,
+    Pilot,
     /// Draws of a decision rule.
-    DecisionRule = 6,
+    DecisionRule,
     /// The structure of a generated MDP: never the goals on it.
-    Structure = 7,
+    Structure,
     /// Successors along a path that is shown; no statistic reads it.
-    Path = 8,
+    Path,
     /// Permutations of second goals.
-    SecondPermutation = 9,
+    SecondPermutation,
     /// Components of second goals.
-    SecondMixture = 10,
+    SecondMixture,
     /// Permutations of the pilot's goals.
-    PilotPermutation = 11,
+    PilotPermutation,
     /// Components of the pilot's goals.
-    PilotMixture = 12,
+    PilotMixture,
+    /// An auxiliary goal, or a posterior one, by its number.
+    Auxiliary(u16),
+    /// Permutations of an auxiliary goal.
+    AuxiliaryPermutation(u16),
+    /// Components of an auxiliary goal.
+    AuxiliaryMixture(u16),
 }
 
 impl Stream {
+    /// The last word of the counter.
+    #[must_use]
+    pub fn number(self) -> u32 {
+        match self {
+            Self::Reward => 0,
+            Self::SecondGoal => 1,
+            Self::Permutation => 2,
+            Self::Mixture => 3,
+            Self::Pilot => 5,
+            Self::DecisionRule => 6,
+            Self::Structure => 7,
+            Self::Path => 8,
+            Self::SecondPermutation => 9,
+            Self::SecondMixture => 10,
+            Self::PilotPermutation => 11,
+            Self::PilotMixture => 12,
+            Self::Auxiliary(k) => 16 + u32::from(k),
+            Self::AuxiliaryPermutation(k) => 0x2_0000 + u32::from(k),
+            Self::AuxiliaryMixture(k) => 0x3_0000 + u32::from(k),
+        }
+    }
+
     /// Where the permutation of a goal of this stream is drawn from.
     #[must_use]
     pub fn permutation(self) -> Self {
         match self {
             Self::SecondGoal => Self::SecondPermutation,
             Self::Pilot => Self::PilotPermutation,
+            Self::Auxiliary(k) => Self::AuxiliaryPermutation(k),
             _ => Self::Permutation,
         }
     }
@@ -60,6 +88,7 @@ impl Stream {
         match self {
             Self::SecondGoal => Self::SecondMixture,
             Self::Pilot => Self::PilotMixture,
+            Self::Auxiliary(k) => Self::AuxiliaryMixture(k),
             _ => Self::Mixture,
         }
     }
@@ -104,7 +133,7 @@ pub fn counter(index: SampleIndex, coordinate: u32, stream: Stream) -> [u32; 4] 
         index.0 as u32,
         (index.0 >> 32) as u32,
         coordinate / 4,
-        stream as u32,
+        stream.number(),
     ]
 }
 

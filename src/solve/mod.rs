@@ -10,21 +10,21 @@ pub mod cpu;
 pub mod gpu;
 mod limit;
 mod pilot;
-mod program;
 mod reference;
 mod rule;
 
 use std::fmt::Debug;
 use std::sync::Arc;
 
+pub use crate::program::{GoalProgram, ProgramError};
 use limit::LimitSolver;
 pub use pilot::{PilotCandidate, PilotReport, pilot};
-pub use program::{Continuation, GoalProgram, Operator, ProgramError, Stage};
 pub use reference::ReferenceBackend;
 use rule::RuleSolver;
 pub use rule::{DecisionRule, Level, Otherwise, Rule};
 
 use crate::plan::Plan;
+use crate::program::Stage;
 use crate::reward::{GoalKey, LazyGoal, RewardDomain};
 use crate::rng::Stream;
 use crate::statistics::behaviour::{Observer, Settled};
@@ -64,11 +64,21 @@ impl CellProblem {
         }
     }
 
+    /// The stage that a goal from outside is solved on: there is one where a goal is all that the program draws.
+    fn given_stage(&self, backend: &'static str) -> Result<&Stage, SolveError> {
+        self.program
+            .plain()
+            .map_err(|error| SolveError::Unsupported {
+                backend,
+                feature: format!("given goals where there are {error}"),
+            })
+    }
+
     /// What turns solved goals into observations; `None` where nothing is asked beyond POWER.
     #[must_use]
     pub fn observer(&self) -> Option<Observer> {
         let stage = self.program.stage();
-        if stage.law.domain() == RewardDomain::Choice {
+        if stage.domain == RewardDomain::Choice && self.program.readings().is_empty() {
             // Asked and not observed: whoever asks is told so by the lack of observations.
             return None;
         }

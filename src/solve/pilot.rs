@@ -10,8 +10,9 @@ use std::sync::Arc;
 use serde::Serialize;
 
 use super::cpu::{CpuSolver, Level, Outcome};
-use super::{CellProblem, SolveError};
-use crate::plan::{KernelClass, Method, Schedule, SweepModel};
+use super::{CellProblem, GoalProgram, SolveError};
+use crate::plan::{KernelClass, Method, Plan, Schedule, SweepModel};
+use crate::program::Stage;
 use crate::rng::Stream;
 use crate::statistics::TILE;
 
@@ -60,6 +61,8 @@ pub fn pilot(
     problem: &CellProblem,
     forced: Option<Method>,
 ) -> Result<(Schedule, PilotReport), SolveError> {
+    let alone = alone(problem);
+    let problem = &alone;
     let methods = Method::ALL
         .into_iter()
         .filter(|m| forced.is_none_or(|f| f == *m));
@@ -93,6 +96,22 @@ pub fn pilot(
         candidates,
     };
     Ok((schedule, report))
+}
+
+/// The problem itself where it is of the plain kind. Of linked solves, optimal values of the stage that is shown: structure decides, not the
+/// goal, and the stages of a program are much the same structure.
+fn alone(problem: &CellProblem) -> CellProblem {
+    if problem.program.plain().is_ok() {
+        return problem.clone();
+    }
+    let Stage { mdp, law, .. } = problem.program.stage();
+    let plan = Plan::draw_for(mdp, problem.discount, law.domain());
+    CellProblem {
+        program: GoalProgram::optimal(mdp.clone(), law.clone()),
+        plan: Arc::new(plan),
+        asked: Arc::default(),
+        ..problem.clone()
+    }
 }
 
 /// The first residual is measured when half of the pilot's tiles were done.
@@ -186,9 +205,7 @@ impl Units {
 mod tests {
     use super::*;
     use crate::mdp::{Mdp, MdpBuilder};
-    use crate::plan::Plan;
     use crate::reward::GoalLaw;
-    use crate::solve::GoalProgram;
     use crate::units::{Discount, Seed};
 
     fn problem(mdp: Mdp) -> CellProblem {

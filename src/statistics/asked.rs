@@ -353,6 +353,14 @@ impl Asked {
         &self.statistics
     }
 
+    /// The same, and another statistic after the others.
+    #[must_use]
+    pub fn with(mut self, statistic: Option<impl Statistic + 'static>) -> Self {
+        self.statistics
+            .extend(statistic.map(|s| Arc::new(s) as Arc<dyn Statistic>));
+        self
+    }
+
     /// Numbers per goal.
     #[must_use]
     pub fn n_columns(&self) -> usize {

@@ -7,12 +7,13 @@ use std::fmt;
 use std::path::{Path, PathBuf};
 
 /// The rooms, left to right. Each may import from those before it.
-const ROOMS: [&str; 13] = [
+const ROOMS: [&str; 14] = [
     "units",
     "document",
     "rng",
     "mdp",
     "reward",
+    "program",
     "intervention",
     "plan",
     "statistics",

@@ -19,6 +19,7 @@ mod law_statistics;
 mod law_tables;
 mod laws;
 mod limits;
+mod linked;
 mod long_runs;
 mod malformed;
 mod matrices;

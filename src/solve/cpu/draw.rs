@@ -290,7 +290,7 @@ fn words<W: Words>(
 ) -> [[W; 4]; 2] {
     // The tile is aligned, so the lower half of the index does not wrap within it.
     let low = (first as u32) + lane as u32;
-    let counter = [low, (first >> 32) as u32, block, stream as u32];
+    let counter = [low, (first >> 32) as u32, block, stream.number()];
     let even = philox::<W>(counter, key);
     let odd = philox::<W>([low + 1, counter[1], counter[2], counter[3]], key);
     [even, odd]

@@ -569,3 +569,154 @@ impl<F: Scalar> Kernel<F> for Chosen<F> {
         self.0.states.len()
     }
 }
+
+/// What is added to a choice that is not taken: beyond any value, and far from the largest number there is.
+pub(super) const UNCHOSEN: f64 = -1e30;
+
+/// The sparse kernel where the choices are given, goal by goal. `CHOICE`: whether rewards are those of choices.
+///
+/// The maximum stays: 0 is added to the choice that is taken, which changes no bit, and [`UNCHOSEN`] to the others.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Following<'a, F, const CHOICE: bool> {
+    sparse: &'a Sparse<F>,
+    /// `[n_choices, TILE]` in sweep order.
+    chosen: &'a [F],
+}
+
+impl<'a, F: Scalar, const CHOICE: bool> Following<'a, F, CHOICE> {
+    pub(super) fn new(sparse: &'a Sparse<F>, chosen: &'a [F]) -> Self {
+        Self { sparse, chosen }
+    }
+
+    /// 0 where a choice is taken.
+    #[inline(always)]
+    fn penalty<V: Vector<Scalar = F>>(&self, choice: usize, lane: usize) -> [V; VECTORS] {
+        load_row(self.chosen, choice * TILE + lane)
+    }
+}
+
+impl<F: Scalar, const CHOICE: bool> Kernel<F> for Following<'_, F, CHOICE> {
+    const CHOICE_REWARDS: bool = CHOICE;
+
+    #[inline(always)]
+    fn backup<V: Vector<Scalar = F>>(
+        &self,
+        s: usize,
+        rewards: Rows<'_, F>,
+        rows: Rows<'_, F>,
+    ) -> [V; VECTORS] {
+        let [common_first, common_end, choice_first, choice_end] = self.sparse.states[s];
+        let start: [V; VECTORS] = match CHOICE {
+            true => splat(0.0),
+            false => rewards.row(s),
+        };
+        let base = self.sparse.weighted(common_first, common_end, start, rows);
+        let mut best = splat(f64::NEG_INFINITY);
+        for choice in choice_first as usize..choice_end as usize {
+            let (first, end, inverse, _) = self.sparse.choices[choice];
+            let inverse = V::splat(inverse);
+            let own: [V; VECTORS] = match CHOICE {
+                true => {
+                    let reward: [V; VECTORS] = rewards.row(choice);
+                    each!(|i| base[i].add(reward[i]))
+                }
+                false => base,
+            };
+            let q: [V; VECTORS] = self.sparse.weighted(first, end, own, rows);
+            let penalty: [V; VECTORS] = self.penalty(choice, rows.lane);
+            best = each!(|i| q[i].mul(inverse).add(penalty[i]).max(best[i]));
+        }
+        best
+    }
+
+    #[inline(always)]
+    fn expected<V: Vector<Scalar = F>>(
+        &self,
+        s: usize,
+        own: [V; VECTORS],
+        rewards: Rows<'_, F>,
+        rows: Rows<'_, F>,
+    ) -> [V; VECTORS] {
+        let [common_first, common_end, choice_first, choice_end] = self.sparse.states[s];
+        let base: [V; VECTORS] = self
+            .sparse
+            .weighted(common_first, common_end, splat(0.0), rows);
+        let mut best = splat(f64::NEG_INFINITY);
+        for choice in choice_first as usize..choice_end as usize {
+            let (first, end, _, stay) = self.sparse.choices[choice];
+            let stay = V::splat(stay);
+            let reward: [V; VECTORS] = match CHOICE {
+                true => rewards.row(choice),
+                false => splat(0.0),
+            };
+            let start = each!(|i| own[i].mul_add(stay, base[i].add(reward[i])));
+            let q: [V; VECTORS] = self.sparse.weighted(first, end, start, rows);
+            let penalty: [V; VECTORS] = self.penalty(choice, rows.lane);
+            best = max(best, each!(|i| q[i].add(penalty[i])));
+        }
+        let inverse = V::splat(self.sparse.inverse_discount);
+        each!(|i| best[i].mul(inverse))
+    }
+
+    /// # Precision
+    ///
+    /// As of [`Sparse`], or of [`Chosen`] where choices have rewards.
+    #[inline(always)]
+    fn differences<V: Vector<Scalar = F>>(
+        &self,
+        s: usize,
+        own: [V; VECTORS],
+        _magnitude: [V; VECTORS],
+        rewards: Rows<'_, F>,
+        rows: Rows<'_, F>,
+    ) -> Differences<V> {
+        let [common_first, common_end, choice_first, choice_end] = self.sparse.states[s];
+        let zero = splat(0.0);
+        let base =
+            self.sparse
+                .weighted_differences(common_first, common_end, own, (zero, zero), rows);
+        let lowest = splat(f64::NEG_INFINITY);
+        let (mut low, mut high, mut best) = (lowest, lowest, lowest);
+        let of_reward = if CHOICE { 2.02 * F::UNIT } else { 0.0 };
+        let sum_error = self.sparse.sum_error.to_f64() + of_reward;
+        let (error, minus_error) = (both::<V>(sum_error), both::<V>(-sum_error));
+        let (reward_error, minus_reward_error) = (both::<V>(of_reward), both::<V>(-of_reward));
+        for choice in choice_first as usize..choice_end as usize {
+            let (first, end, ..) = self.sparse.choices[choice];
+            let (sum, size): ([V; VECTORS], [V; VECTORS]) = self
+                .sparse
+                .weighted_differences(first, end, own, base, rows);
+            let reward: [V; VECTORS] = match CHOICE {
+                true => rewards.row(choice),
+                false => zero,
+            };
+            let penalty: [V; VECTORS] = self.penalty(choice, rows.lane);
+            let q = each!(|i| sum[i].add(reward[i]).add(penalty[i]));
+            low = each!(|i| {
+                let less = reward[i].abs().mul_add(minus_reward_error, q[i]);
+                size[i].mul_add(minus_error, less).max(low[i])
+            });
+            high = each!(|i| {
+                let more = reward[i].abs().mul_add(reward_error, q[i]);
+                size[i].mul_add(error, more).max(high[i])
+            });
+            best = max(best, q);
+        }
+        let inverse = V::splat(self.sparse.inverse_discount);
+        Differences {
+            low,
+            high,
+            best: each!(|i| best[i].mul_add(inverse, own[i])),
+        }
+    }
+
+    #[inline(always)]
+    fn n_states(&self) -> usize {
+        self.sparse.states.len()
+    }
+}
+
+#[inline(always)]
+fn both<V: Vector>(x: f64) -> V {
+    V::splat(V::Scalar::from_f64(x))
+}

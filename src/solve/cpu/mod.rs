@@ -9,17 +9,22 @@ mod draw;
 mod fan;
 mod iterate;
 mod kernel;
+mod linked;
 mod observe;
 mod simd;
 mod solver;
+mod stage;
 mod sums;
 mod tile;
 
 pub use simd::Level;
 
+use linked::LinkedSolver;
+
 use super::{Backend, CellProblem, CellSolver, SolveError};
 pub(super) use iterate::Effort;
-pub(super) use solver::{CpuSolver, Outcome};
+pub(super) use solver::CpuSolver;
+pub(super) use stage::Outcome;
 
 /// Name of the backend.
 const NAME: &str = "cpu";
@@ -65,6 +70,9 @@ impl Backend for CpuBackend {
     }
 
     fn prepare(&self, problem: CellProblem) -> Result<Box<dyn CellSolver>, SolveError> {
-        Ok(Box::new(CpuSolver::new(problem, self.level)?))
+        match problem.program.plain() {
+            Ok(_) => Ok(Box::new(CpuSolver::new(problem, self.level)?)),
+            Err(_) => Ok(Box::new(LinkedSolver::new(problem, self.level)?)),
+        }
     }
 }

@@ -5,58 +5,34 @@ use std::sync::Mutex;
 use rayon::prelude::*;
 
 use super::NAME;
-use super::dense::Dense;
-use super::draw::Drawing;
-use super::iterate::{Effort, Limits, iterate};
-use super::kernel::{Chosen, Deterministic, Kernel, Sparse};
 use super::observe::Scratch;
 use super::simd::{Isa, Job, Level, dispatch};
+use super::stage::{Outcome, Source, StageSolver, StageTiles};
 use super::sums::{ChunkSums, Goals as TileGoals, Measure};
-use super::tile::{Constants, Stay, Tile};
-use crate::plan::{KernelClass, SweepModel};
-use crate::reward::RewardDomain;
 use crate::rng::Stream;
 use crate::solve::{CellProblem, CellSolver, Goals, SolveError, SolvedGoal};
-use crate::statistics::behaviour::{GoalValues, Observer, Strided};
+use crate::statistics::behaviour::{self, GoalValues, Observer, Strided};
 use crate::statistics::{Block, BlockSums, Observations, TILE};
 use crate::units::SampleIndex;
 
 /// Tiles per chunk: the unit of parallel work within a block, summed on its own whether or not it ran in parallel.
 const TILES_PER_CHUNK: u64 = 8;
 
-/// Sweeps in double precision before the first residual: single precision came within its rounding of the solution.
-const DOUBLE_FIRST_CHECK: u32 = 4;
-
-#[derive(Debug)]
-enum Kernels {
-    Deterministic(Deterministic<f32>, Deterministic<f64>),
-    Sparse(Sparse<f32>, Sparse<f64>),
-    Dense(Dense<f32>, Dense<f64>),
-    Chosen(Chosen<f32>, Chosen<f64>),
-}
-
 /// Memory of one worker.
 #[derive(Debug)]
 struct Workspace {
-    single: Tile<f32>,
-    /// Made when a tile first needs it.
-    double: Option<Tile<f64>>,
+    tiles: StageTiles,
     /// Of use where more than POWER is asked.
     scratch: Scratch,
 }
 
-/// A cell, ready to solve.
+/// A cell of the plain kind, ready to solve.
 #[derive(Debug)]
 pub(in crate::solve) struct CpuSolver {
     problem: CellProblem,
     level: Level,
-    drawing: Drawing,
-    kernels: Kernels,
-    /// Rewards that can be had for ever.
-    stays: Vec<Stay>,
+    stage: StageSolver,
     measure: Measure,
-    limits: Limits,
-    mean: f64,
     shift: f64,
     /// What is asked beyond POWER.
     observer: Option<Observer>,
@@ -73,47 +49,10 @@ impl CpuSolver {
                 backend: NAME,
                 feature: error.to_string(),
             })?;
-        let model = problem.plan.model();
-        let discount = problem.discount;
-        let facts = stage.law.facts();
-        // Without a lattice: the digits of the largest reward there can be.
-        let digits =
-            || 2f64.powi(facts.magnitude().max(f64::MIN_POSITIVE).log2().ceil() as i32 - 24);
-        let spacing = stage
-            .law
-            .lattice()
-            .map_or_else(digits, |l| f64::from(l.spacing()));
-        let domain = model.domain();
         Ok(Self {
             level,
-            drawing: Drawing::new(model.reward_rows(), &stage.law, problem.seed),
-            kernels: match (domain, model.class()) {
-                (RewardDomain::Choice, _) => Kernels::Chosen(
-                    Chosen(Sparse::new(model, discount)),
-                    Chosen(Sparse::new(model, discount)),
-                ),
-                (RewardDomain::State, KernelClass::Deterministic) => Kernels::Deterministic(
-                    Deterministic::new(model, discount),
-                    Deterministic::new(model, discount),
-                ),
-                (RewardDomain::State, KernelClass::Sparse) => {
-                    Kernels::Sparse(Sparse::new(model, discount), Sparse::new(model, discount))
-                }
-                (RewardDomain::State, KernelClass::Dense) => {
-                    Kernels::Dense(Dense::new(model, discount), Dense::new(model, discount))
-                }
-            },
-            stays: stays(model),
-            measure: Measure::new(discount, domain),
-            limits: Limits {
-                constants: Constants { discount },
-                schedule: problem.plan.schedule(),
-                spacing,
-                tolerance: problem.tolerance,
-                max_sweeps: problem.max_sweeps,
-                longest_row: model.longest_row(),
-            },
-            mean: facts.mean,
+            stage: StageSolver::new(&problem, stage, &problem.plan),
+            measure: Measure::new(problem.discount, problem.plan.model().domain()),
             shift: problem.power_scale().shift,
             observer: problem.observer(),
             workspaces: Mutex::new(Vec::new()),
@@ -125,10 +64,6 @@ impl CpuSolver {
         self.problem.plan.model().states().len()
     }
 
-    fn n_rewards(&self) -> usize {
-        self.problem.program.stage().law.n_rewards()
-    }
-
     fn with_workspace<T>(&self, work: impl FnOnce(&mut Workspace) -> T) -> T {
         let lock = || {
             self.workspaces
@@ -136,8 +71,7 @@ impl CpuSolver {
                 .expect("no worker panics while it holds the lock")
         };
         let mut workspace = lock().pop().unwrap_or_else(|| Workspace {
-            single: Tile::new(self.n_states(), self.n_rewards()),
-            double: None,
+            tiles: self.stage.tiles(),
             scratch: Scratch::default(),
         });
         let result = work(&mut workspace);
@@ -175,13 +109,14 @@ impl CpuSolver {
         observer: &Observer,
         observations: &mut Observations,
     ) {
-        let (rows, constants) = (self.problem.plan.model().states(), self.limits.constants);
+        let rows = self.problem.plan.model().states();
+        let constants = self.stage.limits.constants;
         let scratch = &mut workspace.scratch;
-        match &workspace.double {
+        match &workspace.tiles.double {
             Some(tile) if outcome.is_double() => scratch.read(tile, rows, constants),
-            _ => scratch.read(&workspace.single, rows, constants),
+            _ => scratch.read(&workspace.tiles.single, rows, constants),
         }
-        let stream = self.problem.program.stage().stream;
+        let stream = Stream::Reward;
         for lane in 0..count {
             let drawn = self.problem.goal(stream, SampleIndex(first + lane as u64));
             let goal = GoalValues {
@@ -189,6 +124,7 @@ impl CpuSolver {
                 magnitude: scratch.magnitudes[lane],
                 settled: None,
                 acting: None,
+                linked: behaviour::Linked::default(),
                 half_width: scratch.half_widths[lane],
                 reward: &|state| drawn.reward(state.index()),
             };
@@ -205,7 +141,7 @@ impl CpuSolver {
         sums: &mut ChunkSums,
     ) -> Outcome {
         let source = Source::Sampled {
-            stream: self.problem.program.stage().stream,
+            stream: Stream::Reward,
             first,
         };
         let outcome = self.solve_tile_at_level(workspace, source);
@@ -227,12 +163,9 @@ impl CpuSolver {
     }
 
     fn solve_tile_at_level(&self, workspace: &mut Workspace, source: Source<'_>) -> Outcome {
-        let job = SolveJob {
-            solver: self,
-            workspace,
-            source,
-        };
-        dispatch(self.level, job)
+        let limits = &self.stage.limits;
+        self.stage
+            .solve_at_level(self.level, limits, &mut workspace.tiles, source)
     }
 
     /// Solves the aligned tile that holds a goal, and returns that goal.
@@ -267,12 +200,12 @@ impl CpuSolver {
     fn solve_lane(&self, source: Source<'_>, lane: usize) -> LaneResult {
         self.with_workspace(|workspace| {
             let outcome = self.solve_tile_at_level(workspace, source);
-            let (integrand, half_width) = match &workspace.double {
+            let (integrand, half_width) = match &workspace.tiles.double {
                 Some(tile) if outcome.is_double() => {
                     (self.measure.lane(tile, lane), tile.half_width[lane])
                 }
                 _ => {
-                    let tile = &workspace.single;
+                    let tile = &workspace.tiles.single;
                     let width = f64::from(tile.half_width[lane]);
                     (self.measure.lane(tile, lane), width)
                 }
@@ -290,63 +223,6 @@ impl CpuSolver {
         self.solve_lane(Source::Sampled { stream, first }, 0)
             .outcome
     }
-
-    /// Solves one tile. The certified tile is in the workspace, in the precision that is returned.
-    #[inline(always)]
-    fn solve_tile<I: Isa>(
-        &self,
-        single: &impl Kernel<f32>,
-        double: &impl Kernel<f64>,
-        workspace: &mut Workspace,
-        source: Source<'_>,
-    ) -> Outcome {
-        let discount = self.problem.discount;
-        let tile = &mut workspace.single;
-        let mut outcome = Outcome::default();
-        if let Source::Sampled { stream, first } = source {
-            self.drawing.fill::<I>(stream, first, &mut tile.rewards);
-            tile.start::<I::Single>(&self.stays, self.mean, discount);
-            let first_check = self.limits.schedule.first_check;
-            outcome.single = iterate::<f32, I::Single>(tile, single, &self.limits, first_check);
-            let used_up = outcome.single.sweeps >= self.limits.max_sweeps;
-            outcome.certified = tile.certified(self.limits.tolerance);
-            if outcome.certified || used_up {
-                return outcome;
-            }
-        }
-        let wide = workspace
-            .double
-            .get_or_insert_with(|| Tile::new(self.n_states(), self.n_rewards()));
-        match source {
-            Source::Sampled { stream, first } => {
-                // Drawn again: centred single precision rewards may have been rounded, these are exact.
-                self.drawing.fill::<I>(stream, first, &mut tile.rewards);
-                for (i, to) in wide.rewards.iter_mut().enumerate() {
-                    let centre = tile.centre[i % TILE];
-                    *to = f64::from(tile.rewards[i]) - f64::from(centre);
-                }
-                for (to, from) in wide.values.iter_mut().zip(&tile.values) {
-                    *to = f64::from(*from);
-                }
-                for lane in 0..TILE {
-                    wide.centre[lane] = f64::from(tile.centre[lane]);
-                    wide.least_reward[lane] = f64::from(tile.least_reward[lane]);
-                    wide.most_reward[lane] = f64::from(tile.most_reward[lane]);
-                }
-            }
-            Source::Given { rewards } => {
-                for (to, from) in wide.rewards.chunks_exact_mut(TILE).zip(rewards) {
-                    to.fill(*from);
-                }
-                wide.start::<I::Double>(&self.stays, rewards[0], discount);
-            }
-        }
-        let mut limits = self.limits;
-        limits.max_sweeps -= outcome.single.sweeps;
-        outcome.double = iterate::<f64, I::Double>(wide, double, &limits, DOUBLE_FIRST_CHECK);
-        outcome.certified = wide.certified(self.limits.tolerance);
-        outcome
-    }
 }
 
 impl CellSolver for CpuSolver {
@@ -355,21 +231,8 @@ impl CellSolver for CpuSolver {
     }
 
     fn solve_block(&self, block: Block, parallel: bool) -> Result<BlockSums, SolveError> {
-        let goals = TILES_PER_CHUNK * TILE as u64;
-        let end = block.first + block.len;
-        let chunk = |i: u64| {
-            let first = block.first + i * goals;
-            self.solve_chunk(first, end.min(first + goals))
-        };
-        let chunks = 0..block.len.div_ceil(goals);
-        let mut total = BlockSums::new(self.n_states());
-        if parallel {
-            let parts: Vec<BlockSums> = chunks.into_par_iter().map(chunk).collect();
-            parts.iter().for_each(|part| total.append(part));
-        } else {
-            chunks.for_each(|i| total.append(&chunk(i)));
-        }
-        Ok(total)
+        let chunk = |first, end| self.solve_chunk(first, end);
+        Ok(solve_chunks(self.n_states(), block, parallel, chunk))
     }
 
     fn solve_goals(&self, goals: Goals<'_>) -> Result<Vec<SolvedGoal>, SolveError> {
@@ -392,52 +255,28 @@ impl CellSolver for CpuSolver {
     }
 }
 
-/// Where a tile's goals come from.
-#[derive(Clone, Copy)]
-enum Source<'a> {
-    /// Drawn from the law.
-    Sampled { stream: Stream, first: u64 },
-    /// One goal from outside, in every lane; rewards in sweep order. Solved in double precision.
-    Given { rewards: &'a [f64] },
-}
-
-/// Every reward that some choice allows to collect for ever, staying where it is.
-fn stays(model: &SweepModel) -> Vec<Stay> {
-    let mut stays = Vec::new();
-    for (position, state) in model.states().iter().enumerate() {
-        let choices = state.choice_first..state.choice_end;
-        let mut staying = choices.filter(|&c| model.choices()[c as usize].stay == 1.0);
-        match model.domain() {
-            RewardDomain::State => stays.extend(staying.next().map(|_| Stay {
-                state: position as u32,
-                reward: position as u32,
-            })),
-            RewardDomain::Choice => stays.extend(staying.map(|choice| Stay {
-                state: position as u32,
-                reward: choice,
-            })),
-        }
+/// Sums the goals of a block, a chunk at a time: `chunk` sums those from its first to its second argument.
+pub(super) fn solve_chunks(
+    n_states: usize,
+    block: Block,
+    parallel: bool,
+    chunk: impl Fn(u64, u64) -> BlockSums + Sync,
+) -> BlockSums {
+    let goals = TILES_PER_CHUNK * TILE as u64;
+    let end = block.first + block.len;
+    let solve = |i: u64| {
+        let first = block.first + i * goals;
+        chunk(first, end.min(first + goals))
+    };
+    let chunks = 0..block.len.div_ceil(goals);
+    let mut total = BlockSums::new(n_states);
+    if parallel {
+        let parts: Vec<BlockSums> = chunks.into_par_iter().map(solve).collect();
+        parts.iter().for_each(|part| total.append(part));
+    } else {
+        chunks.for_each(|i| total.append(&solve(i)));
     }
-    stays
-}
-
-/// How a tile was solved. It ended in double precision if there was any effort in it.
-#[derive(Clone, Copy, Debug, Default)]
-pub(in crate::solve) struct Outcome {
-    pub(in crate::solve) single: Effort,
-    pub(in crate::solve) double: Effort,
-    /// Whether every lane met the tolerance.
-    pub(in crate::solve) certified: bool,
-}
-
-impl Outcome {
-    fn sweeps(self) -> u32 {
-        self.single.sweeps + self.double.sweeps
-    }
-
-    fn is_double(self) -> bool {
-        self.double.checks > 0
-    }
+    total
 }
 
 /// One lane of a solved tile.
@@ -446,39 +285,6 @@ struct LaneResult {
     integrand: Vec<f64>,
     half_width: f64,
     outcome: Outcome,
-}
-
-/// Solves one tile; the certificate is left in the workspace.
-struct SolveJob<'a> {
-    solver: &'a CpuSolver,
-    workspace: &'a mut Workspace,
-    source: Source<'a>,
-}
-
-impl Job for SolveJob<'_> {
-    type Output = Outcome;
-    #[inline(always)]
-    fn run<I: Isa>(self) -> Outcome {
-        let Self {
-            solver,
-            workspace,
-            source,
-        } = self;
-        match &solver.kernels {
-            Kernels::Deterministic(single, double) => {
-                solver.solve_tile::<I>(single, double, workspace, source)
-            }
-            Kernels::Sparse(single, double) => {
-                solver.solve_tile::<I>(single, double, workspace, source)
-            }
-            Kernels::Dense(single, double) => {
-                solver.solve_tile::<I>(single, double, workspace, source)
-            }
-            Kernels::Chosen(single, double) => {
-                solver.solve_tile::<I>(single, double, workspace, source)
-            }
-        }
-    }
 }
 
 /// Adds a solved tile to the sums of its chunk.
@@ -495,12 +301,12 @@ impl Job for SumJob<'_> {
     #[inline(always)]
     fn run<I: Isa>(self) {
         let (measure, shift, goals) = (self.solver.measure, self.solver.shift, self.goals);
-        match &self.workspace.double {
+        match &self.workspace.tiles.double {
             Some(tile) if self.outcome.is_double() => {
                 self.sums.add::<f64, I::Double>(tile, measure, shift, goals);
             }
             _ => {
-                let tile = &self.workspace.single;
+                let tile = &self.workspace.tiles.single;
                 self.sums.add::<f32, I::Single>(tile, measure, shift, goals);
             }
         }

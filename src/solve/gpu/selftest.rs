@@ -60,7 +60,7 @@ impl Draws {
         let job = Job {
             first_low: self.first as u32,
             first_high: (self.first >> 32) as u32,
-            stream: self.stream as u32,
+            stream: self.stream.number(),
             range_first: self.first_coordinate,
             range_end: self.first_coordinate + self.coordinates,
             ..Default::default()

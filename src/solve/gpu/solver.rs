@@ -396,7 +396,7 @@ impl GpuSolver {
         SolvedGoal {
             domain: RewardDomain::State,
             settled: None,
-            rewards: self.rewards(self.problem.program.stage().stream, index),
+            rewards: self.rewards(Stream::Reward, index),
             integrand,
             half_width,
             converged: half_width <= self.problem.tolerance,
@@ -510,7 +510,7 @@ impl CellSolver for GpuSolver {
     /// The block is one group of goals on the device. Where more than POWER is asked, their integrands come back and are observed
     /// here; `parallel` spreads that work.
     fn solve_block(&self, block: Block, parallel: bool) -> Result<BlockSums, SolveError> {
-        let stream = self.problem.program.stage().stream;
+        let stream = Stream::Reward;
         let source = Source::Sampled {
             stream,
             first: block.first,
@@ -571,7 +571,7 @@ impl<'a> Group<'a> {
         let job = Job {
             first_low: first as u32,
             first_high: (first >> 32) as u32,
-            stream: stream as u32,
+            stream: stream.number(),
             count,
             ..Default::default()
         };

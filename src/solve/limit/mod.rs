@@ -112,7 +112,7 @@ impl LimitSolver {
             sums.observations = observer.observations((end - first) as usize);
         }
         for goal in first..end {
-            let solved = self.solve(goal, self.draw(stage.stream, SampleIndex(goal)))?;
+            let solved = self.solve(goal, self.draw(Stream::Reward, SampleIndex(goal)))?;
             let sums_of_states = sums.power.iter_mut().zip(&mut sums.power_squared);
             for ((sum, squares), x) in sums_of_states.zip(&solved.integrand) {
                 let centred = x - shift;

@@ -147,7 +147,6 @@ pub(super) fn sweep(model: &Model<'_>, rewards: &[f64], max_sweeps: u32) -> (Val
 fn lower_bounds(model: &Model<'_>, rewards: &[f64], lowest: f64) -> Values {
     let bound = |state: StateId| {
         let staying = model
-            .mdp
             .choices(state)
             .filter(|c| model.leaving(state, *c) == 0.0);
         let worth = staying.map(|c| model.reward(state, c, rewards) / model.complement);
@@ -164,7 +163,7 @@ fn lower_bounds(model: &Model<'_>, rewards: &[f64], lowest: f64) -> Values {
 /// How far a state's value is from solving its own equation: the largest, over choices a, of `r_a / (1 - gamma T(s,a,s))`
 /// with `r_a` the residual of the choice.
 fn step(model: &Model<'_>, state: StateId, rewards: &[f64], values: &Values) -> f64 {
-    let steps = model.mdp.choices(state).map(|choice| {
+    let steps = model.choices(state).map(|choice| {
         let gain = model.gain(state, choice, rewards, &values.deviation);
         let residual = model.residual(state, rewards, values, gain);
         residual / (model.complement + model.discount * model.leaving(state, choice))

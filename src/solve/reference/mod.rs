@@ -5,16 +5,16 @@
 
 mod certificate;
 mod iteration;
+mod linked;
 mod model;
 
 use rayon::prelude::*;
 
-use certificate::Certificate;
-use model::Model;
+use linked::{Linked, solve_stage};
 
 use super::{Backend, CellProblem, CellSolver, Goals, SolveError, SolvedGoal, check_given};
 use crate::rng::Stream;
-use crate::statistics::behaviour::{GoalValues, Memory};
+use crate::statistics::behaviour::{self, GoalValues, Memory};
 use crate::statistics::{Block, BlockSums, TILE};
 use crate::units::SampleIndex;
 
@@ -60,13 +60,8 @@ impl Backend for ReferenceBackend {
 
     fn prepare(&self, problem: CellProblem) -> Result<Box<dyn CellSolver>, SolveError> {
         problem.refuse_limit(NAME)?;
-        match problem.program.plain() {
-            Ok(_) => Ok(Box::new(ReferenceSolver { problem })),
-            Err(error) => Err(SolveError::Unsupported {
-                backend: NAME,
-                feature: error.to_string(),
-            }),
-        }
+        let linked = Linked::new(&problem);
+        Ok(Box::new(ReferenceSolver { problem, linked }))
     }
 }
 
@@ -74,71 +69,67 @@ impl Backend for ReferenceBackend {
 #[derive(Debug)]
 struct ReferenceSolver {
     problem: CellProblem,
+    linked: Linked,
 }
 
 impl ReferenceSolver {
-    fn model(&self) -> Model<'_> {
-        let stage = self.problem.program.stage();
-        Model::new(&stage.mdp, self.problem.discount, stage.law.domain())
-    }
-
-    /// The rewards of one sampled goal.
-    fn draw(&self, stream: Stream, index: SampleIndex) -> Vec<f64> {
-        let law = &self.problem.program.stage().law;
-        let rewards = law.draw(self.problem.seed, stream, index);
-        rewards.into_iter().map(f64::from).collect()
-    }
-
-    /// Solves one goal; `number` is for error messages.
-    fn solve(&self, number: u64, rewards: Vec<f64>) -> Result<SolvedGoal, SolveError> {
-        let model = self.model();
-        let (values, sweeps) = iteration::solve(&model, &rewards, self.problem.max_sweeps)
-            .ok_or(SolveError::Singular { goal: number })?;
-        let certificate = Certificate::of(&model, &rewards, &values);
-        let half_width = certificate.half_width();
-        Ok(SolvedGoal {
-            domain: model.domain,
-            settled: None,
-            integrand: certificate.integrand,
-            half_width,
-            converged: half_width <= self.problem.tolerance,
-            sweeps,
-            rewards,
-        })
-    }
-
     /// Sums the goals `first..end`, one after the other.
     fn sum_goals(&self, first: u64, end: u64) -> Result<BlockSums, SolveError> {
-        let stage = self.problem.program.stage();
-        let shift = self.problem.power_scale().shift;
-        let mut sums = BlockSums::new(stage.mdp.n_states());
-        let observer = self.problem.observer();
+        let problem = &self.problem;
+        let shift = problem.power_scale().shift;
+        let mut sums = BlockSums::new(problem.program.stage().mdp.n_states());
+        let observer = problem.observer();
         let mut memory = Memory::default();
         if let Some(observer) = &observer {
             sums.observations = observer.observations((end - first) as usize);
         }
         for goal in first..end {
-            let solved = self.solve(goal, self.draw(stage.stream, SampleIndex(goal)))?;
-            for (state, x) in solved.integrand.iter().enumerate() {
+            let stages = self.linked.solve(problem, SampleIndex(goal))?;
+            let shown = &stages[problem.program.shown()];
+            for (state, x) in shown.integrand.iter().enumerate() {
                 let centred = x - shift;
                 sums.power[state] += centred;
                 sums.power_squared[state] += centred * centred;
             }
-            sums.note_goal(
-                goal,
-                solved.half_width,
-                self.problem.tolerance,
-                solved.sweeps,
-            );
+            let sweeps = stages.iter().map(|s| s.sweeps).sum();
+            sums.note_goal(goal, shown.half_width, problem.tolerance, sweeps);
             if let Some(observer) = &observer {
-                let discount = self.problem.discount;
-                let worths = solved.worths(discount);
-                let reward = |state: crate::units::StateId| solved.rewards[state.index()];
-                let values = GoalValues::new(&worths, discount.used() * solved.half_width, &reward);
+                let readings = self.linked.read(problem, &stages);
+                let reward = |state: crate::units::StateId| shown.rewards[state.index()];
+                let values = GoalValues {
+                    linked: behaviour::Linked {
+                        readings: &readings,
+                        reward_half_width: shown.reward_half_width,
+                    },
+                    ..GoalValues::new(&shown.worths, shown.worth_half_width, &reward)
+                };
                 observer.observe(values, &mut memory, &mut sums.observations);
             }
         }
         Ok(sums)
+    }
+
+    /// One sampled goal of any stream; where there are several stages, of the goals' own.
+    fn solve_sampled(&self, stream: Stream, index: SampleIndex) -> Result<SolvedGoal, SolveError> {
+        let problem = &self.problem;
+        if stream == Stream::Reward {
+            let mut stages = self.linked.solve(problem, index)?;
+            let sweeps = stages.iter().map(|s| s.sweeps).sum();
+            let shown = stages.swap_remove(problem.program.shown());
+            return Ok(shown.into_goal(problem, sweeps));
+        }
+        let law = &problem.program.stage().law;
+        let rewards = law.draw(problem.seed, stream, index);
+        self.solve_given(index.0, rewards.into_iter().map(f64::from).collect())
+    }
+
+    /// A goal from outside: for the plain kind of program.
+    fn solve_given(&self, number: u64, rewards: Vec<f64>) -> Result<SolvedGoal, SolveError> {
+        let stage = self.problem.given_stage(NAME)?;
+        let solved = solve_stage(&self.problem, stage, None, rewards, 0.0);
+        let solved = solved.ok_or(SolveError::Singular { goal: number })?;
+        let sweeps = solved.sweeps;
+        Ok(solved.into_goal(&self.problem, sweeps))
     }
 }
 
@@ -166,7 +157,7 @@ impl CellSolver for ReferenceSolver {
     fn solve_goals(&self, goals: Goals<'_>) -> Result<Vec<SolvedGoal>, SolveError> {
         match goals {
             Goals::Sampled { stream, indices } => {
-                let solve = |&index: &SampleIndex| self.solve(index.0, self.draw(stream, index));
+                let solve = |&index: &SampleIndex| self.solve_sampled(stream, index);
                 indices.par_iter().map(solve).collect()
             }
             Goals::Given(list) => {
@@ -175,7 +166,7 @@ impl CellSolver for ReferenceSolver {
                 each.try_for_each(|(i, rewards)| check_given(i, rewards, n_rewards))?;
                 let numbered = list.par_iter().enumerate();
                 let solve =
-                    |(i, rewards): (usize, &Vec<f64>)| self.solve(i as u64, rewards.clone());
+                    |(i, rewards): (usize, &Vec<f64>)| self.solve_given(i as u64, rewards.clone());
                 numbered.map(solve).collect()
             }
         }

@@ -46,16 +46,26 @@ pub(super) struct Model<'a> {
     pub(super) complement: f64,
     /// Whether rewards are those of states, R(s), or of choices, R(s, a).
     pub(super) domain: RewardDomain,
+    /// The choice of every state, where it is given: then there is no other.
+    pub(super) policy: Option<&'a [ChoiceId]>,
 }
 
 impl<'a> Model<'a> {
     pub(super) fn new(mdp: &'a Mdp, discount: Discount, domain: RewardDomain) -> Self {
         Self {
             domain,
+            policy: None,
             mdp,
             discount: discount.used(),
             complement: discount.complement(),
         }
+    }
+
+    /// The choices there are.
+    pub(super) fn choices(&self, state: StateId) -> impl Iterator<Item = ChoiceId> + use<'a> {
+        let given = self.policy.map(|policy| policy[state.index()]);
+        let all = self.mdp.choices(state);
+        all.filter(move |c| given.is_none_or(|g| g == *c))
     }
 
     /// Successors other than the state itself, with their probabilities.
@@ -107,7 +117,7 @@ impl<'a> Model<'a> {
     /// The choice with the largest gain (the first of several), and the gain.
     pub(super) fn best(&self, state: StateId, rewards: &[f64], x: &[f64]) -> (ChoiceId, f64) {
         let mut best: Option<(ChoiceId, f64)> = None;
-        for choice in self.mdp.choices(state) {
+        for choice in self.choices(state) {
             let gain = self.gain(state, choice, rewards, x);
             if best.is_none_or(|(_, most)| gain > most) {
                 best = Some((choice, gain));

@@ -2,6 +2,8 @@
 
 use std::sync::Arc;
 
+use super::certificate::Certificate;
+use super::model::Model;
 use super::*;
 use crate::mdp::{Mdp, MdpBuilder};
 use crate::plan::Plan;

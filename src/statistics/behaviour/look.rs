@@ -26,6 +26,17 @@ pub struct GoalValues<'a> {
     /// What the agent does, where it follows another rule than optimality: then `worth` is what that is worth, and which choices are
     /// optimal is not asked.
     pub acting: Option<&'a Acting>,
+    /// Where the goal is one of linked solves: what is known of it beside the values.
+    pub linked: Linked<'a>,
+}
+
+/// What linked solves know of a goal beside the values of the stage that is shown.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Linked<'a> {
+    /// The program's readings, in order.
+    pub readings: &'a [Observed],
+    /// Half-width of every reward: they are made of other stages' values.
+    pub reward_half_width: f64,
 }
 
 /// What is known of the choices of a state.
@@ -58,6 +69,7 @@ impl<'a> GoalValues<'a> {
             reward,
             settled: None,
             acting: None,
+            linked: Linked::default(),
         }
     }
 
@@ -370,10 +382,21 @@ impl<'a> Look<'a> {
         (self.goal.reward)(state)
     }
 
+    /// The readings of a program of linked solves.
+    #[must_use]
+    pub fn readings(&self) -> &'a [Observed] {
+        self.goal.linked.readings
+    }
+
     fn look_again(&self) -> Refined {
         let mdp = &self.observer.mdp;
         let rewards: Vec<f64> = mdp.states().map(|s| (self.goal.reward)(s)).collect();
         let start: Vec<f64> = self.goal.worth.iter().collect();
-        refine(mdp, self.observer.discount, &rewards, &start)
+        let refined = refine(mdp, self.observer.discount, &rewards, &start);
+        // No worth moves by more than the rewards do.
+        Refined {
+            half_width: refined.half_width + self.goal.linked.reward_half_width,
+            ..refined
+        }
     }
 }

@@ -3,7 +3,7 @@
 //! No backend is known here. A backend hands every goal of a block to an [`Observer`], which asks each statistic for its
 //! observations. `standing` compares the choices of a state, `second_look` solves a goal again in f64 where the first certificate leaves
 //! choices open, `look` puts both together, state by state, `acting` is what an agent does that follows another rule, `optimality`, `choices`, `events`,
-//! `occupancy` and `distribution` are statistics, and `chain` is a policy at work.
+//! `occupancy`, `distribution` and `readings` are statistics, and `chain` is a policy at work.
 
 mod acting;
 mod chain;
@@ -14,6 +14,7 @@ mod integrands;
 mod look;
 mod occupancy;
 mod optimality;
+mod readings;
 mod second_look;
 mod standing;
 
@@ -22,8 +23,9 @@ pub use choices::Choices;
 pub use distribution::{Distribution, LawScale};
 pub use events::{Event, Events, Target, Ties};
 pub use integrands::Integrands;
-pub use look::{Decided, GoalValues, Look, Memory, Observer};
+pub use look::{Decided, GoalValues, Linked, Look, Memory, Observer};
 pub use occupancy::Occupancy;
 pub use optimality::Optimality;
+pub use readings::Readings;
 pub use second_look::{Refined, refine};
 pub use standing::{Prospects, Settled, Standing, Strided, TIE};

@@ -4,9 +4,7 @@ use super::look::Decided;
 use crate::mdp::Mdp;
 use crate::units::{ChoiceId, StateId};
 
-/// Two choices whose values differ by no more than this share of the scale of the rewards are a tie, provided that the
-/// certificate is at least as sharp.
-pub const TIE: f64 = 1e-10;
+pub use crate::program::TIE;
 
 /// How a choice compares with the greedy one.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -1,0 +1,344 @@
+//! One stage of a cell on this backend: from rewards to certified values, a tile at a time.
+
+use super::dense::Dense;
+use super::draw::Drawing;
+use super::iterate::{Effort, Limits, iterate};
+use super::kernel::{Chosen, Deterministic, Following, Kernel, Sparse, UNCHOSEN};
+use super::simd::{Isa, Job, Level, dispatch};
+use super::tile::{Constants, Stay, Tile};
+use crate::plan::{KernelClass, Plan, SweepModel};
+use crate::program::{Operator, Stage};
+use crate::reward::RewardDomain;
+use crate::rng::Stream;
+use crate::solve::CellProblem;
+use crate::statistics::TILE;
+use crate::units::Discount;
+
+/// Sweeps in double precision before the first residual: single precision came within its rounding of the solution.
+const DOUBLE_FIRST_CHECK: u32 = 4;
+
+#[derive(Debug)]
+enum Kernels {
+    Deterministic(Deterministic<f32>, Deterministic<f64>),
+    Sparse(Sparse<f32>, Sparse<f64>),
+    Dense(Dense<f32>, Dense<f64>),
+    Chosen(Chosen<f32>, Chosen<f64>),
+    /// The choices are given.
+    Following(Sparse<f32>, Sparse<f64>, RewardDomain),
+}
+
+/// What solves the goals of one stage.
+#[derive(Debug)]
+pub(super) struct StageSolver {
+    discount: Discount,
+    pub(super) drawing: Drawing,
+    kernels: Kernels,
+    /// Rewards that can be had for ever.
+    stays: Vec<Stay>,
+    pub(super) limits: Limits,
+    mean: f64,
+    n_states: usize,
+    n_rewards: usize,
+}
+
+/// Memory of one worker for one stage.
+#[derive(Debug)]
+pub(super) struct StageTiles {
+    pub(super) single: Tile<f32>,
+    /// Made when a tile first needs it.
+    pub(super) double: Option<Tile<f64>>,
+}
+
+/// Where a tile's goals come from.
+#[derive(Clone, Copy)]
+pub(super) enum Source<'a> {
+    /// Drawn from the law.
+    Sampled { stream: Stream, first: u64 },
+    /// One goal from outside, in every lane; rewards in sweep order. Solved in double precision.
+    Given { rewards: &'a [f64] },
+    /// Goals that were put together, `[n_rewards, TILE]` in sweep order, and the choices, where they are given.
+    Made {
+        rewards: &'a [f64],
+        chosen: &'a Choosing,
+    },
+}
+
+/// The choices that goals make where they are given, in both precisions.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Choosing {
+    single: Vec<f32>,
+    double: Vec<f64>,
+}
+
+impl Choosing {
+    /// No choice is taken yet, of `n_choices`.
+    pub(super) fn reset(&mut self, n_choices: usize) {
+        self.single.clear();
+        self.single.resize(n_choices * TILE, UNCHOSEN as f32);
+        self.double.clear();
+        self.double.resize(n_choices * TILE, UNCHOSEN);
+    }
+
+    /// One goal takes a choice, counted in sweep order.
+    pub(super) fn take(&mut self, choice: u32, lane: usize) {
+        let at = choice as usize * TILE + lane;
+        (self.single[at], self.double[at]) = (0.0, 0.0);
+    }
+}
+
+/// How a tile was solved. It ended in double precision if there was any effort in it.
+#[derive(Clone, Copy, Debug, Default)]
+pub(in crate::solve) struct Outcome {
+    pub(in crate::solve) single: Effort,
+    pub(in crate::solve) double: Effort,
+    /// Whether every lane met the tolerance.
+    pub(in crate::solve) certified: bool,
+}
+
+impl Outcome {
+    pub(super) fn sweeps(self) -> u32 {
+        self.single.sweeps + self.double.sweeps
+    }
+
+    pub(super) fn is_double(self) -> bool {
+        self.double.checks > 0
+    }
+}
+
+impl StageSolver {
+    /// For a stage of a problem, with the plan of the stage's MDP.
+    pub(super) fn new(problem: &CellProblem, stage: &Stage, plan: &Plan) -> Self {
+        let model = plan.model();
+        let discount = problem.discount;
+        let facts = stage.law.facts();
+        // Without a lattice: the digits of the largest reward there can be.
+        let digits =
+            || 2f64.powi(facts.magnitude().max(f64::MIN_POSITIVE).log2().ceil() as i32 - 24);
+        let spacing = stage
+            .law
+            .lattice()
+            .map_or_else(digits, |l| f64::from(l.spacing()));
+        let kernels = match (stage.operator, model.domain(), model.class()) {
+            (Operator::Follow { .. }, domain, _) => Kernels::Following(
+                Sparse::new(model, discount),
+                Sparse::new(model, discount),
+                domain,
+            ),
+            (_, RewardDomain::Choice, _) => Kernels::Chosen(
+                Chosen(Sparse::new(model, discount)),
+                Chosen(Sparse::new(model, discount)),
+            ),
+            (_, RewardDomain::State, KernelClass::Deterministic) => Kernels::Deterministic(
+                Deterministic::new(model, discount),
+                Deterministic::new(model, discount),
+            ),
+            (_, RewardDomain::State, KernelClass::Sparse) => {
+                Kernels::Sparse(Sparse::new(model, discount), Sparse::new(model, discount))
+            }
+            (_, RewardDomain::State, KernelClass::Dense) => {
+                Kernels::Dense(Dense::new(model, discount), Dense::new(model, discount))
+            }
+        };
+        let rows = match stage.domain == stage.law.domain() {
+            true => model.reward_rows(),
+            // Drawn by state and dealt to the choices afterwards.
+            false => Vec::new(),
+        };
+        Self {
+            drawing: Drawing::new(rows, &stage.law, problem.seed),
+            kernels,
+            stays: stays(model),
+            limits: Limits {
+                constants: Constants { discount },
+                schedule: plan.schedule(),
+                spacing,
+                tolerance: problem.tolerance,
+                max_sweeps: problem.max_sweeps,
+                longest_row: model.longest_row(),
+            },
+            mean: facts.mean,
+            n_states: model.states().len(),
+            n_rewards: stage.n_rewards(),
+            discount,
+        }
+    }
+
+    /// Room for a tile.
+    pub(super) fn tiles(&self) -> StageTiles {
+        StageTiles {
+            single: Tile::new(self.n_states, self.n_rewards),
+            double: None,
+        }
+    }
+
+    /// Solves one tile within `limits`. The certified tile is in `tiles`, in the precision that is returned.
+    pub(super) fn solve_at_level(
+        &self,
+        level: Level,
+        limits: &Limits,
+        tiles: &mut StageTiles,
+        source: Source<'_>,
+    ) -> Outcome {
+        let job = SolveJob {
+            stage: self,
+            limits,
+            tiles,
+            source,
+        };
+        dispatch(level, job)
+    }
+
+    #[inline(always)]
+    fn solve<I: Isa>(
+        &self,
+        single: &impl Kernel<f32>,
+        double: &impl Kernel<f64>,
+        limits: &Limits,
+        tiles: &mut StageTiles,
+        source: Source<'_>,
+    ) -> Outcome {
+        let tile = &mut tiles.single;
+        let mut outcome = Outcome::default();
+        if !matches!(source, Source::Given { .. }) {
+            self.fill_single::<I>(source, tile);
+            tile.start::<I::Single>(&self.stays, self.mean, self.discount);
+            let first_check = limits.schedule.first_check;
+            outcome.single = iterate::<f32, I::Single>(tile, single, limits, first_check);
+            let used_up = outcome.single.sweeps >= limits.max_sweeps;
+            outcome.certified = tile.certified(limits.tolerance);
+            if outcome.certified || used_up {
+                return outcome;
+            }
+        }
+        let wide = tiles
+            .double
+            .get_or_insert_with(|| Tile::new(self.n_states, self.n_rewards));
+        match source {
+            Source::Sampled { .. } => {
+                // Drawn again: centred single precision rewards may have been rounded, these are exact.
+                self.fill_single::<I>(source, tile);
+                for (i, to) in wide.rewards.iter_mut().enumerate() {
+                    let centre = tile.centre[i % TILE];
+                    *to = f64::from(tile.rewards[i]) - f64::from(centre);
+                }
+                carry_over(tile, wide);
+            }
+            Source::Made { rewards, .. } => {
+                for (i, (to, from)) in wide.rewards.iter_mut().zip(rewards).enumerate() {
+                    *to = from - f64::from(tile.centre[i % TILE]);
+                }
+                carry_over(tile, wide);
+            }
+            Source::Given { rewards } => {
+                for (to, from) in wide.rewards.chunks_exact_mut(TILE).zip(rewards) {
+                    to.fill(*from);
+                }
+                wide.start::<I::Double>(&self.stays, rewards[0], self.discount);
+            }
+        }
+        let mut rest = *limits;
+        rest.max_sweeps -= outcome.single.sweeps;
+        outcome.double = iterate::<f64, I::Double>(wide, double, &rest, DOUBLE_FIRST_CHECK);
+        outcome.certified = wide.certified(limits.tolerance);
+        outcome
+    }
+
+    #[inline(always)]
+    fn fill_single<I: Isa>(&self, source: Source<'_>, tile: &mut Tile<f32>) {
+        match source {
+            Source::Sampled { stream, first } => {
+                self.drawing.fill::<I>(stream, first, &mut tile.rewards);
+            }
+            Source::Made { rewards, .. } => {
+                for (to, from) in tile.rewards.iter_mut().zip(rewards) {
+                    *to = *from as f32;
+                }
+            }
+            Source::Given { .. } => {}
+        }
+    }
+}
+
+/// Double precision goes on where single precision stands.
+fn carry_over(tile: &Tile<f32>, wide: &mut Tile<f64>) {
+    for (to, from) in wide.values.iter_mut().zip(&tile.values) {
+        *to = f64::from(*from);
+    }
+    for lane in 0..TILE {
+        wide.centre[lane] = f64::from(tile.centre[lane]);
+        wide.least_reward[lane] = f64::from(tile.least_reward[lane]);
+        wide.most_reward[lane] = f64::from(tile.most_reward[lane]);
+    }
+}
+
+/// Every reward that some choice allows to collect for ever, staying where it is.
+fn stays(model: &SweepModel) -> Vec<Stay> {
+    let mut stays = Vec::new();
+    for (position, state) in model.states().iter().enumerate() {
+        let choices = state.choice_first..state.choice_end;
+        let mut staying = choices.filter(|&c| model.choices()[c as usize].stay == 1.0);
+        match model.domain() {
+            RewardDomain::State => stays.extend(staying.next().map(|_| Stay {
+                state: position as u32,
+                reward: position as u32,
+            })),
+            RewardDomain::Choice => stays.extend(staying.map(|choice| Stay {
+                state: position as u32,
+                reward: choice,
+            })),
+        }
+    }
+    stays
+}
+
+/// Solves one tile; the certificate is left in the tiles.
+struct SolveJob<'a> {
+    stage: &'a StageSolver,
+    limits: &'a Limits,
+    tiles: &'a mut StageTiles,
+    source: Source<'a>,
+}
+
+impl Job for SolveJob<'_> {
+    type Output = Outcome;
+    #[inline(always)]
+    fn run<I: Isa>(self) -> Outcome {
+        let Self {
+            stage,
+            limits,
+            tiles,
+            source,
+        } = self;
+        match &stage.kernels {
+            Kernels::Deterministic(single, double) => {
+                stage.solve::<I>(single, double, limits, tiles, source)
+            }
+            Kernels::Sparse(single, double) => {
+                stage.solve::<I>(single, double, limits, tiles, source)
+            }
+            Kernels::Dense(single, double) => {
+                stage.solve::<I>(single, double, limits, tiles, source)
+            }
+            Kernels::Chosen(single, double) => {
+                stage.solve::<I>(single, double, limits, tiles, source)
+            }
+            Kernels::Following(single, double, domain) => {
+                let Source::Made { chosen, .. } = source else {
+                    unreachable!("whoever follows a policy makes its goals")
+                };
+                match domain {
+                    RewardDomain::State => {
+                        let single = Following::<f32, false>::new(single, &chosen.single);
+                        let double = Following::<f64, false>::new(double, &chosen.double);
+                        stage.solve::<I>(&single, &double, limits, tiles, source)
+                    }
+                    RewardDomain::Choice => {
+                        let single = Following::<f32, true>::new(single, &chosen.single);
+                        let double = Following::<f64, true>::new(double, &chosen.double);
+                        stage.solve::<I>(&single, &double, limits, tiles, source)
+                    }
+                }
+            }
+        }
+    }
+}
