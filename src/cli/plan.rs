@@ -68,15 +68,18 @@ pub(crate) fn execute(arguments: Arguments) -> Result<Outcome, Failure> {
             let rewards = spec.rewards.iter();
             rewards.map(move |reward| (variant, reward))
         });
-        for (VariantMdp { variant, mdp }, reward) in cells {
+        for (variant, reward) in cells {
+            let VariantMdp {
+                variant: name, mdp, ..
+            } = variant;
             for discount in &spec.discounts {
                 let mut problem = spec
-                    .problem(mdp, reward, *discount)
+                    .problem_of(variant, reward, *discount)
                     .map_err(|e| unsolved(e.into()))?;
                 spec.schedule(engine.backend(), &mut problem)
                     .map_err(unsolved)?;
                 output::print(&plan_text(
-                    variant,
+                    name,
                     reward.name(),
                     &problem,
                     blocks,

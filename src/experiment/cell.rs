@@ -26,6 +26,8 @@ use crate::units::{Discount, SampleIndex};
 /// One cell of the environment at work. Shared by all threads.
 pub(super) struct Cell {
     variant: String,
+    /// Whether its goals are solved in linked stages.
+    is_linked: bool,
     mdp: Arc<Mdp>,
     reward: Arc<RewardDistribution>,
     reading: Reading,
@@ -117,8 +119,8 @@ fn contrast(
     if self::goals(law.facts(), spec.samples) != goals {
         return Ok(Contrast::default());
     }
-    let law = LawScale::of(law.facts());
-    let asked = spec.observed_of(&mdp, law, wanted.discount, wanted.rule);
+    let (scale, domain) = (LawScale::of(law.facts()), law.domain());
+    let asked = spec.observed_of(&mdp, scale, wanted.discount, wanted.rule, domain);
     let others = asked.unwrap_or_default().comparables(&mdp);
     Ok(Contrast::between(own, &others))
 }
@@ -166,12 +168,13 @@ impl Cell {
             rule,
             ..
         } = wanted;
-        let mut problem = spec.problem(&variant.mdp, reward, discount)?;
+        let mut problem = spec.problem_of(variant, reward, discount)?;
         let facts = *problem.program.stage().law.facts();
         let mdp = problem.program.stage().mdp.clone();
         // Names that the MDP does not have were refused before the first cell was prepared.
         let law = LawScale::of(&facts);
-        let asked = spec.observed_of(&mdp, law, discount, rule);
+        let domain = problem.program.stage().domain;
+        let asked = spec.observed_of(&mdp, law, discount, rule, domain);
         let asked = asked.unwrap_or_default();
         let beyond_power = !asked.is_empty();
         let asked = Arc::new(asked.with(Readings::of(&problem.program, facts.scale)));
@@ -208,9 +211,8 @@ impl Cell {
             // What failed is tried again.
             record.failure = None;
         }
-        let choice_rewards = problem.program.stage().domain == RewardDomain::Choice;
         let (pilot, prepared) = match pilot {
-            Ok(_) if choice_rewards && beyond_power => {
+            Ok(_) if domain == RewardDomain::Choice && beyond_power => {
                 let feature = "statistics beyond POWER where choices have rewards".to_owned();
                 let backend = backend.name();
                 (None, Err(SolveError::Unsupported { backend, feature }))
@@ -224,6 +226,7 @@ impl Cell {
         };
         Ok(Self {
             variant: variant.variant.clone(),
+            is_linked: variant.linked.is_some(),
             mdp,
             reward: reward.clone(),
             goals,
@@ -260,23 +263,25 @@ impl Cell {
 
     /// Why the cell should not be started, where its backend knows that it cannot reach the tolerance.
     pub(super) fn refusal(&self) -> Option<RunError> {
-        match &self.state().failure {
-            Some((
-                _,
-                CellError::Solve(
-                    error @ (SolveError::OutOfReach { .. }
-                    | SolveError::TooLarge { .. }
-                    | SolveError::NoPlans { .. }),
-                ),
-            )) => Some(RunError::Refused {
-                environment: self.mdp.name().to_owned(),
-                variant: self.variant.clone(),
-                reward: self.reward.name().to_owned(),
-                discount: self.discount,
-                error: Box::new(error.clone()),
-            }),
-            _ => None,
-        }
+        let state = self.state();
+        let Some((_, CellError::Solve(error))) = &state.failure else {
+            return None;
+        };
+        let refused = match error {
+            SolveError::OutOfReach { .. }
+            | SolveError::TooLarge { .. }
+            | SolveError::NoPlans { .. } => true,
+            // Linked solves are not for every backend, and not for limits of the discount.
+            SolveError::Unsupported { .. } => self.is_linked,
+            _ => false,
+        };
+        refused.then(|| RunError::Refused {
+            environment: self.mdp.name().to_owned(),
+            variant: self.variant.clone(),
+            reward: self.reward.name().to_owned(),
+            discount: self.discount,
+            error: Box::new(error.clone()),
+        })
     }
 
     /// The blocks of a range that are still to be solved.

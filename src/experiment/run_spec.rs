@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use super::MdpHandle;
 use crate::document::{Faults, Spanned};
-use crate::intervention::{BASELINE, Variant, VariantError};
+use crate::intervention::{BASELINE, LinkedTo, Made, Variant, VariantError, World};
 use crate::mdp::Mdp;
 use crate::plan::{Method, Plan};
 use crate::reward::{BoundReward, RewardDistribution, RewardDomain, RewardError, is_name};
@@ -178,6 +178,34 @@ pub struct VariantMdp {
     pub variant: String,
     /// What became of the environment; the environment itself where nothing was done.
     pub mdp: Arc<Mdp>,
+    /// What its goals are linked to; `None` where they are solved on it and nothing else.
+    pub linked: Option<LinkedTo>,
+}
+
+impl VariantMdp {
+    pub(super) fn new(name: &str, made: Made) -> Self {
+        Self {
+            variant: name.to_owned(),
+            mdp: made.mdp,
+            linked: made.linked,
+        }
+    }
+
+    /// What is solved for every goal of a law, where goals are solved in linked stages.
+    pub(super) fn program(
+        &self,
+        reward: &RewardDistribution,
+        discount: Discount,
+    ) -> Option<Result<GoalProgram, RewardError>> {
+        let LinkedTo { before, by } = self.linked.as_ref()?;
+        let world = World {
+            before,
+            made: &self.mdp,
+            reward,
+            discount,
+        };
+        Some(by.linked()?.program(&world))
+    }
 }
 
 impl RunSpec {
@@ -196,10 +224,8 @@ impl RunSpec {
     pub fn variants_of(&self, mdp: &MdpHandle) -> Result<Vec<VariantMdp>, VariantError> {
         let variants = self.variants.iter();
         let made = variants.map(|variant| {
-            Ok(VariantMdp {
-                variant: variant.name.clone(),
-                mdp: variant.apply(mdp.mdp())?,
-            })
+            let made = variant.made_of(mdp.mdp())?;
+            Ok(VariantMdp::new(&variant.name, made))
         });
         made.collect()
     }
@@ -277,6 +303,30 @@ impl RunSpec {
         })
     }
 
+    /// The same for a variant: its goals may be solved in linked stages.
+    ///
+    /// # Errors
+    ///
+    /// [`RewardError`] for a law that does not fit.
+    pub fn problem_of(
+        &self,
+        variant: &VariantMdp,
+        reward: &RewardDistribution,
+        discount: Discount,
+    ) -> Result<CellProblem, RewardError> {
+        let plain = self.problem(&variant.mdp, reward, discount)?;
+        let Some(program) = variant.program(reward, discount) else {
+            return Ok(plain);
+        };
+        let program = program?;
+        let stage = program.stage();
+        Ok(CellProblem {
+            plan: Arc::new(Plan::draw_for(&stage.mdp, discount, stage.domain)),
+            program,
+            ..plain
+        })
+    }
+
     /// Puts the schedule that the pilot finds (or the method asked for) into the plan of a cell, for backends that
     /// sweep.
     ///
@@ -335,18 +385,18 @@ impl RunSpec {
         law: LawScale,
         discount: Discount,
         rule: DecisionRule,
+        domain: RewardDomain,
     ) -> Result<Asked, Vec<UnknownName>> {
         let mut request = self.statistics_of(mdp);
         for event in &mut request.events {
             event.without_time = !rule.is_optimal();
         }
         let asked = request.resolve(mdp, law)?;
-        // At ->0 the integrand is no function of the value.
-        let compared = self.baseline().is_some() && discount.limit() != Some(Limit::Zero);
-        Ok(match compared {
-            true => asked.with(Integrands::new(mdp, law)),
-            false => asked,
-        })
+        // At ->0 the integrand is no function of the value, and goals on choices are not looked at one by one.
+        let compared = self.baseline().is_some()
+            && discount.limit() != Some(Limit::Zero)
+            && domain == RewardDomain::State;
+        Ok(asked.with(compared.then(|| Integrands::new(mdp, law))))
     }
 
     /// Refuses interventions that do not fit, names that no variant of an environment has, and observations that no memory holds.
@@ -364,8 +414,8 @@ impl RunSpec {
             let goals = Self::block_size(&variants) as usize;
             for VariantMdp { mdp, .. } in &variants {
                 let asked = self.discounts.first().map(|discount| {
-                    let law = LawScale::default();
-                    let asked = self.observed_of(mdp, law, *discount, DecisionRule::default());
+                    let (law, rule) = (LawScale::default(), DecisionRule::default());
+                    let asked = self.observed_of(mdp, law, *discount, rule, RewardDomain::State);
                     asked.unwrap_or_default()
                 });
                 let columns = asked.map_or(0, |asked| asked.n_columns());

@@ -5,6 +5,8 @@
 //! after the other; without any it is the `baseline`. The construction itself is shared ([`weave`](Construction)): an intervention
 //! says which copies of states and which new states there are, and where choices lead.
 //!
+//! Some interventions depend on what is worth how much: [`Linked`] ones say which stages a goal is solved in, on the MDP that they make.
+//!
 //! To add one: a file with a struct that is an [`Intervention`] (and usually a [`Construction`]), its reader, and a line in
 //! `parameter::READERS`.
 
@@ -14,11 +16,17 @@ mod capability;
 mod change;
 mod constrain_authority;
 mod copy;
+mod goal_button;
+mod impact_penalty;
 mod information;
+mod linked;
 mod off_switch;
 mod oversight;
 mod parameter;
+mod reachability;
 mod resources;
+mod reward_uncertainty;
+mod shutdown_indifference;
 mod steps;
 mod time_limit;
 mod variant;
@@ -33,13 +41,19 @@ pub use capability::Capability;
 pub use change::Change;
 pub use constrain_authority::ConstrainAuthority;
 pub use copy::SecondBody;
+pub use goal_button::{Agent, GoalButton};
+pub use impact_penalty::{ImpactPenalty, Measure};
 pub use information::Information;
+pub use linked::{Linked, World};
 pub use off_switch::{Disable, OffSwitch};
 pub use oversight::{Answer, Oversight};
 pub use parameter::{Names, kinds, read};
+pub use reachability::reachability;
 pub use resources::Resources;
+pub use reward_uncertainty::{Belief, RewardUncertainty};
+pub use shutdown_indifference::ShutdownIndifference;
 pub use time_limit::TimeLimit;
-pub use variant::{BASELINE, Variant, VariantError, read_variants};
+pub use variant::{BASELINE, LinkedTo, Made, Variant, VariantError, read_variants};
 pub use watched::Watched;
 pub use weave::{Construction, Place, Woven, weave};
 
@@ -56,6 +70,11 @@ pub trait Intervention: Debug + Send + Sync {
 
     /// Makes the modified MDP. Every fault is collected; `None` where there is one.
     fn transform(&self, mdp: &Mdp, faults: &mut Faults) -> Option<Mdp>;
+
+    /// What it is beyond that, where goals are solved in linked stages. It must then be the last intervention of its variant.
+    fn linked(&self) -> Option<&dyn Linked> {
+        None
+    }
 }
 
 /// An intervention that variants share.

@@ -3,8 +3,9 @@
 use std::sync::Arc;
 
 use super::{
-    Approval, Capability, ConstrainAuthority, Information, OffSwitch, Oversight, Resources,
-    SecondBody, SharedIntervention, TimeLimit, Watched,
+    Approval, Capability, ConstrainAuthority, GoalButton, ImpactPenalty, Information, OffSwitch,
+    Oversight, Resources, RewardUncertainty, SecondBody, SharedIntervention, ShutdownIndifference,
+    TimeLimit, Watched,
 };
 use crate::document::{Faults, Node, Span, Spanned, TableReader, nearest};
 use crate::mdp::Mdp;
@@ -27,6 +28,14 @@ const READERS: &[(&str, Reader)] = &[
         Arc::new(ConstrainAuthority::read(from))
     }),
     ("time-limit", |from| Arc::new(TimeLimit::read(from))),
+    ("goal-button", |from| Arc::new(GoalButton::read(from))),
+    ("impact-penalty", |from| Arc::new(ImpactPenalty::read(from))),
+    ("reward-uncertainty", |from| {
+        Arc::new(RewardUncertainty::read(from))
+    }),
+    ("shutdown-indifference", |from| {
+        Arc::new(ShutdownIndifference::read(from))
+    }),
 ];
 
 /// Most steps that a choice may take.
@@ -106,6 +115,12 @@ impl Parameters<'_, '_> {
         self.probability(key)
     }
 
+    /// A number with a default.
+    pub(super) fn number_or(&mut self, key: &'static str, default: f64) -> f64 {
+        let number = self.table.number(key, self.faults);
+        number.map_or(default, |number| number.value)
+    }
+
     /// A whole number that must be given.
     pub(super) fn require_count(&mut self, key: &'static str) -> u64 {
         self.table.require(key, self.faults);
@@ -174,6 +189,11 @@ impl Parameters<'_, '_> {
     /// Names of states, labels of states or labels of choices.
     pub(super) fn names(&mut self, key: &'static str) -> Option<Names> {
         self.read_names(key, false)
+    }
+
+    /// Names that may be left out, where an empty list says that there are none.
+    pub(super) fn names_if_any(&mut self, key: &'static str) -> Option<Names> {
+        self.read_names(key, true)
     }
 
     /// The same, where an empty list says that there are none.

@@ -23,6 +23,24 @@ pub struct Variant {
     pub interventions: Vec<SharedIntervention>,
 }
 
+/// What a variant makes of an MDP.
+#[derive(Clone, Debug)]
+pub struct Made {
+    /// The modified MDP.
+    pub mdp: Arc<Mdp>,
+    /// What its goals are linked to; `None` where they are solved on it and nothing else.
+    pub linked: Option<LinkedTo>,
+}
+
+/// An intervention whose goals are solved in linked stages, and what it was done to.
+#[derive(Clone, Debug)]
+pub struct LinkedTo {
+    /// The MDP before it.
+    pub before: Arc<Mdp>,
+    /// The intervention.
+    pub by: SharedIntervention,
+}
+
 /// Interventions that do not fit an MDP, with every reason.
 #[derive(Clone, Debug, PartialEq, thiserror::Error)]
 #[error("variant {variant:?} of {environment:?}: {faults}")]
@@ -65,13 +83,27 @@ impl Variant {
     /// [`VariantError`] with every fault of the first intervention that does not fit.
     pub fn apply(&self, mdp: &Arc<Mdp>) -> Result<Arc<Mdp>, VariantError> {
         let mut faults = Faults::default();
-        match self.try_apply(mdp, &mut faults) {
-            Some(made) => Ok(made),
-            None => Err(VariantError {
-                variant: self.name.clone(),
-                environment: mdp.name().to_owned(),
-                faults,
-            }),
+        self.make(mdp, &mut faults)
+            .map(|made| made.mdp)
+            .ok_or_else(|| self.error(mdp, faults))
+    }
+
+    /// Like [`apply`](Self::apply), with what goals are linked to.
+    ///
+    /// # Errors
+    ///
+    /// [`VariantError`] as [`apply`](Self::apply).
+    pub fn made_of(&self, mdp: &Arc<Mdp>) -> Result<Made, VariantError> {
+        let mut faults = Faults::default();
+        self.make(mdp, &mut faults)
+            .ok_or_else(|| self.error(mdp, faults))
+    }
+
+    fn error(&self, mdp: &Mdp, faults: Faults) -> VariantError {
+        VariantError {
+            variant: self.name.clone(),
+            environment: mdp.name().to_owned(),
+            faults,
         }
     }
 
@@ -96,10 +128,35 @@ impl Variant {
 
     /// Like [`apply`](Self::apply), for faults that go with those of a file.
     pub fn try_apply(&self, mdp: &Arc<Mdp>, faults: &mut Faults) -> Option<Arc<Mdp>> {
-        let mut with_strength = self.interventions.iter().filter(|i| !i.is_neutral());
-        with_strength.try_fold(mdp.clone(), |made, intervention| {
-            intervention.transform(&made, faults).map(Arc::new)
-        })
+        self.make(mdp, faults).map(|made| made.mdp)
+    }
+
+    /// The modified MDP, and what its goals are linked to.
+    pub fn make(&self, mdp: &Arc<Mdp>, faults: &mut Faults) -> Option<Made> {
+        let mut made = Made {
+            mdp: mdp.clone(),
+            linked: None,
+        };
+        for by in self.interventions.iter().filter(|i| !i.is_neutral()) {
+            if let Some(LinkedTo { by, .. }) = &made.linked {
+                let message = format!(
+                    "{}: what it does depends on what is worth how much, so that it must be the last intervention of {:?}",
+                    by.kind(),
+                    self.name
+                );
+                faults.error(None, message);
+                return None;
+            }
+            let before = made.mdp;
+            made = Made {
+                mdp: Arc::new(by.transform(&before, faults)?),
+                linked: by.linked().map(|_| LinkedTo {
+                    before,
+                    by: by.clone(),
+                }),
+            };
+        }
+        Some(made)
     }
 }
 

@@ -261,6 +261,12 @@ impl RewardDistribution {
         self.law.is_complete()
     }
 
+    /// Whether copies of a state draw rewards of their own.
+    #[must_use]
+    pub fn is_over_all(&self) -> bool {
+        self.over_all
+    }
+
     /// What rewards are attached to.
     #[must_use]
     pub fn domain(&self) -> RewardDomain {

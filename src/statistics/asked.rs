@@ -367,13 +367,6 @@ impl Asked {
         self.statistics.iter().map(|s| s.n_columns()).sum()
     }
 
-    /// With one more statistic at the end.
-    #[must_use]
-    pub fn with(mut self, statistic: impl Statistic + 'static) -> Self {
-        self.statistics.push(Arc::new(statistic));
-        self
-    }
-
     /// The numbers of a goal that can be compared with those of another cell.
     #[must_use]
     pub fn comparables(&self, mdp: &Mdp) -> Vec<Comparable> {

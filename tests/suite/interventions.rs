@@ -45,6 +45,18 @@ const NEUTRAL: &[&str] = &[
     "{ kind = 'approval', choices = 'taken', steps = 0 }",
     "{ kind = 'constrain-authority', remove = [] }",
     "{ kind = 'time-limit', steps = 0 }",
+    "{ kind = 'goal-button', at = [] }",
+    "{ kind = 'impact-penalty', noop = 'home', lambda = 0 }",
+    "{ kind = 'reward-uncertainty', shutdown = [] }",
+    "{ kind = 'shutdown-indifference', shutdown = [] }",
+];
+
+/// Interventions whose goals are solved in linked stages: the last of their variants, and tested in `linked_interventions.rs`.
+pub(crate) const LINKED: &[&str] = &[
+    "{ kind = 'goal-button', at = 's', agent = 'ignorant', delay = 3 }",
+    "{ kind = 'impact-penalty', noop = 'wait', lambda = 0.5, auxiliary = 2 }",
+    "{ kind = 'reward-uncertainty', shutdown = 'off', posterior = 3, human = 'logit' }",
+    "{ kind = 'shutdown-indifference', shutdown = 'off' }",
 ];
 
 /// A small random MDP in which every state has two more choices, `out` and `home`, of which the first is labelled `paid`.
@@ -114,7 +126,7 @@ fn rows(mdp: &Mdp) -> Vec<String> {
 
 #[test]
 fn every_kind_has_a_sample_and_a_neutral_sample() {
-    for list in [SAMPLES, NEUTRAL] {
+    for list in [[SAMPLES, LINKED].concat(), NEUTRAL.to_vec()] {
         for kind in kinds() {
             let named = list
                 .iter()

@@ -29,6 +29,7 @@ fn problem(program: GoalProgram, gamma: f64, tolerance: f64) -> CellProblem {
         max_sweeps: CellProblem::sufficient_sweeps(discount, tolerance, scale),
         seed: Seed(11),
         asked: Arc::new(Asked::default().with(Readings::of(&program, scale))),
+        rule: powersweep::solve::DecisionRule::default(),
         program,
     }
 }

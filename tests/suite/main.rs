@@ -20,6 +20,7 @@ mod law_tables;
 mod laws;
 mod limits;
 mod linked;
+mod linked_interventions;
 mod long_runs;
 mod malformed;
 mod matrices;

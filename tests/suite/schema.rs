@@ -377,6 +377,8 @@ fn the_schema_and_the_reader_know_the_same_keys() {
             "approval" => "choices = 's'\n",
             "constrain-authority" => "remove = 's'\n",
             "time-limit" => "steps = 3\n",
+            "impact-penalty" => "noop = 'stay'\n",
+            "reward-uncertainty" | "shutdown-indifference" => "shutdown = 's'\n",
             _ => "",
         };
         let text = format!(

@@ -143,6 +143,78 @@ fn interventions() -> Vec<(&'static str, Vec<Key>)> {
             )],
         ),
         ("time-limit", vec![("steps", dose(&count(0)), true)]),
+        (
+            "goal-button",
+            vec![
+                ("at", names_or_none("States with a button."), false),
+                (
+                    "agent",
+                    word(
+                        &["realistic", "ignorant", "hedonistic"],
+                        "Whose value the modified future has.",
+                    ),
+                    false,
+                ),
+                number("delay", 0),
+            ],
+        ),
+        (
+            "impact-penalty",
+            vec![
+                ("noop", text("The action that does nothing."), true),
+                (
+                    "lambda",
+                    dose(&json!({ "type": "number", "minimum": 0 })),
+                    false,
+                ),
+                (
+                    "measure",
+                    word(
+                        &["attainable-utility", "relative-reachability"],
+                        "What a side effect is a change of.",
+                    ),
+                    false,
+                ),
+                number("auxiliary", 1),
+                (
+                    "reach_discount",
+                    dose(
+                        &json!({ "type": "number", "exclusiveMinimum": 0, "exclusiveMaximum": 1 }),
+                    ),
+                    false,
+                ),
+            ],
+        ),
+        (
+            "reward-uncertainty",
+            vec![
+                (
+                    "shutdown",
+                    names_or_none("The state that shutdown leads to."),
+                    true,
+                ),
+                number("posterior", 0),
+                (
+                    "human",
+                    word(&["rational", "logit", "probit"], "Who is asked."),
+                    false,
+                ),
+                (
+                    "noise",
+                    dose(&json!({ "type": "number", "exclusiveMinimum": 0 })),
+                    false,
+                ),
+                ("cost", dose(&json!({ "type": "number" })), false),
+            ],
+        ),
+        (
+            "shutdown-indifference",
+            vec![(
+                "shutdown",
+                names_or_none("States that shutdown leads to."),
+                true,
+            )],
+        ),
     ]
 }
 

@@ -240,11 +240,19 @@ fn check_fit(law: &RewardDistribution, made: &[Vec<VariantMdp>], faults: &mut Fa
                 faults.error(name.span.clone(), message);
             }
         }
-        for VariantMdp { mdp, .. } in variants {
+        for variant in variants {
+            let mdp = &variant.mdp;
             let fits = match has_variants {
                 true => law.known_to(mdp).try_bind(mdp, faults),
                 false => law.try_bind(mdp, faults),
             };
+            // Whether stages fit together does not depend on the discount.
+            let discount = Discount::new(0.5).expect("0.5 is a discount");
+            if fits.is_some()
+                && let Some(Err(error)) = variant.program(law, discount)
+            {
+                faults.list.extend(error.faults.list);
+            }
             if fits.is_none() || faults.list.len() > before {
                 return;
             }

@@ -84,11 +84,8 @@ impl Variants {
             let mut variants = Vec::new();
             for variant in &self.list {
                 let mut own = Faults::default();
-                if let Some(mdp) = variant.try_apply(&mdp, &mut own) {
-                    variants.push(VariantMdp {
-                        variant: variant.name.clone(),
-                        mdp,
-                    });
+                if let Some(made) = variant.make(&mdp, &mut own) {
+                    variants.push(VariantMdp::new(&variant.name, made));
                 }
                 // What is wrong with every dose is told once.
                 let new = own.list.into_iter();

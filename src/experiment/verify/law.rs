@@ -29,6 +29,11 @@ pub(super) const SUPPORTED: &[&str] = &[
     "decision_rule:quantilize",
     "decision_rule:uniform",
     "decision_rule:minimize",
+    "reward:joint_goal",
+    "reward:joint_aux",
+    "reward:compensated_off",
+    "reward:offswitch_normal",
+    "formula_only",
 ];
 
 /// The distribution that a case's `reward` describes. `among`: the states an orbit is dealt to, where not all.
@@ -87,6 +92,26 @@ fn translate(reward: &Value, among: Option<&Value>) -> Option<Map<String, Value>
             }
             table
         }
+        // A pair of goals over all states; what is common to the compared choices cancels.
+        "joint_goal" => match reward["coupling"].as_str()? {
+            "gaussian" => object(&json!({
+                "distribution": "normal",
+                "pair": { "coupling": "gaussian", "rho": reward["rho"] },
+            }))?,
+            coupling => object(&json!({
+                "distribution": "uniform",
+                "pair": { "coupling": coupling },
+            }))?,
+        },
+        "joint_aux" => object(&json!({ "distribution": reward["family"] }))?,
+        "compensated_off" => object(&json!({ "distribution": "uniform" }))?,
+        // The one number is what acting is worth; being off is worth nothing.
+        "offswitch_normal" => object(&json!({
+            "distribution": "normal",
+            "mean": reward["mu"],
+            "sd": reward["sd"],
+            "states": { "off": { "fixed": 0 } },
+        }))?,
         _ => return None,
     };
     if let Some(fixed) = reward.get("fixed") {

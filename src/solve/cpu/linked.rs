@@ -566,6 +566,7 @@ impl LinkedSolver {
                 half_width: shown.worth_half_widths[lane],
                 reward: &|state| shown.rewards[state.index() * TILE + lane],
                 settled: None,
+                acting: None,
                 linked: behaviour::Linked {
                     readings: &readings,
                     reward_half_width: shown.reward_half_widths[lane],

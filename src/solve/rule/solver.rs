@@ -85,7 +85,7 @@ impl RuleSolver {
             sums.observations = observer.observations((end - first) as usize);
         }
         for goal in first..end {
-            let rewards = self.draw(stage.stream, SampleIndex(goal));
+            let rewards = self.draw(Stream::Reward, SampleIndex(goal));
             let acted = self.method.act(&rewards);
             for (state, x) in acted.integrand.iter().enumerate() {
                 let centred = x - shift;

@@ -1,0 +1,222 @@
+//! Penalties on side effects: attainable utility preservation and relative reachability.
+
+use super::linked::{Linked, World, signed};
+use super::parameter::Parameters;
+use super::{Intervention, reachability::reachability};
+use crate::document::{Faults, Spanned};
+use crate::mdp::Mdp;
+use crate::program::{Drawn, Expression, GoalProgram, Operator, Reading, Stage, Term};
+use crate::reward::{RewardDomain, RewardError};
+use crate::units::{ChoiceId, StateId};
+
+/// What a side effect is a change of.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub enum Measure {
+    /// What other goals can attain: the mean over so many auxiliary goals of the law of `|Q_i(s, a) - Q_i(s, noop)|`, not scaled.
+    AttainableUtility(u16),
+    /// What can be reached: the mean over states x of `max(Rch(noop; x) - Rch(a; x), 0)`, with `Rch(s; x)` the largest expected power of
+    /// this discount to the number of steps from s to x, taken in expectation after one step.
+    RelativeReachability(f64),
+}
+
+/// The reward of a choice is that of its state less `lambda` times its side effect, compared with doing nothing: with the choice `noop` of the same
+/// state. States without such a choice are not penalised.
+///
+/// Readings at the start states: `act at s`, by how much the best choice other than `noop` beats it, as a POWER integrand with the penalty; and `task value
+/// lost`, by how much `(1 - gamma) V*` of the goal exceeds what the penalised agent's policy is worth for it.
+///
+/// Strength zero: `lambda` is 0.
+///
+/// # Source
+///
+/// Turner, Hadfield-Menell and Tadepalli (2020), "Conservative agency via attainable utility preservation", with a scale of 1; Krakovna et al. (2018), "Penalizing side effects using
+/// stepwise relative reachability", with the stepwise inaction baseline.
+#[derive(Clone, Debug, PartialEq)]
+pub struct ImpactPenalty {
+    /// Name of the action that does nothing.
+    pub noop: Spanned<String>,
+    /// Weight of the penalty.
+    pub lambda: f64,
+    /// What is compared.
+    pub measure: Measure,
+}
+
+impl ImpactPenalty {
+    pub(super) fn read(from: &mut Parameters<'_, '_>) -> Self {
+        let measures = [
+            ("attainable-utility", false),
+            ("relative-reachability", true),
+        ];
+        let reachability = from.word("measure", &measures).unwrap_or(false);
+        let auxiliary = from.count_or("auxiliary", 1);
+        from.check(
+            (1..=1_000).contains(&auxiliary),
+            "auxiliary",
+            "`auxiliary` must be between 1 and 1000",
+        );
+        let discount = from.number_or("reach_discount", 0.99);
+        from.check(
+            discount > 0.0 && discount < 1.0,
+            "reach_discount",
+            "`reach_discount` lies between 0 and 1",
+        );
+        let lambda = from.number_or("lambda", 0.0);
+        from.check(lambda >= 0.0, "lambda", "`lambda` must not be negative");
+        Self {
+            noop: from.require_name("noop"),
+            lambda,
+            measure: match reachability {
+                true => Measure::RelativeReachability(discount),
+                false => Measure::AttainableUtility(auxiliary.min(1_000) as u16),
+            },
+        }
+    }
+
+    /// The choice of a state that does nothing.
+    fn noop(&self, mdp: &Mdp, state: StateId) -> Option<ChoiceId> {
+        let mut choices = mdp.choices(state);
+        choices.find(|c| mdp.action_name(*c) == self.noop.value)
+    }
+
+    /// What is taken off the reward of a choice, given where it and doing nothing lead; earlier stages hold the auxiliary goals.
+    fn penalty(&self, world: &World<'_>, change: Vec<(StateId, f64)>) -> Expression {
+        let Measure::AttainableUtility(n) = self.measure else {
+            return Expression::Constant(0.0);
+        };
+        // Q differs by gamma (P_a - P_noop) V, which is gamma/(1 - gamma) times that of worths.
+        let horizon = world.discount.used() / world.discount.complement();
+        let weight = -self.lambda * horizon / f64::from(n);
+        let of = |stage: usize| {
+            let terms = change.clone();
+            let change = Expression::Worths { stage, terms };
+            (weight, Expression::Magnitude(Box::new(change)))
+        };
+        Expression::Sum((0..usize::from(n)).map(of).collect())
+    }
+}
+
+impl Intervention for ImpactPenalty {
+    fn kind(&self) -> &'static str {
+        "impact-penalty"
+    }
+
+    fn is_neutral(&self) -> bool {
+        self.lambda == 0.0
+    }
+
+    fn transform(&self, mdp: &Mdp, faults: &mut Faults) -> Option<Mdp> {
+        if mdp.states().all(|s| self.noop(mdp, s).is_none()) {
+            let (noop, name) = (&self.noop.value, mdp.name());
+            let message = format!("`noop`: {name:?} has no choice {noop:?}");
+            faults.error(self.noop.span.clone(), message);
+            return None;
+        }
+        Some(mdp.clone())
+    }
+
+    fn linked(&self) -> Option<&dyn Linked> {
+        Some(self)
+    }
+}
+
+impl Linked for ImpactPenalty {
+    fn program(&self, world: &World<'_>) -> Result<GoalProgram, RewardError> {
+        let task = world.optimal(world.made)?;
+        let mdp = task.mdp.clone();
+        let (auxiliary, reach) = match self.measure {
+            Measure::AttainableUtility(n) => (n, None),
+            Measure::RelativeReachability(discount) => (0, Some(reachability(&mdp, discount))),
+        };
+        let mut stages: Vec<Stage> = (0..auxiliary)
+            .map(|k| task.clone().of(Drawn::Auxiliary(k)))
+            .collect();
+        let mut terms = Vec::new();
+        for state in mdp.states() {
+            let Some(noop) = self.noop(&mdp, state) else {
+                continue;
+            };
+            for c in mdp.choices(state).filter(|c| *c != noop) {
+                let change = row_difference(&mdp, c, noop);
+                let expression = match &reach {
+                    None => self.penalty(world, change),
+                    Some(reach) => {
+                        // What is lost of every state x, and not what is won of others.
+                        let lost = |row: &Vec<f64>| {
+                            let won: f64 = change.iter().map(|(s, p)| p * row[s.index()]).sum();
+                            (-won).max(0.0)
+                        };
+                        let lost: f64 = reach.iter().map(lost).sum();
+                        Expression::Constant(-self.lambda * lost / mdp.n_states() as f64)
+                    }
+                };
+                let row = c.0;
+                terms.push(Term { row, expression });
+            }
+        }
+        let penalised = stages.len();
+        stages.push(Stage {
+            domain: RewardDomain::Choice,
+            terms,
+            ..task.clone()
+        });
+        stages.push(task.clone().with(Operator::Follow { stage: penalised }));
+        stages.push(task);
+        let start = |stage| Expression::Worths {
+            stage,
+            terms: mdp.start().to_vec(),
+        };
+        let mut readings = self.acts(world, &mdp, penalised);
+        readings.push(signed(
+            "task value lost".to_owned(),
+            Expression::difference(start(penalised + 2), start(penalised + 1)),
+        ));
+        world.link(stages, penalised, readings)
+    }
+}
+
+impl ImpactPenalty {
+    /// Whether it acts at the start states.
+    fn acts(&self, world: &World<'_>, mdp: &Mdp, stage: usize) -> Vec<Reading> {
+        // Where choices have rewards, `(1 - gamma) R(s, a)/gamma` and what the row is worth.
+        let horizon = world.discount.complement() / world.discount.used();
+        let of = |c: ChoiceId| {
+            let reward = Expression::Reward { stage, row: c.0 };
+            Expression::Sum(vec![
+                (horizon, reward),
+                (1.0, world.integrand_of(stage, mdp, c)),
+            ])
+        };
+        let mut readings = Vec::new();
+        for &(state, _) in mdp.start() {
+            let Some(noop) = self.noop(mdp, state) else {
+                continue;
+            };
+            let others: Vec<_> = mdp.choices(state).filter(|c| *c != noop).map(of).collect();
+            if !others.is_empty() {
+                let name = format!("act at {}", mdp.state_name(state));
+                let lead = Expression::difference(Expression::Max(others), of(noop));
+                readings.push(signed(name, lead));
+            }
+        }
+        readings
+    }
+}
+
+/// `T(a, .) - T(b, .)` where it is not zero.
+fn row_difference(mdp: &Mdp, a: ChoiceId, b: ChoiceId) -> Vec<(StateId, f64)> {
+    let mut difference: Vec<(StateId, f64)> = Vec::new();
+    for (choice, sign) in [(a, 1.0), (b, -1.0)] {
+        let (to, p) = mdp.row(choice);
+        difference.extend(to.iter().zip(p).map(|(s, p)| (StateId(*s), sign * p)));
+    }
+    difference.sort_by_key(|(s, _)| *s);
+    difference.dedup_by(|next, kept| {
+        let same = next.0 == kept.0;
+        if same {
+            kept.1 += next.1;
+        }
+        same
+    });
+    difference.retain(|(_, p)| *p != 0.0);
+    difference
+}

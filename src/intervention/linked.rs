@@ -1,0 +1,128 @@
+//! Interventions that are more than another MDP: what they do depends on what is worth how much, so that a goal is solved in linked stages.
+
+use std::fmt::Debug;
+use std::sync::Arc;
+
+use crate::document::Faults;
+use crate::mdp::Mdp;
+use crate::program::{Expression, GoalProgram, ProgramError, Reading, Stage};
+use crate::reward::{BoundReward, Coupling, RewardDistribution, RewardError};
+use crate::units::{ChoiceId, Discount, StateId};
+
+/// An intervention whose goals are solved in linked stages. [`transform`](super::Intervention::transform) makes the MDP of the stage that is shown.
+pub trait Linked: Debug + Send + Sync {
+    /// What is solved for every goal.
+    ///
+    /// # Errors
+    ///
+    /// [`RewardError`] for a law that does not fit.
+    fn program(&self, world: &World<'_>) -> Result<GoalProgram, RewardError>;
+}
+
+/// What a program of linked solves is made for.
+#[derive(Clone, Copy, Debug)]
+pub struct World<'a> {
+    /// The MDP that the intervention acts on.
+    pub before: &'a Arc<Mdp>,
+    /// What it made of it.
+    pub made: &'a Arc<Mdp>,
+    /// The law of the goals.
+    pub reward: &'a RewardDistribution,
+    /// The discount.
+    pub discount: Discount,
+}
+
+impl World<'_> {
+    /// The law on an MDP: names that the MDP does not have are left out.
+    pub(super) fn bind(&self, mdp: &Arc<Mdp>) -> Result<BoundReward, RewardError> {
+        self.reward.known_to(mdp).bind(mdp)
+    }
+
+    /// Optimal values of an MDP.
+    pub(super) fn optimal(&self, mdp: &Arc<Mdp>) -> Result<Stage, RewardError> {
+        let BoundReward { mdp, law, .. } = self.bind(mdp)?;
+        Ok(Stage::optimal(mdp, law))
+    }
+
+    /// How a second goal goes with the first; independent where nothing is said.
+    pub(super) fn coupling(&self) -> Result<Coupling, RewardError> {
+        Ok(self.bind(self.before)?.pair.unwrap_or_default())
+    }
+
+    /// Puts stages together.
+    pub(super) fn link(
+        &self,
+        stages: Vec<Stage>,
+        shown: usize,
+        readings: Vec<Reading>,
+    ) -> Result<GoalProgram, RewardError> {
+        let program = GoalProgram::linked(stages, shown, readings);
+        program.map_err(|error| self.fault(&error))
+    }
+
+    fn fault(&self, error: &ProgramError) -> RewardError {
+        let mut faults = Faults::default();
+        faults.error(None, error.to_string());
+        self.unfit(faults)
+    }
+
+    /// What is wrong, where it is found out when the law is there.
+    pub(super) fn unfit(&self, faults: Faults) -> RewardError {
+        RewardError {
+            reward: self.reward.name().to_owned(),
+            environment: self.before.name().to_owned(),
+            faults,
+        }
+    }
+
+    /// `(1 - gamma)/gamma` times what a choice is worth less its state's reward: the POWER integrand of taking it.
+    pub(super) fn integrand_of(&self, stage: usize, mdp: &Mdp, choice: ChoiceId) -> Expression {
+        let (to, p) = mdp.row(choice);
+        let terms = to.iter().zip(p);
+        Expression::Worths {
+            stage,
+            terms: terms.map(|(t, p)| (StateId(*t), *p)).collect(),
+        }
+    }
+
+    /// The POWER integrand of a state, `((1 - gamma) V - (1 - gamma) R)/gamma`.
+    pub(super) fn integrand(&self, stage: usize, state: StateId) -> Expression {
+        let (used, complement) = (self.discount.used(), self.discount.complement());
+        let reward = Expression::Reward {
+            stage,
+            row: state.0,
+        };
+        Expression::Sum(vec![
+            (1.0 / used, Expression::worth(stage, state)),
+            (-complement / used, reward),
+        ])
+    }
+
+    /// How much the integrand of a choice exceeds that of the best other one of its state. `None` where there is no other.
+    pub(super) fn lead(&self, stage: usize, mdp: &Mdp, choice: ChoiceId) -> Option<Expression> {
+        let state = mdp.state_of(choice);
+        let others = mdp.choices(state).filter(|c| *c != choice);
+        let others: Vec<_> = others.map(|c| self.integrand_of(stage, mdp, c)).collect();
+        let own = self.integrand_of(stage, mdp, choice);
+        (!others.is_empty()).then(|| Expression::difference(own, Expression::Max(others)))
+    }
+}
+
+/// A reading whose sign counts.
+pub(super) fn signed(name: String, expression: Expression) -> Reading {
+    Reading {
+        name,
+        expression,
+        signed: true,
+    }
+}
+
+/// `a - b`, the other way round.
+pub(super) fn negated(expression: Expression) -> Expression {
+    Expression::Sum(vec![(-1.0, expression)])
+}
+
+/// The choices of a label; none where nothing has it.
+pub(super) fn labelled<'m>(mdp: &'m Mdp, label: &str) -> &'m [ChoiceId] {
+    mdp.choice_labels().get(label).map_or(&[], Vec::as_slice)
+}
