@@ -19,8 +19,8 @@ const MAX_SHARDS: u64 = 1_000_000;
 ///
 /// let shard: Shard = "2/3".parse()?;
 /// assert_eq!((shard.number(), shard.of()), (2, 3));
-/// // Two environments of 4 and 8 blocks: 4 blocks each shard.
-/// assert_eq!(shard.cut(&[4, 8]), [0..0, 0..4]);
+/// // Two environments of 4 and 8 blocks are 4 blocks each shard: none of the first one's are left for the second shard.
+/// assert_eq!(shard.cut(&[4, 8]), [4..4, 0..4]);
 /// # Ok::<(), powersweep::experiment::checkpoint::ShardError>(())
 /// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
