@@ -175,7 +175,11 @@ impl Cell {
         let law = LawScale::of(&facts);
         let domain = problem.program.stage().domain;
         let asked = spec.observed_of(&mdp, law, discount, rule, domain);
-        let asked = asked.unwrap_or_default();
+        let asked = match problem.program.stage().leader() {
+            // A policy that is followed need not be optimal, and which choices would be is not asked.
+            Some(_) => asked.unwrap_or_default().without("optimality"),
+            None => asked.unwrap_or_default(),
+        };
         let beyond_power = !asked.is_empty();
         let asked = Arc::new(asked.with(Readings::of(&problem.program, facts.scale)));
         problem.asked = asked.clone();

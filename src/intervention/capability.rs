@@ -43,8 +43,6 @@ pub struct Capability {
 impl Capability {
     pub(super) fn read(from: &mut Parameters<'_, '_>) -> Self {
         let (slip, slip_after) = (from.probability("slip"), from.probability("slip_after"));
-        let steps = from.count_or("steps", 1);
-        from.check(steps > 0, "steps", "`steps` must be at least 1");
         Self {
             at: from.names("at"),
             slip,
@@ -52,7 +50,7 @@ impl Capability {
             locked: from.names("locked"),
             upgrade: from.switch_or("upgrade", true),
             upgrade_at: from.names("upgrade_at"),
-            steps: steps as u32,
+            steps: from.steps("steps"),
         }
     }
 }

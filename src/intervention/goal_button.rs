@@ -1,6 +1,6 @@
 //! A button that changes the goal, and three agents who value it differently.
 
-use super::linked::{Linked, World, labelled, negated, signed};
+use super::linked::{Linked, World, labelled, negated, refuse_label, signed};
 use super::parameter::{Names, Parameters, states_or_start};
 use super::weave::{Construction, Place, Woven, weave};
 use super::{Intervention, steps};
@@ -71,15 +71,8 @@ impl GoalButton {
     fn weave(&self, mdp: &Mdp, ends: bool, faults: &mut Faults) -> Option<Mdp> {
         let before = faults.errors().count();
         let at = states_or_start(self.at.as_ref(), mdp, faults);
+        refuse_label(self.kind(), mdp, MODIFY, faults);
         if faults.errors().count() > before {
-            return None;
-        }
-        if !labelled(mdp, MODIFY).is_empty() {
-            let name = mdp.name();
-            faults.error(
-                None,
-                format!("goal-button: {name:?} has choices labelled {MODIFY:?} already"),
-            );
             return None;
         }
         let waits = if ends {

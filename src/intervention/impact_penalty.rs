@@ -1,8 +1,9 @@
 //! Penalties on side effects: attainable utility preservation and relative reachability.
 
+use super::Intervention;
 use super::linked::{Linked, World, signed};
 use super::parameter::Parameters;
-use super::{Intervention, reachability::reachability};
+use super::reachability::{reachability, reachability_half_width};
 use crate::document::{Faults, Spanned};
 use crate::mdp::Mdp;
 use crate::program::{Drawn, Expression, GoalProgram, Operator, Reading, Stage, Term};
@@ -22,7 +23,7 @@ pub enum Measure {
 /// The reward of a choice is that of its state less `lambda` times its side effect, compared with doing nothing: with the choice `noop` of the same
 /// state. States without such a choice are not penalised.
 ///
-/// Readings at the start states: `act at s`, by how much the best choice other than `noop` beats it, as a POWER integrand with the penalty; and `task value
+/// Readings at the start states: `side effect of a at s`, for every choice but `noop`, before it is multiplied with `lambda`; `act at s`, by how much the best choice other than `noop` beats it, as a POWER integrand with the penalty; and `task value
 /// lost`, by how much `(1 - gamma) V*` of the goal exceeds what the penalised agent's policy is worth for it.
 ///
 /// Strength zero: `lambda` is 0.
@@ -78,16 +79,35 @@ impl ImpactPenalty {
         choices.find(|c| mdp.action_name(*c) == self.noop.value)
     }
 
-    /// What is taken off the reward of a choice, given where it and doing nothing lead; earlier stages hold the auxiliary goals.
-    fn penalty(&self, world: &World<'_>, change: Vec<(StateId, f64)>) -> Expression {
-        let Measure::AttainableUtility(n) = self.measure else {
-            return Expression::Constant(0.0);
+    /// The side effect of a choice, given the difference between where it and doing nothing lead; earlier stages hold the auxiliary goals.
+    fn side_effect(
+        &self,
+        world: &World<'_>,
+        reach: Option<&[Vec<f64>]>,
+        change: &[(StateId, f64)],
+    ) -> Expression {
+        let n = match self.measure {
+            Measure::AttainableUtility(n) => n,
+            Measure::RelativeReachability(discount) => {
+                // What is lost of every state x, and not what is won of others.
+                let lost = |row: &Vec<f64>| {
+                    let won: f64 = change.iter().map(|(s, p)| p * row[s.index()]).sum();
+                    (-won).max(0.0)
+                };
+                let reach = reach.unwrap_or_default();
+                let lost: f64 = reach.iter().map(lost).sum();
+                let n = reach.len().max(1) as f64;
+                // Weights of a difference of two rows add up to 2 at most, and so does the mean of n sums.
+                let half_width = 2.0 * reachability_half_width(world.before, discount)
+                    + (2.0 * n + 4.0) * f64::EPSILON;
+                return Expression::Known(lost / n, half_width);
+            }
         };
         // Q differs by gamma (P_a - P_noop) V, which is gamma/(1 - gamma) times that of worths.
         let horizon = world.discount.used() / world.discount.complement();
-        let weight = -self.lambda * horizon / f64::from(n);
+        let weight = horizon / f64::from(n);
         let of = |stage: usize| {
-            let terms = change.clone();
+            let terms = change.to_vec();
             let change = Expression::Worths { stage, terms };
             (weight, Expression::Magnitude(Box::new(change)))
         };
@@ -130,27 +150,26 @@ impl Linked for ImpactPenalty {
         let mut stages: Vec<Stage> = (0..auxiliary)
             .map(|k| task.clone().of(Drawn::Auxiliary(k)))
             .collect();
-        let mut terms = Vec::new();
+        let (mut terms, mut effects) = (Vec::new(), Vec::new());
         for state in mdp.states() {
             let Some(noop) = self.noop(&mdp, state) else {
                 continue;
             };
             for c in mdp.choices(state).filter(|c| *c != noop) {
                 let change = row_difference(&mdp, c, noop);
-                let expression = match &reach {
-                    None => self.penalty(world, change),
-                    Some(reach) => {
-                        // What is lost of every state x, and not what is won of others.
-                        let lost = |row: &Vec<f64>| {
-                            let won: f64 = change.iter().map(|(s, p)| p * row[s.index()]).sum();
-                            (-won).max(0.0)
-                        };
-                        let lost: f64 = reach.iter().map(lost).sum();
-                        Expression::Constant(-self.lambda * lost / mdp.n_states() as f64)
-                    }
-                };
-                let row = c.0;
-                terms.push(Term { row, expression });
+                let effect = self.side_effect(world, reach.as_deref(), &change);
+                if mdp.start().iter().any(|(s, _)| *s == state) {
+                    let (action, name) = (mdp.action_name(c), mdp.state_name(state));
+                    effects.push(Reading {
+                        name: format!("side effect of {action} at {name}"),
+                        expression: effect.clone(),
+                        signed: false,
+                    });
+                }
+                terms.push(Term {
+                    row: c.0,
+                    expression: Expression::Sum(vec![(-self.lambda, effect)]),
+                });
             }
         }
         let penalised = stages.len();
@@ -170,6 +189,7 @@ impl Linked for ImpactPenalty {
             "task value lost".to_owned(),
             Expression::difference(start(penalised + 2), start(penalised + 1)),
         ));
+        readings.extend(effects);
         world.link(stages, penalised, readings)
     }
 }

@@ -1,21 +1,42 @@
-//! Information: a hidden bit of the world, and a look at it that takes time.
+//! Information: a hidden bit of the world or of the goal, and a look at it that takes time.
 
+use super::linked::{Linked, World, labelled, refuse_label, signed, states_labelled};
 use super::parameter::{Names, Parameters, states_or_start};
 use super::weave::{Construction, Place, Woven, row, weave};
 use super::{Intervention, steps};
 use crate::document::{Faults, Spanned};
 use crate::mdp::Mdp;
+use crate::program::{Drawn, GoalProgram, Part};
+use crate::reward::RewardError;
 use crate::units::{ChoiceId, StateId};
 
-/// A hidden bit of the world.
+/// What the agent does not know.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Hidden {
+    /// Whether two actions are exchanged.
+    Actions {
+        /// One action.
+        first: Spanned<String>,
+        /// The action it may be exchanged with.
+        second: Spanned<String>,
+    },
+    /// Which of two goals it has: R, or R', the second one of the law's pair.
+    Goal,
+}
+
+/// A hidden bit of the world, or of the goal.
 ///
-/// Once and for all, before anything happens, the actions `first` and `second` are exchanged with probability `p`: in every state that has both, each then leads where the other one
+/// Of the world: once and for all, before anything happens, the actions `first` and `second` are exchanged with probability `p`: in every state that has both, each then leads where the other one
 /// leads in the MDP. The agent does not see it. At some states (the start, unless `look_at` names them) a choice `look` takes `steps` steps, spent in the same place, and tells. A step that only one of
 /// the two worlds explains tells as well. This is the MDP of the agent's beliefs, exact because there are only three: the states of the MDP (it does not know),
 /// `s (as named)` and `s (exchanged)`. A step that both worlds explain with different probabilities would make further beliefs, and is a fault. Copies share the rewards of what
 /// they are copies of.
 ///
-/// Labels it adds: of choices `look`; of states `informed` (it knows).
+/// Of the goal: with probability `p` it is R', else R, and no step tells. A look leads to `s (first goal)` or `s (second goal)`, where the agent acts for the goal it has. While it does not know, a
+/// state is worth what it is on average. Goals are then solved in one stage of mixed rewards, with the reading `look at s`: by how much `look` beats the best other choice, as a POWER
+/// integrand.
+///
+/// Labels it adds: of choices `look`; of states `informed` (it knows), and of the goal `first goal` and `second goal`.
 ///
 /// Strength zero: `p` is 0.
 ///
@@ -24,11 +45,9 @@ use crate::units::{ChoiceId, StateId};
 /// Belief MDPs: L. Kaelbling, M. Littman, A. Cassandra, "Planning and acting in partially observable stochastic domains", Artificial Intelligence 1998.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Information {
-    /// One action.
-    pub first: Spanned<String>,
-    /// The action it may be exchanged with.
-    pub second: Spanned<String>,
-    /// Probability that they are exchanged.
+    /// What is hidden.
+    pub hidden: Hidden,
+    /// Probability that the actions are exchanged, or that the goal is the second.
     pub p: f64,
     /// Whether one can look.
     pub look: bool,
@@ -40,18 +59,38 @@ pub struct Information {
 
 impl Information {
     pub(super) fn read(from: &mut Parameters<'_, '_>) -> Self {
-        let steps = from.count_or("steps", 1);
-        from.check(steps > 0, "steps", "`steps` must be at least 1");
+        let words = [("actions", false), ("goal", true)];
+        let hidden = match from.word("hidden", &words).unwrap_or(false) {
+            false => Hidden::Actions {
+                first: from.require_name("first"),
+                second: from.require_name("second"),
+            },
+            true => {
+                for key in ["first", "second"] {
+                    let none = from.name(key).is_none();
+                    from.check(
+                        none,
+                        key,
+                        "where the goal is hidden no actions are exchanged",
+                    );
+                }
+                Hidden::Goal
+            }
+        };
         Self {
-            first: from.require_name("first"),
-            second: from.require_name("second"),
+            hidden,
             p: from.require_probability("p"),
             look: from.switch_or("look", true),
             look_at: from.names("look_at"),
-            steps: steps as u32,
+            steps: from.steps("steps"),
         }
     }
 }
+
+/// Label of the choices.
+const LOOK: &str = "look";
+/// Labels of the states in which the agent knows its goal.
+const GOALS: [&str; 2] = ["first goal", "second goal"];
 
 /// Belief of the first layers: nothing is known, the actions are as named, they are exchanged.
 const UNKNOWN: u32 = 0;
@@ -82,11 +121,52 @@ impl Intervention for Information {
             other: self.exchanged(mdp),
             look_at,
         };
-        beliefs.check(faults);
+        match &self.hidden {
+            Hidden::Actions { first, second } => beliefs.check(first, second, faults),
+            Hidden::Goal => [LOOK, GOALS[0], GOALS[1]]
+                .into_iter()
+                .for_each(|label| refuse_label(self.kind(), mdp, label, faults)),
+        }
         if faults.errors().count() > before {
             return None;
         }
         weave(self.kind(), mdp, &beliefs, faults)
+    }
+
+    fn linked(&self) -> Option<&dyn Linked> {
+        (self.hidden == Hidden::Goal).then_some(self)
+    }
+}
+
+impl Linked for Information {
+    fn program(&self, world: &World<'_>) -> Result<GoalProgram, RewardError> {
+        let mut shown = world.optimal(world.made)?;
+        let mdp = shown.mdp.clone();
+        let second = Drawn::Second(world.coupling()?);
+        let [is_first, is_second] = GOALS.map(|label| states_labelled(&mdp, label));
+        let unknown: Vec<bool> = mdp
+            .states()
+            .map(|s| !is_first[s.index()] && !is_second[s.index()])
+            .collect();
+        let part = |weight, goal, rows: Vec<bool>| Part {
+            weight,
+            goal,
+            rows: Some(rows.into()),
+        };
+        shown.parts = vec![
+            part(1.0 - self.p, Drawn::First, unknown.clone()),
+            part(self.p, second, unknown),
+            part(1.0, Drawn::First, is_first),
+            part(1.0, second, is_second),
+        ];
+        let mut readings = Vec::new();
+        for &look in labelled(&mdp, LOOK) {
+            if let Some(lead) = world.lead(0, &mdp, look) {
+                let name = mdp.state_name(mdp.state_of(look));
+                readings.push(signed(format!("look at {name}"), lead));
+            }
+        }
+        world.link(vec![shown], 0, readings)
     }
 }
 
@@ -94,10 +174,12 @@ impl Information {
     /// The choice whose row each has where the actions are exchanged, `[n_choices]`.
     fn exchanged(&self, mdp: &Mdp) -> Vec<ChoiceId> {
         let mut other: Vec<ChoiceId> = (0..mdp.n_choices() as u32).map(ChoiceId).collect();
+        let Hidden::Actions { first, second } = &self.hidden else {
+            return other;
+        };
         for state in mdp.states() {
             let find = |name: &str| mdp.choices(state).find(|c| mdp.action_name(*c) == name);
-            if let (Some(first), Some(second)) = (find(&self.first.value), find(&self.second.value))
-            {
+            if let (Some(first), Some(second)) = (find(&first.value), find(&second.value)) {
                 other[first.index()] = second;
                 other[second.index()] = first;
             }
@@ -121,18 +203,19 @@ impl Beliefs<'_> {
     }
 
     /// Refuses actions that no state has both of, and steps that make a belief in between.
-    fn check(&self, faults: &mut Faults) {
+    fn check(&self, first: &Spanned<String>, second: &Spanned<String>, faults: &mut Faults) {
         let changes = |c: &ChoiceId| self.other[c.index()] != *c;
         let mut changed = (0..self.mdp.n_choices() as u32)
             .map(ChoiceId)
             .filter(changes);
         if changed.clone().next().is_none() {
-            let (first, second) = (&self.of.first.value, &self.of.second.value);
             let message = format!(
-                "no state of {:?} has both actions {first:?} and {second:?}",
-                self.mdp.name()
+                "no state of {:?} has both actions {:?} and {:?}",
+                self.mdp.name(),
+                first.value,
+                second.value
             );
-            faults.error(self.of.first.span.clone(), message);
+            faults.error(first.span.clone(), message);
         }
         let between = |c: &ChoiceId| {
             let (to, p) = self.mdp.row(*c);
@@ -147,9 +230,9 @@ impl Beliefs<'_> {
             let message = format!(
                 "the actions {:?} and {:?} of the state {state:?} lead to the same state with different probabilities, so that a step says something but not all: \
                  that takes more beliefs than three",
-                self.of.first.value, self.of.second.value
+                first.value, second.value
             );
-            faults.error(self.of.first.span.clone(), message);
+            faults.error(first.span.clone(), message);
         }
     }
 
@@ -182,10 +265,12 @@ impl Beliefs<'_> {
 
 impl Construction for Beliefs<'_> {
     fn layer_name(&self, layer: u32) -> String {
-        match layer {
-            AS_NAMED => "as named".to_owned(),
-            EXCHANGED => "exchanged".to_owned(),
-            looking => format!("looking {}", looking - EXCHANGED),
+        match (layer, &self.of.hidden) {
+            (AS_NAMED, Hidden::Goal) => GOALS[0].to_owned(),
+            (EXCHANGED, Hidden::Goal) => GOALS[1].to_owned(),
+            (AS_NAMED, _) => "as named".to_owned(),
+            (EXCHANGED, _) => "exchanged".to_owned(),
+            (looking, _) => format!("looking {}", looking - EXCHANGED),
         }
     }
 
@@ -194,8 +279,10 @@ impl Construction for Beliefs<'_> {
     }
 
     fn labels(&self, place: Place) -> Vec<&'static str> {
-        match place {
-            Place::Copy(_, AS_NAMED | EXCHANGED) => vec!["informed"],
+        match (place, &self.of.hidden) {
+            (Place::Copy(_, AS_NAMED), Hidden::Goal) => vec!["informed", GOALS[0]],
+            (Place::Copy(_, EXCHANGED), Hidden::Goal) => vec!["informed", GOALS[1]],
+            (Place::Copy(_, AS_NAMED | EXCHANGED), _) => vec!["informed"],
             _ => Vec::new(),
         }
     }
@@ -221,7 +308,7 @@ impl Construction for Beliefs<'_> {
                 if self.look_at[state.index()] {
                     list.push(Woven {
                         to: next(1),
-                        ..Woven::new("look", vec!["look"], place)
+                        ..Woven::new(LOOK, vec![LOOK], place)
                     });
                 }
                 list

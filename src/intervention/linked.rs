@@ -100,11 +100,39 @@ impl World<'_> {
 
     /// How much the integrand of a choice exceeds that of the best other one of its state. `None` where there is no other.
     pub(super) fn lead(&self, stage: usize, mdp: &Mdp, choice: ChoiceId) -> Option<Expression> {
-        let state = mdp.state_of(choice);
-        let others = mdp.choices(state).filter(|c| *c != choice);
-        let others: Vec<_> = others.map(|c| self.integrand_of(stage, mdp, c)).collect();
-        let own = self.integrand_of(stage, mdp, choice);
-        (!others.is_empty()).then(|| Expression::difference(own, Expression::Max(others)))
+        self.lead_of_set(stage, mdp, mdp.state_of(choice), &[choice])
+    }
+
+    /// How much the best of some choices of a state exceeds the best of the others, as POWER integrands. `None` where there are none, or no others.
+    pub(super) fn lead_of_set(
+        &self,
+        stage: usize,
+        mdp: &Mdp,
+        state: StateId,
+        set: &[ChoiceId],
+    ) -> Option<Expression> {
+        let (inside, others): (Vec<ChoiceId>, Vec<ChoiceId>) =
+            mdp.choices(state).partition(|c| set.contains(c));
+        let best = |choices: Vec<ChoiceId>| match &choices[..] {
+            [] => None,
+            [one] => Some(self.integrand_of(stage, mdp, *one)),
+            _ => {
+                let each = choices.iter();
+                let each = each.map(|c| self.integrand_of(stage, mdp, *c));
+                Some(Expression::Max(each.collect()))
+            }
+        };
+        Some(Expression::difference(best(inside)?, best(others)?))
+    }
+
+    /// The reading `true value lost`: by how much what the goal is worth at the start at best (the second stage) exceeds what the agent's policy is worth for it (the first).
+    pub(super) fn true_value_lost([followed, best]: [usize; 2], mdp: &Mdp) -> Reading {
+        let start = |stage| Expression::Worths {
+            stage,
+            terms: mdp.start().to_vec(),
+        };
+        let lost = Expression::difference(start(best), start(followed));
+        signed("true value lost".to_owned(), lost)
     }
 }
 
@@ -125,4 +153,24 @@ pub(super) fn negated(expression: Expression) -> Expression {
 /// The choices of a label; none where nothing has it.
 pub(super) fn labelled<'m>(mdp: &'m Mdp, label: &str) -> &'m [ChoiceId] {
     mdp.choice_labels().get(label).map_or(&[], Vec::as_slice)
+}
+
+/// Whether each state has a label, `[n_states]`.
+pub(super) fn states_labelled(mdp: &Mdp, label: &str) -> Vec<bool> {
+    let mut of = vec![false; mdp.n_states()];
+    let members = mdp.state_labels().get(label).into_iter().flatten();
+    members.for_each(|s| of[s.index()] = true);
+    of
+}
+
+/// Refuses an MDP that has a label already which an intervention tells its own states or choices by.
+pub(super) fn refuse_label(kind: &str, mdp: &Mdp, label: &str, faults: &mut Faults) {
+    let taken = mdp.state_labels().contains_key(label) || mdp.choice_labels().contains_key(label);
+    if taken {
+        let name = mdp.name();
+        faults.error(
+            None,
+            format!("{kind}: {name:?} has the label {label:?} already"),
+        );
+    }
 }

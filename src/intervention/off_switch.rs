@@ -54,12 +54,7 @@ pub struct Disable {
 
 impl OffSwitch {
     pub(super) fn read(from: &mut Parameters<'_, '_>) -> Self {
-        let steps = from.count_or("disable_steps", 1);
-        from.check(
-            steps > 0,
-            "disable_steps",
-            "`disable_steps` must be at least 1",
-        );
+        let steps = from.steps("disable_steps");
         let disable_at = from.names("disable_at");
         let disable = from.switch("disable") || disable_at.is_some();
         let to = from.name("to");
@@ -77,7 +72,7 @@ impl OffSwitch {
             resume,
             disable: disable.then_some(Disable {
                 at: disable_at,
-                steps: steps as u32,
+                steps,
             }),
         }
     }

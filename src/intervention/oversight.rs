@@ -1,10 +1,13 @@
-//! Oversight: choices that are vetoed, undone or answered with shutdown.
+//! Oversight: choices that are vetoed, undone, or answered with shutdown or a smaller reward.
 
 use super::Intervention;
+use super::linked::{Linked, World, labelled, refuse_label, signed, states_labelled};
 use super::parameter::{Names, Parameters};
 use super::weave::{Construction, Place, Woven, mixed, row, weave};
 use crate::document::{Faults, Spanned};
 use crate::mdp::Mdp;
+use crate::program::{Expression, GoalProgram, Operator, Stage, Term};
+use crate::reward::RewardError;
 use crate::units::{ChoiceId, StateId};
 
 /// What an overseer does about a choice.
@@ -17,11 +20,13 @@ pub enum Answer {
     Undo,
     /// Shutdown.
     Shutdown,
+    /// The choice is carried out, and the next state's reward is smaller by the penalty.
+    Penalty,
 }
 
 impl Answer {
     /// All answers.
-    pub const ALL: [Self; 3] = [Self::Veto, Self::Undo, Self::Shutdown];
+    pub const ALL: [Self; 4] = [Self::Veto, Self::Undo, Self::Shutdown, Self::Penalty];
 
     /// The name in an experiment file.
     #[must_use]
@@ -30,6 +35,7 @@ impl Answer {
             Self::Veto => "veto",
             Self::Undo => "undo",
             Self::Shutdown => "shutdown",
+            Self::Penalty => "penalty",
         }
     }
 }
@@ -38,11 +44,16 @@ impl Answer {
 ///
 /// When one of `choices` is taken, the overseer notices with probability `p`, in the states `blind` with probability `p_blind`. What is noticed is vetoed (the choice `default` of the state
 /// is carried out, or nothing happens where there is no such choice or none is named), undone (the choice is carried out, and the next step leads back) or
-/// answered with shutdown, a new absorbing state `off`. What is undone is carried out into a copy `s (undone)`, which shares the reward of `s`.
+/// answered with shutdown, a new absorbing state `off`, or with a penalty: it is carried out into a copy `s (punished)` whose reward is that of `s` less `penalty`. What is undone is carried out into a copy `s (undone)`, which shares the reward of `s`.
 ///
-/// Labels it adds: of choices `overseen` (where the overseer may notice) and `unseen` (those of `choices` in blind spots with `p_blind = 0`); of states `shutdown` and `undone`.
+/// Labels it adds: of choices `overseen` (where the overseer may notice) and `unseen` (those of `choices` in blind spots with `p_blind = 0`); of states `shutdown`, `undone` and
+/// `punished`.
 ///
-/// Strength zero: `p` and `p_blind` are 0.
+/// With a penalty the overseer acts on the reward, and the goal stays what it is: goals are solved in three stages, with the readings `take at s`, by how much the best of `choices` beats
+/// the best other choice of a start state, as a POWER integrand with penalties, and `true value lost`, by how much `(1 - gamma) V*` of the goal at the start exceeds what the
+/// policy is worth for it.
+///
+/// Strength zero: `p` and `p_blind` are 0, or `penalty` is.
 ///
 /// # Source
 ///
@@ -61,6 +72,8 @@ pub struct Oversight {
     pub p_blind: f64,
     /// The action that a veto carries out; `None` for none: nothing happens.
     pub default: Option<Spanned<String>>,
+    /// What a penalty takes off the reward.
+    pub penalty: f64,
 }
 
 impl Oversight {
@@ -72,7 +85,19 @@ impl Oversight {
             "default",
             "`default` is what a veto carries out",
         );
+        let penalty = from.number("penalty");
+        from.check(
+            penalty.is_none() || answer == Some(Answer::Penalty),
+            "penalty",
+            "`penalty` is what the answer \"penalty\" takes off",
+        );
+        from.check(
+            penalty.is_none_or(|x| x >= 0.0),
+            "penalty",
+            "`penalty` must not be negative",
+        );
         Self {
+            penalty: penalty.unwrap_or(1.0),
             choices: from.require_names("choices"),
             answer: answer.unwrap_or_default(),
             p: from.require_probability("p"),
@@ -89,7 +114,8 @@ impl Intervention for Oversight {
     }
 
     fn is_neutral(&self) -> bool {
-        self.p == 0.0 && (self.p_blind == 0.0 || self.blind.is_none())
+        let unseen = self.p == 0.0 && (self.p_blind == 0.0 || self.blind.is_none());
+        unseen || self.answer == Answer::Penalty && self.penalty == 0.0
     }
 
     fn transform(&self, mdp: &Mdp, faults: &mut Faults) -> Option<Mdp> {
@@ -114,6 +140,11 @@ impl Intervention for Oversight {
                 faults.error(default.span.clone(), message);
             }
         }
+        if self.answer == Answer::Penalty {
+            for label in [PUNISHED, OVERSEEN, UNSEEN] {
+                refuse_label(self.kind(), mdp, label, faults);
+            }
+        }
         if faults.errors().count() > before {
             return None;
         }
@@ -125,6 +156,39 @@ impl Intervention for Oversight {
         };
         weave(self.kind(), mdp, &overseen, faults)
     }
+
+    fn linked(&self) -> Option<&dyn Linked> {
+        (self.answer == Answer::Penalty).then_some(self)
+    }
+}
+
+impl Linked for Oversight {
+    fn program(&self, world: &World<'_>) -> Result<GoalProgram, RewardError> {
+        let task = world.optimal(world.made)?;
+        let mdp = task.mdp.clone();
+        let punished = (0..).zip(states_labelled(&mdp, PUNISHED));
+        let terms = punished.filter(|(_, is)| *is).map(|(row, _)| Term {
+            row,
+            expression: Expression::Constant(-self.penalty),
+        });
+        let shown = Stage {
+            terms: terms.collect(),
+            ..task.clone()
+        };
+        let watched = [OVERSEEN, UNSEEN]
+            .map(|label| labelled(&mdp, label))
+            .concat();
+        let mut readings = Vec::new();
+        for &(state, _) in mdp.start() {
+            if let Some(lead) = world.lead_of_set(0, &mdp, state, &watched) {
+                let name = format!("take at {}", mdp.state_name(state));
+                readings.push(signed(name, lead));
+            }
+        }
+        readings.push(World::true_value_lost([1, 2], &mdp));
+        let follow = task.clone().with(Operator::Follow { stage: 0 });
+        world.link(vec![shown, follow, task], 0, readings)
+    }
 }
 
 /// The choice of a state with that action.
@@ -132,7 +196,14 @@ fn action(mdp: &Mdp, state: StateId, name: &str) -> Option<ChoiceId> {
     mdp.choices(state).find(|c| mdp.action_name(*c) == name)
 }
 
-/// Layer 0 is the MDP; layer `1 + s` holds copies from which the next step leads back to `s`.
+/// Label of choices that the overseer may notice.
+const OVERSEEN: &str = "overseen";
+/// Label of choices that it would notice elsewhere.
+const UNSEEN: &str = "unseen";
+/// Label of states in which a penalty is paid.
+const PUNISHED: &str = "punished";
+
+/// Layer 0 is the MDP; layer `1 + s` holds copies from which the next step leads back to `s`. With penalties layer 1 holds the states in which they are paid.
 struct Overseen<'m> {
     mdp: &'m Mdp,
     of: &'m Oversight,
@@ -150,11 +221,12 @@ impl Overseen<'_> {
             false => self.of.p,
         };
         if p == 0.0 {
-            return Woven::kept(self.mdp, choice, 0).labelled("unseen");
+            return Woven::kept(self.mdp, choice, 0).labelled(UNSEEN);
         }
         let answer = match self.of.answer {
             Answer::Shutdown => vec![(Place::New(0), 1.0)],
             Answer::Undo => row(self.mdp, choice, 1 + state.0),
+            Answer::Penalty => row(self.mdp, choice, 1),
             Answer::Veto => {
                 let default = self.of.default.as_ref();
                 match default.and_then(|name| action(self.mdp, state, &name.value)) {
@@ -164,12 +236,15 @@ impl Overseen<'_> {
             }
         };
         let to = mixed(row(self.mdp, choice, 0), p, answer);
-        Woven::leading(self.mdp, choice, to).labelled("overseen")
+        Woven::leading(self.mdp, choice, to).labelled(OVERSEEN)
     }
 }
 
 impl Construction for Overseen<'_> {
     fn layer_name(&self, layer: u32) -> String {
+        if self.of.answer == Answer::Penalty {
+            return PUNISHED.to_owned();
+        }
         let back_to = self.mdp.state_name(StateId(layer - 1));
         format!("undone, back to {back_to}")
     }
@@ -182,13 +257,14 @@ impl Construction for Overseen<'_> {
         match place {
             Place::New(_) => vec!["shutdown"],
             Place::Copy(_, 0) => Vec::new(),
+            Place::Copy(..) if self.of.answer == Answer::Penalty => vec![PUNISHED],
             Place::Copy(..) => vec!["undone"],
         }
     }
 
     fn choices(&self, place: Place) -> Vec<Woven> {
         match place {
-            Place::Copy(state, 0) => {
+            Place::Copy(state, layer) if layer == 0 || self.of.answer == Answer::Penalty => {
                 let choices = self.mdp.choices(state);
                 choices.map(|c| self.choice(state, c)).collect()
             }

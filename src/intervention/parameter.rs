@@ -4,8 +4,8 @@ use std::sync::Arc;
 
 use super::{
     Approval, Capability, ConstrainAuthority, GoalButton, ImpactPenalty, Information, OffSwitch,
-    Oversight, Resources, RewardUncertainty, SecondBody, SharedIntervention, ShutdownIndifference,
-    TimeLimit, Watched,
+    Oversight, Resources, RewardUncertainty, SafeInterruptibility, SecondBody, SharedIntervention,
+    ShutdownIndifference, Tampering, TimeLimit, Watched,
 };
 use crate::document::{Faults, Node, Span, Spanned, TableReader, nearest};
 use crate::mdp::Mdp;
@@ -36,6 +36,10 @@ const READERS: &[(&str, Reader)] = &[
     ("shutdown-indifference", |from| {
         Arc::new(ShutdownIndifference::read(from))
     }),
+    ("safe-interruptibility", |from| {
+        Arc::new(SafeInterruptibility::read(from))
+    }),
+    ("tampering", |from| Arc::new(Tampering::read(from))),
 ];
 
 /// Most steps that a choice may take.
@@ -109,16 +113,28 @@ impl Parameters<'_, '_> {
         number.value
     }
 
+    /// Steps that something takes: at least 1, which is the default.
+    pub(super) fn steps(&mut self, key: &'static str) -> u32 {
+        let steps = self.count_or(key, 1);
+        self.check(steps > 0, key, &format!("`{key}` must be at least 1"));
+        steps as u32
+    }
+
     /// A probability that must be given.
     pub(super) fn require_probability(&mut self, key: &'static str) -> f64 {
         self.table.require(key, self.faults);
         self.probability(key)
     }
 
+    /// A number.
+    pub(super) fn number(&mut self, key: &'static str) -> Option<f64> {
+        let number = self.table.number(key, self.faults);
+        number.map(|number| number.value)
+    }
+
     /// A number with a default.
     pub(super) fn number_or(&mut self, key: &'static str, default: f64) -> f64 {
-        let number = self.table.number(key, self.faults);
-        number.map_or(default, |number| number.value)
+        self.number(key).unwrap_or(default)
     }
 
     /// A whole number that must be given.

@@ -1,16 +1,20 @@
 //! How well every state can be reached from every other: a property of the MDP alone.
 
 use crate::mdp::Mdp;
+use crate::units::ChoiceId;
 
 /// Sweeps after which a row is taken as it is: `discount^sweeps` of it is then missing at most.
 const MAX_SWEEPS: u32 = 100_000;
+
+/// A sweep that moves nothing by more than this is the last.
+const STILL: f64 = 1e-15;
 
 /// `Rch(s; x)`, the largest expected power of `discount` to the number of steps from s to x (1 for x itself, 0 where it cannot be reached): for every
 /// x, `[n_states]` by s.
 ///
 /// # Precision
 ///
-/// Iterated from below until nothing moves by more than 1e-15: within `1e-15/(1 - discount)` and rounding.
+/// Iterated from below until nothing moves by more than 1e-15: see [`reachability_half_width`].
 ///
 /// # Source
 ///
@@ -33,13 +37,22 @@ pub fn reachability(mdp: &Mdp, discount: f64) -> Vec<Vec<f64>> {
                 moved = moved.max((next - reach[state.index()]).abs());
                 reach[state.index()] = next;
             }
-            if moved <= 1e-15 {
+            if moved <= STILL {
                 break;
             }
         }
         reach
     };
     (0..mdp.n_states()).map(of).collect()
+}
+
+/// How far any number of [`reachability`] may be off. A sweep contracts by the discount, so that what still moves by [`STILL`] is within that over `1 - discount` of
+/// where it ends, and the roundings of every sweep, one for every term of a row and two more of numbers up to 1, likewise; sweeps that were left out move by no more than `discount^sweeps`.
+pub(super) fn reachability_half_width(mdp: &Mdp, discount: f64) -> f64 {
+    let choices = (0..mdp.n_choices() as u32).map(ChoiceId);
+    let longest = choices.map(|c| mdp.row(c).0.len()).max().unwrap_or(0);
+    let rounding = (longest + 2) as f64 * f64::EPSILON / 2.0;
+    (STILL + rounding) / (1.0 - discount) + discount.powi(MAX_SWEEPS as i32)
 }
 
 #[cfg(test)]

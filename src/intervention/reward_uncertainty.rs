@@ -3,7 +3,7 @@
 use super::Intervention;
 use super::linked::{Linked, World, signed};
 use super::parameter::{Names, Parameters};
-use super::shutdown_indifference::without_shutdown;
+use super::without_shutdown::without_shutdown;
 use crate::document::Faults;
 use crate::mdp::Mdp;
 use crate::program::{Drawn, Expression, GoalProgram, Human, Operator, Part, Reading, Stage};

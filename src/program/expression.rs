@@ -54,6 +54,8 @@ impl Human {
 pub enum Expression {
     /// A number.
     Constant(f64),
+    /// A number that was computed, and its half-width.
+    Known(f64, f64),
     /// The reward of a state (or choice) in a stage, by row.
     Reward {
         /// Position of the stage.
@@ -196,6 +198,11 @@ impl Expression {
                 out.value = [*x; L];
                 out
             }
+            Self::Known(x, half_width) => {
+                out.value = [*x; L];
+                out.half_width = [*half_width; L];
+                out
+            }
             Self::Reward { stage, row } => {
                 let stage = &stages[*stage];
                 let rewards = &stage.rewards[*row as usize * L..][..L];
@@ -261,7 +268,7 @@ impl Expression {
     #[must_use]
     pub fn slope(&self, stage: usize) -> f64 {
         match self {
-            Self::Constant(_) | Self::Positive(_) => 0.0,
+            Self::Constant(_) | Self::Known(..) | Self::Positive(_) => 0.0,
             Self::Reward { stage: s, .. } => f64::from(u8::from(*s == stage)),
             Self::Worths { stage: s, terms } => {
                 let own = terms.iter().filter(|_| *s == stage);
@@ -277,7 +284,7 @@ impl Expression {
     /// Calls `visit` with every stage, state and reward it reads.
     pub(super) fn reads(&self, visit: &mut dyn FnMut(Read)) {
         match self {
-            Self::Constant(_) => {}
+            Self::Constant(_) | Self::Known(..) => {}
             Self::Reward { stage, row } => visit(Read::Reward(*stage, *row)),
             Self::Worths { stage, terms } => {
                 visit(Read::Stage(*stage));

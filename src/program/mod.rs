@@ -190,6 +190,15 @@ impl Stage {
         Self { operator, ..self }
     }
 
+    /// The stage whose policy it follows.
+    #[must_use]
+    pub fn leader(&self) -> Option<usize> {
+        match self.operator {
+            Operator::Follow { stage } => Some(stage),
+            Operator::Max | Operator::Min => None,
+        }
+    }
+
     /// Number of rewards.
     #[must_use]
     pub fn n_rewards(&self) -> usize {

@@ -361,6 +361,13 @@ impl Asked {
         self
     }
 
+    /// Without one that has no meaning here.
+    #[must_use]
+    pub fn without(mut self, name: &str) -> Self {
+        self.statistics.retain(|s| s.name() != name);
+        self
+    }
+
     /// Numbers per goal.
     #[must_use]
     pub fn n_columns(&self) -> usize {

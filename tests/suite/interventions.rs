@@ -49,6 +49,10 @@ const NEUTRAL: &[&str] = &[
     "{ kind = 'impact-penalty', noop = 'home', lambda = 0 }",
     "{ kind = 'reward-uncertainty', shutdown = [] }",
     "{ kind = 'shutdown-indifference', shutdown = [] }",
+    "{ kind = 'safe-interruptibility', interruption = [] }",
+    "{ kind = 'tampering', at = [] }",
+    "{ kind = 'oversight', choices = 'taken', answer = 'penalty', p = 0.5, penalty = 0 }",
+    "{ kind = 'information', hidden = 'goal', p = 0 }",
 ];
 
 /// Interventions whose goals are solved in linked stages: the last of their variants, and tested in `linked_interventions.rs`.
@@ -57,6 +61,10 @@ pub(crate) const LINKED: &[&str] = &[
     "{ kind = 'impact-penalty', noop = 'wait', lambda = 0.5, auxiliary = 2 }",
     "{ kind = 'reward-uncertainty', shutdown = 'off', posterior = 3, human = 'logit' }",
     "{ kind = 'shutdown-indifference', shutdown = 'off' }",
+    "{ kind = 'safe-interruptibility', interruption = 'off' }",
+    "{ kind = 'tampering', at = 's', steps = 2, pays = 0.5 }",
+    "{ kind = 'oversight', choices = 's', answer = 'penalty', p = 0.5, penalty = 2 }",
+    "{ kind = 'information', hidden = 'goal', p = 0.25 }",
 ];
 
 /// A small random MDP in which every state has two more choices, `out` and `home`, of which the first is labelled `paid`.

@@ -11,7 +11,7 @@ use powersweep::intervention::{
 use powersweep::mdp::{Mdp, MdpBuilder};
 use powersweep::program::Human;
 use powersweep::reward::{Coupling, Marginal, RewardDistribution};
-use powersweep::statistics::{Estimate, Key};
+use powersweep::statistics::{Estimate, EventRequest, Key, Request};
 use powersweep::units::Limit;
 
 use crate::interventions::{LINKED, variants};
@@ -254,6 +254,190 @@ fn an_unsure_agent_defers_to_a_human_who_knows() {
         let found = run(backend, two(), game(Belief::Posterior(2), 0.0), law());
         is(reading(&found, "defer at s", "above"), 0.5);
         is(reading(&found, "defer at s", "tied"), 0.5);
+    }
+}
+
+/// `s` leads to one of `leaves` places to stay, and pays nothing itself.
+fn star(leaves: usize) -> Mdp {
+    let mut b = MdpBuilder::new("star");
+    let s = b.state("s");
+    for i in 0..leaves {
+        let leaf = b.state(format!("t{i}"));
+        b.choice(s, format!("go{i}"), [(leaf, 1.0)]);
+        b.absorbing(leaf);
+    }
+    b.start(s);
+    b.build().unwrap()
+}
+
+fn on(text: &str) -> Variant {
+    variants(text).unwrap().remove(0)
+}
+
+/// Uniform on [0, 1], but for states that pay `0`.
+fn free(states: &[&str]) -> RewardDistribution {
+    let fixed = |law: RewardDistribution, s: &&str| law.with_fixed(s, 0.0);
+    states.iter().fold(uniform(), fixed)
+}
+
+#[test]
+fn a_channel_is_tampered_with_where_it_then_says_more() {
+    let g: f64 = 0.9;
+    let (k, steps) = (3, 2);
+    for backend in BOTH {
+        for pays in [0.25_f64, 0.8] {
+            let text = format!("{{ kind = 'tampering', steps = {steps}, pays = {pays} }}");
+            let found = run(backend, star(k), on(&text), free(&["s"]));
+            // From the next step but `steps - 1` on the channel pays: better where g^steps pays > g M with M the best of k.
+            let least = g.powi(steps - 1) * pays;
+            let tampers = least.powi(k as i32);
+            is(reading(&found, "tamper at s", "above"), tampers);
+            is(reading(&found, "tamper at s", "tied"), 0.0);
+            // Then the first of all leaves is taken, one step after the tampering: all are uniform below `least`.
+            let best = least * k as f64 / (k as f64 + 1.0);
+            let lost = tampers * (g * best - g.powi(steps + 1) * least / 2.0);
+            is(reading(&found, "true value lost", "mean"), lost);
+            is(reading(&found, "true value lost", "below"), 0.0);
+        }
+        // A channel that goes on saying R is not worth the step; one that says another goal is, for half of the goals less what the step costs.
+        let same = free(&["s"]).paired(Coupling::Equal(1.0));
+        let same = run(backend, star(k), on("{ kind = 'tampering' }"), same);
+        is(reading(&same, "tamper at s", "above"), 0.0);
+        is(reading(&same, "true value lost", "tied"), 1.0);
+        let other = run(backend, star(1), on("{ kind = 'tampering' }"), free(&["s"]));
+        // g R' > R.
+        is(reading(&other, "tamper at s", "above"), g / 2.0);
+    }
+}
+
+#[test]
+fn an_agent_that_plans_without_interruptions_has_no_reason_to_resist_them() {
+    // An office with k kinds of work that go on for ever, and end with probability p a step; one step disables that.
+    let (g, p, k): (f64, f64, f64) = (0.9, 0.25, 3.0);
+    let office = || crate::interventions::works(3);
+    let switch = "{ kind = 'off-switch', at = 'work', p = 0.25, disable = true }";
+    let safe = "{ kind = 'safe-interruptibility', interruption = 'shutdown' }";
+    let law = || uniform().with_law("off", Marginal::uniform(0.0, 1.0).unwrap());
+    for backend in BOTH {
+        let found = run(backend, office(), on(&format!("[{switch}, {safe}]")), law());
+        // Without interruptions a step in the office is worth it where it is the best of k + 1 places.
+        is(reading(&found, "resist at s0", "above"), 1.0 / (k + 1.0));
+        let t = (1.0 - g) / (1.0 - g * (1.0 - p));
+        let hazard = 0.5 + (g - t) / (1.0 - t) * (k - 1.0) / (2.0 * (k + 1.0));
+        is(reading(&found, "resist at s0, aware", "above"), hazard);
+        let incentive = reading(&found, "incentive at s0", "mean");
+        is(incentive, hazard - 1.0 / (k + 1.0));
+        let parts = ["resist at s0, aware", "resist at s0"].map(|n| reading(&found, n, "above"));
+        assert!((incentive.estimate - (parts[0].estimate - parts[1].estimate)).abs() < 1e-9);
+        is(reading(&found, "true value lost", "below"), 0.0);
+    }
+}
+
+#[test]
+fn what_is_shown_of_a_followed_policy_is_what_it_does() {
+    let switch = "{ kind = 'off-switch', at = 'work', p = 0.25, disable = true }";
+    let safe = "{ kind = 'safe-interruptibility', interruption = 'shutdown' }";
+    let event = |label: &str| EventRequest {
+        label: label.to_owned(),
+        ..EventRequest::default()
+    };
+    let run = |backend: BackendChoice| {
+        let engine = Engine::new(backend).unwrap();
+        let spec = RunSpec {
+            environments: vec![engine.upload(crate::interventions::works(3))],
+            variants: vec![on(&format!("[{switch}, {safe}]"))],
+            samples: 4_000,
+            threads: 1,
+            statistics: Request {
+                optimality: vec!["start".to_owned()],
+                choices: vec!["start".to_owned()],
+                events: ["disable", "shutdown"].map(event).to_vec(),
+                ..Request::default()
+            },
+            ..RunSpec::default()
+        };
+        engine.run(&spec.discount(0.9).unwrap()).unwrap()
+    };
+    let [cpu, reference] = BOTH.map(run);
+    let numbers = |found: &Statistics, table: &str, measure: &str| -> Vec<f64> {
+        let table = found.cells[0].table(table).unwrap();
+        let rows = table.rows.iter();
+        let each = rows.map(|r| {
+            table
+                .measure(r, measure)
+                .unwrap()
+                .estimate()
+                .unwrap()
+                .estimate
+        });
+        each.collect()
+    };
+    for found in [&cpu, &reference] {
+        assert!(found.is_complete(), "{:?}", found.failures);
+        let resists = reading(found, "resist at s0", "above").estimate;
+        let [disable, shutdown] = numbers(found, "events", "ever")[..] else {
+            panic!("two events");
+        };
+        assert!((disable - resists).abs() < 1e-9);
+        // Work ends in the end where it was not disabled.
+        assert!((shutdown - (1.0 - disable)).abs() < 1e-9);
+        let choices = numbers(found, "choices", "probability");
+        assert!((choices[3] - resists).abs() < 1e-9, "{choices:?}");
+        // Which choices would be optimal is another question.
+        assert!(found.cells[0].table("optimality").is_none());
+    }
+    let [a, b] = [&cpu, &reference].map(|f| numbers(f, "choices", "probability"));
+    assert_eq!(a, b);
+}
+
+#[test]
+fn a_penalty_deters_those_who_gain_less() {
+    // Taking the overseen one of two leaves: noticed with probability p, the first step there pays x less.
+    let (g, p, x): (f64, f64, f64) = (0.9, 0.5, 4.0);
+    let mut b = MdpBuilder::new("two");
+    let [s, a, c] = ["s", "a", "c"].map(|n| b.state(n));
+    b.choice(s, "a", [(a, 1.0)]);
+    b.choice(s, "c", [(c, 1.0)]);
+    b.absorbing(a);
+    b.absorbing(c);
+    b.choice_label_at("forbidden", None, vec![(s, "a".to_owned())]);
+    b.start(s);
+    let mdp = b.build().unwrap();
+    for backend in BOTH {
+        let text = format!(
+            "{{ kind = 'oversight', choices = 'forbidden', answer = 'penalty', p = {p}, penalty = {x} }}"
+        );
+        let found = run(backend, mdp.clone(), on(&text), uniform());
+        // a > c + d with d = (1 - g) p x.
+        let d = (1.0 - g) * p * x;
+        is(
+            reading(&found, "take at s", "above"),
+            (1.0 - d).powi(2) / 2.0,
+        );
+        // Lost where c < a < c + d: g (a - c), E[(a - c); 0 < a - c < d] = d^2/2 - d^3/3.
+        let lost = g * (d * d / 2.0 - d * d * d / 3.0);
+        is(reading(&found, "true value lost", "mean"), lost);
+    }
+}
+
+#[test]
+fn a_look_at_ones_goal_is_worth_it_where_the_goals_disagree() {
+    // One leaf is worth r or r', the other nothing: not knowing, the better of their mean and nothing is taken. A look pays one step.
+    let g: f64 = 0.9;
+    let law = || {
+        let law = RewardDistribution::iid("law", Marginal::uniform(-1.0, 1.0).unwrap());
+        law.with_fixed("s", 0.0).with_fixed("t0", 0.0)
+    };
+    for backend in BOTH {
+        let text = "{ kind = 'information', hidden = 'goal', p = 0.5 }";
+        let found = run(backend, star(2), on(text), law());
+        // Of opposite signs (one half), and the smaller one at least 1 - g of the larger.
+        is(reading(&found, "look at s", "above"), (1.0 + g) / 4.0);
+        // Both below zero: nothing is lost by looking.
+        is(reading(&found, "look at s", "tied"), 0.25);
+        let same = law().paired(Coupling::Equal(1.0));
+        let same = run(backend, star(2), on(text), same);
+        is(reading(&same, "look at s", "above"), 0.0);
     }
 }
 

@@ -83,8 +83,17 @@ fn interventions() -> Vec<(&'static str, Vec<Key>)> {
         (
             "information",
             vec![
-                ("first", text("An action."), true),
-                ("second", text("The action it may be exchanged with."), true),
+                (
+                    "hidden",
+                    word(&["actions", "goal"], "What the agent does not know."),
+                    false,
+                ),
+                ("first", text("An action."), false),
+                (
+                    "second",
+                    text("The action it may be exchanged with."),
+                    false,
+                ),
                 p("p", true),
                 ("look", switch(true), false),
                 at("look_at", "States where one can look."),
@@ -113,7 +122,10 @@ fn interventions() -> Vec<(&'static str, Vec<Key>)> {
                 needed("choices", "What the overseer acts on."),
                 (
                     "answer",
-                    word(&["veto", "undo", "shutdown"], "What is done about it."),
+                    word(
+                        &["veto", "undo", "shutdown", "penalty"],
+                        "What is done about it.",
+                    ),
                     false,
                 ),
                 p("p", true),
@@ -122,6 +134,11 @@ fn interventions() -> Vec<(&'static str, Vec<Key>)> {
                 (
                     "default",
                     text("The action that a veto carries out."),
+                    false,
+                ),
+                (
+                    "penalty",
+                    dose(&json!({ "type": "number", "minimum": 0 })),
                     false,
                 ),
             ],
@@ -214,6 +231,29 @@ fn interventions() -> Vec<(&'static str, Vec<Key>)> {
                 names_or_none("States that shutdown leads to."),
                 true,
             )],
+        ),
+        (
+            "safe-interruptibility",
+            vec![
+                (
+                    "interruption",
+                    names_or_none("States that an interruption leads to."),
+                    true,
+                ),
+                at("resist", "Choices that resist interruptions."),
+            ],
+        ),
+        (
+            "tampering",
+            vec![
+                (
+                    "at",
+                    names_or_none("States where the reward channel can be changed."),
+                    false,
+                ),
+                number("steps", 1),
+                ("pays", dose(&json!({ "type": "number" })), false),
+            ],
         ),
     ]
 }

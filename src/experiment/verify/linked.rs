@@ -23,6 +23,14 @@ pub(super) fn read(statistic: &Value) -> Option<(Variant, ExactStatistic)> {
         agent,
         delay: 0,
     };
+    let penalty = |noop: &str, lambda, measure| ImpactPenalty {
+        noop: Spanned {
+            value: noop.to_owned(),
+            span: 0..0,
+        },
+        lambda,
+        measure,
+    };
     let shutdown = || Names::new("shutdown", ["off"]);
     let variant = Variant::new(text("kind")?);
     Some(match (text("kind")?, text("mode")) {
@@ -47,15 +55,19 @@ pub(super) fn read(statistic: &Value) -> Option<(Variant, ExactStatistic)> {
             )
         }
         ("aup_act_prob", _) => {
-            let penalty = ImpactPenalty {
-                noop: Spanned {
-                    value: "go_t2".to_owned(),
-                    span: 0..0,
-                },
-                lambda: statistic["lambda"].as_f64()?,
-                measure: Measure::AttainableUtility(1),
-            };
+            let penalty = penalty(
+                "go_t2",
+                statistic["lambda"].as_f64()?,
+                Measure::AttainableUtility(1),
+            );
             (variant.with(penalty), reading("act at s0", "above", false))
+        }
+        ("relative_reachability", _) => {
+            let measure = Measure::RelativeReachability(statistic["gamma_r"].as_f64()?);
+            let (state, baseline) = (text("state")?, text("baseline")?);
+            let effect = format!("side effect of go_{state} at {baseline}");
+            let variant = variant.with(penalty("noop", 1.0, measure));
+            (variant, reading(&effect, "mean", false))
         }
         ("compensated", Some(mode)) => {
             let indifference = ShutdownIndifference {

@@ -17,7 +17,7 @@ use crate::program::{Drawn, Interval, Operator, Policies, Sign, Stage, StageValu
 use crate::reward::{GoalLaw, PairLaw, RewardDomain};
 use crate::rng::Stream;
 use crate::solve::{CellProblem, CellSolver, Goals, SolveError, SolvedGoal};
-use crate::statistics::behaviour::{self, GoalValues, Memory, Observer, Strided};
+use crate::statistics::behaviour::{self, Acting, GoalValues, Memory, Observer, Strided};
 use crate::statistics::{Block, BlockSums, Observed, TILE};
 use crate::units::{ChoiceId, SampleIndex, Seed};
 
@@ -70,6 +70,8 @@ struct StageMemory {
     integrands: Vec<f64>,
     worths: Vec<f64>,
     policy: Vec<ChoiceId>,
+    /// Whether a choice of the policy is open, for every goal.
+    policy_open: [bool; TILE],
     choosing: Choosing,
     sweeps: u32,
     /// Half-widths of the integrands, the worths and the rewards.
@@ -85,6 +87,7 @@ struct Workspace {
     stages: Vec<StageMemory>,
     readings: Vec<Interval<TILE>>,
     memory: Memory,
+    acting: Acting,
 }
 
 /// A cell of linked solves.
@@ -157,6 +160,7 @@ impl Linked {
             integrands: vec![0.0; states],
             worths: vec![0.0; states],
             policy: vec![ChoiceId(0); states],
+            policy_open: [false; TILE],
             choosing: Choosing::default(),
             sweeps: 0,
             half_widths: [0.0; TILE],
@@ -443,6 +447,7 @@ impl LinkedSolver {
                 .collect(),
             readings: Vec::new(),
             memory: Memory::default(),
+            acting: Acting::default(),
         });
         let result = work(&mut workspace);
         lock().push(workspace);
@@ -460,21 +465,17 @@ impl LinkedSolver {
     /// All stages of a tile; whether nothing is open. A first pass ends where something is.
     fn pass(&self, workspace: &mut Workspace, first: u64, sharp: bool) -> bool {
         let program = &self.problem.program;
-        let mut open_policies = vec![[false; TILE]; self.stages.len()];
         for (k, (linked, stage)) in self.stages.iter().zip(program.stages()).enumerate() {
             let (earlier, rest) = workspace.stages.split_at_mut(k);
             let memory = &mut rest[0];
             let place = (self.level, self.problem.seed, first);
             linked.make_rewards(stage, place, earlier, memory);
-            let leader = match stage.operator {
-                Operator::Follow { stage } => Some(stage),
-                Operator::Max | Operator::Min => None,
-            };
+            let leader = stage.leader();
             let limits = if sharp { &linked.sharp } else { &linked.limits };
             let followed = leader.map(|l| &earlier[l].policy[..]);
             linked.solve(stage, self.level, limits, followed, memory);
             if let Some(leader) = leader {
-                let open = open_policies[leader].iter().enumerate();
+                let open = earlier[leader].policy_open.iter().enumerate();
                 open.filter(|(_, open)| **open)
                     .for_each(|(lane, _)| memory.know_nothing(lane));
             }
@@ -482,7 +483,7 @@ impl LinkedSolver {
                 let mut policy = std::mem::take(&mut memory.policy);
                 let open = policies.decide::<TILE>(&memory.values(), &mut policy);
                 memory.policy = policy;
-                open_policies[k] = open;
+                memory.policy_open = open;
                 if !sharp && open.contains(&true) {
                     return false;
                 }
@@ -548,7 +549,10 @@ impl LinkedSolver {
         count: usize,
         sums: &mut BlockSums,
     ) {
-        let shown = &workspace.stages[self.problem.program.shown()];
+        let program = &self.problem.program;
+        let shown = &workspace.stages[program.shown()];
+        let leader = program.stage().leader().map(|k| &workspace.stages[k]);
+        let n_choices = program.stage().mdp.n_choices();
         let mut readings = Vec::with_capacity(workspace.readings.len());
         for lane in 0..count {
             readings.clear();
@@ -560,13 +564,18 @@ impl LinkedSolver {
                     high: value + half,
                 }
             }));
+            if let Some(leader) = leader {
+                let policy = leader.policy[lane..].iter().step_by(TILE).copied();
+                let open = leader.policy_open[lane];
+                workspace.acting.follow(n_choices, policy, open);
+            }
             let goal = GoalValues {
                 worth: Strided::new(&shown.worths[lane..], TILE),
                 magnitude: shown.magnitudes[lane],
                 half_width: shown.worth_half_widths[lane],
                 reward: &|state| shown.rewards[state.index() * TILE + lane],
                 settled: None,
-                acting: None,
+                acting: leader.map(|_| &workspace.acting),
                 linked: behaviour::Linked {
                     readings: &readings,
                     reward_half_width: shown.reward_half_widths[lane],

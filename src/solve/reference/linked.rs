@@ -37,6 +37,8 @@ pub(super) struct Solved {
     /// Half-width of every reward.
     pub(super) reward_half_width: f64,
     pub(super) sweeps: u32,
+    /// The policy it follows, and whether a choice of it is open.
+    pub(super) followed: Option<(Vec<ChoiceId>, bool)>,
 }
 
 impl Solved {
@@ -85,16 +87,14 @@ impl Linked {
         let mut solved: Vec<Solved> = Vec::new();
         for stage in problem.program.stages() {
             let (rewards, half_width) = rewards(problem, stage, index, &solved);
-            let policy = match stage.operator {
-                Operator::Follow { stage } => Some(self.policy(stage, &solved)),
-                Operator::Max | Operator::Min => None,
-            };
+            let policy = stage.leader().map(|leader| self.policy(leader, &solved));
             let followed = policy.as_ref().map(|(choices, _)| &choices[..]);
             let next = solve_stage(problem, stage, followed, rewards, half_width);
             let mut next = next.ok_or(SolveError::Singular { goal: index.0 })?;
-            if policy.is_some_and(|(_, open)| open) {
+            if policy.as_ref().is_some_and(|(_, open)| *open) {
                 next.know_nothing();
             }
+            next.followed = policy;
             solved.push(next);
         }
         Ok(solved)
@@ -219,5 +219,6 @@ pub(super) fn solve_stage(
         worth_half_width,
         reward_half_width,
         sweeps,
+        followed: None,
     })
 }

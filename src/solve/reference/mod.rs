@@ -14,7 +14,7 @@ use linked::{Linked, solve_stage};
 
 use super::{Backend, CellProblem, CellSolver, Goals, SolveError, SolvedGoal, check_given};
 use crate::rng::Stream;
-use crate::statistics::behaviour::{self, GoalValues, Memory};
+use crate::statistics::behaviour::{self, Acting, GoalValues, Memory};
 use crate::statistics::{Block, BlockSums, TILE};
 use crate::units::SampleIndex;
 
@@ -80,6 +80,7 @@ impl ReferenceSolver {
         let mut sums = BlockSums::new(problem.program.stage().mdp.n_states());
         let observer = problem.observer();
         let mut memory = Memory::default();
+        let mut acting = Acting::default();
         if let Some(observer) = &observer {
             sums.observations = observer.observations((end - first) as usize);
         }
@@ -96,7 +97,13 @@ impl ReferenceSolver {
             if let Some(observer) = &observer {
                 let readings = self.linked.read(problem, &stages);
                 let reward = |state: crate::units::StateId| shown.rewards[state.index()];
+                let followed = shown.followed.as_ref();
+                if let Some((policy, open)) = followed {
+                    let n_choices = problem.program.stage().mdp.n_choices();
+                    acting.follow(n_choices, policy.iter().copied(), *open);
+                }
                 let values = GoalValues {
+                    acting: followed.map(|_| &acting),
                     linked: behaviour::Linked {
                         readings: &readings,
                         reward_half_width: shown.reward_half_width,

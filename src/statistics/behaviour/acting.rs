@@ -51,6 +51,17 @@ impl Policy<'_> {
 }
 
 impl Acting {
+    /// An agent that takes one choice in every state, `[n_states]`; `open` where that is not known.
+    pub fn follow(&mut self, n_choices: usize, policy: impl Iterator<Item = ChoiceId>, open: bool) {
+        self.shares.clear();
+        self.shares.resize(n_choices, 0.0);
+        self.open.clear();
+        for choice in policy {
+            self.shares[choice.index()] = 1.0;
+            self.open.push(open);
+        }
+    }
+
     /// The policies that the agent follows from the start, each with its probability.
     pub(super) fn policies(&self) -> Vec<(f64, Policy<'_>)> {
         if self.plans.is_empty() {
