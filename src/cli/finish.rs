@@ -283,7 +283,7 @@ impl Ending<'_> {
 
     fn summarise(&self, path: &Path) {
         let statistics = &self.outcome.statistics;
-        let total: u64 = statistics.cells.iter().map(|cell| cell.samples).sum();
+        let total: u64 = statistics.cells.iter().map(|cell| cell.proposed).sum();
         let solved = self.record.solved;
         let seconds = self.record.wall.as_secs_f64();
         let cells = match statistics.cells.len() {
@@ -355,7 +355,7 @@ fn warn_of_unconverged(cell: &CellStatistics, spec: &RunSpec) {
         cell.reward,
         cell.discount,
         HumanCount(cell.unconverged),
-        HumanCount(cell.samples),
+        HumanCount(cell.proposed),
         HumanCount(u64::from(cell.sweeps_max)),
         listed.join(", ")
     );

@@ -1,27 +1,28 @@
 //! One cell at work: its solver, its sums so far, and its failure if there is one.
 
+mod reading;
+mod wanted;
+
 use std::ops::Range;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-use sha2::{Digest, Sha256};
+use reading::Reading;
+pub(super) use wanted::WantedCell;
+use wanted::{contrast, goals, key};
 
-use super::checkpoint::{CellKey, CellRecord, Sums};
+use super::checkpoint::{CellRecord, Sums};
 use super::results::{CellError, CellFailure, CellStatistics};
-use super::run_spec::VariantMdp;
 use super::{CellProgress, RunError, RunSpec};
 use crate::mdp::Mdp;
 use crate::plan::Plan;
-use crate::reward::{BoundReward, Facts, RewardDistribution, RewardDomain};
-use crate::rng::Stream;
-use crate::solve::{
-    Backend, CellProblem, CellSolver, DecisionRule, PilotReport, SolveError, prepare,
-};
-use crate::statistics::behaviour::{LawScale, Readings};
+use crate::reward::{RewardDistribution, RewardDomain};
+use crate::solve::{Backend, CellSolver, DecisionRule, PilotReport, SolveError, prepare};
+use crate::statistics::behaviour::{Integrands, Readings};
 use crate::statistics::{
-    Asked, Block, CellSums, Comparable, Contrast, Estimate, Observations, ObservedSums, Quantity,
+    Asked, Block, CellSums, Conditioned, Contrast, Estimate, Observations, ObservedSums, Quantity,
     Sampling, Table,
 };
-use crate::units::{Discount, SampleIndex};
+use crate::units::Discount;
 
 /// One cell of the environment at work. Shared by all threads.
 pub(super) struct Cell {
@@ -41,61 +42,25 @@ pub(super) struct Cell {
     contrast: Contrast,
     /// The means that are taken of the observations, differences from the baseline last.
     quantities: Vec<Quantity>,
+    /// Which goals belong, where not all do: then the means are over those.
+    condition: Option<Conditioned>,
     /// `None` when the backend refused the cell; the reason is in `state`.
     solver: Option<Box<dyn CellSolver>>,
     state: Mutex<State>,
 }
 
-/// How sums become estimates.
-#[derive(Clone, Copy)]
-struct Reading {
-    facts: Facts,
-    level: f64,
-}
-
-impl Reading {
-    /// The POWER of a state, with what is known of the law: an interval where there is one, and the law's own error.
-    fn power(self, sums: &CellSums, state: usize) -> Estimate {
-        let sampling = match self.all_goals(sums.goals) {
-            true => Sampling::Exhaustive,
-            false if self.facts.finite_variance => Sampling::Independent,
-            false => Sampling::HeavyTailed,
-        };
-        let estimate = sums.power(state, self.level);
-        let error = self
-            .facts
-            .error_of_power(estimate.estimate + estimate.bound);
-        estimate.of_sampling(sampling).widened(error)
-    }
-
-    /// Whether these are all goals there are.
-    fn all_goals(self, goals: u64) -> bool {
-        self.facts.enumerated == Some(goals)
-    }
-
-    /// A difference of two POWERs: the law's own error is in both of them.
-    fn difference(self, estimate: Estimate) -> Estimate {
-        let sampling = match self.facts.finite_variance {
-            true => Sampling::Independent,
-            false => Sampling::HeavyTailed,
-        };
-        // No POWER is larger than the law's upper end.
-        let error = self.facts.error_of_power(self.facts.high);
-        estimate.of_sampling(sampling).widened(2.0 * error)
-    }
-}
-
 impl Cell {
-    /// What was asked beyond POWER, and how far all that is from the baseline.
-    fn tables(&self, observed: &ObservedSums) -> Vec<Table> {
+    /// What was asked beyond POWER, and how far all that is from the baseline; from sums over all of `goals` goals or those that belong.
+    fn tables(&self, observed: &ObservedSums, goals: u64, accepted: Option<Table>) -> Vec<Table> {
         let level = self.reading.level;
-        let mut tables = self.asked.tables(&self.mdp, observed, level);
-        if self.is_compared() {
+        let mut tables: Vec<Table> = accepted.into_iter().collect();
+        tables.extend(self.asked.tables(&self.mdp, observed, level));
+        if self.contrast.has_pairs() {
             let first = self.asked.quantities().len();
             let power = |e| self.reading.difference(e);
             tables.push(self.contrast.table(observed, first, level, &power));
         }
-        match self.reading.all_goals(observed.goals) {
+        match self.reading.all_goals(goals) {
             true => {
                 let exact = |e: Estimate| e.of_sampling(Sampling::Exhaustive);
                 tables.into_iter().map(|t| t.map_estimates(exact)).collect()
@@ -105,50 +70,10 @@ impl Cell {
     }
 }
 
-/// What a cell has in common with that of its baseline, given the numbers of its own goals; nothing where the goals are not the same.
-fn contrast(
-    spec: &RunSpec,
-    wanted: WantedCell<'_>,
-    goals: u64,
-    own: &[Comparable],
-) -> Result<Contrast, RunError> {
-    let Some(baseline) = wanted.baseline else {
-        return Ok(Contrast::default());
-    };
-    let BoundReward { mdp, law, .. } = spec.bound(&baseline.mdp, wanted.reward)?;
-    if self::goals(law.facts(), spec.samples) != goals {
-        return Ok(Contrast::default());
-    }
-    let (scale, domain) = (LawScale::of(law.facts()), law.domain());
-    let asked = spec.observed_of(&mdp, scale, wanted.discount, wanted.rule, domain);
-    let others = asked.unwrap_or_default().comparables(&mdp);
-    Ok(Contrast::between(own, &others))
-}
-
-/// Goals of a cell of which `samples` were asked for.
-fn goals(facts: &Facts, samples: u64) -> u64 {
-    match (facts.enumerated, facts.available) {
-        (Some(all), _) => all,
-        (None, Some(available)) => samples.min(available),
-        (None, None) => samples,
-    }
-}
-
 struct State {
     record: CellRecord,
     /// The failure of the lowest block so far, so that the message does not depend on who came first.
     failure: Option<(u64, CellError)>,
-}
-
-/// Which cell of an environment is wanted.
-#[derive(Clone, Copy)]
-pub(super) struct WantedCell<'a> {
-    pub(super) variant: &'a VariantMdp,
-    /// The variant it is compared with, if there is one.
-    pub(super) baseline: Option<&'a VariantMdp>,
-    pub(super) reward: &'a Arc<RewardDistribution>,
-    pub(super) discount: Discount,
-    pub(super) rule: DecisionRule,
 }
 
 impl Cell {
@@ -172,9 +97,9 @@ impl Cell {
         let facts = *problem.program.stage().law.facts();
         let mdp = problem.program.stage().mdp.clone();
         // Names that the MDP does not have were refused before the first cell was prepared.
-        let law = LawScale::of(&facts);
         let domain = problem.program.stage().domain;
-        let asked = spec.observed_of(&mdp, law, discount, rule, domain);
+        let of = wanted.observing(&facts, domain);
+        let asked = spec.observed_of(&mdp, of, wanted.baseline.is_none());
         let asked = match problem.program.stage().leader() {
             // A policy that is followed need not be optimal, and which choices would be is not asked.
             Some(_) => asked.unwrap_or_default().without("optimality"),
@@ -190,11 +115,16 @@ impl Cell {
         let contrast = contrast(spec, wanted, goals, &asked.comparables(&mdp))?;
         let mut quantities = asked.quantities();
         quantities.extend(contrast.quantities(asked.n_columns()));
+        let condition = asked.condition();
+        let condition = condition.or_else(|| contrast.condition(asked.n_columns()));
+        let n_sums = condition
+            .as_ref()
+            .map_or(quantities.len(), |c| c.n_sums(quantities.len()));
         let empty = Sums {
             power: CellSums::new(mdp.n_states(), problem.power_scale()),
-            observed: ObservedSums::new(quantities.len()),
+            observed: ObservedSums::new(n_sums),
         };
-        let key = key(&problem, goals, &quantities, block_size);
+        let key = key(&problem, goals, &quantities, condition.as_ref(), block_size);
         let mut record = CellRecord::new(key, block_size, empty);
         if let Some(before) = before {
             let cell = || {
@@ -245,6 +175,7 @@ impl Cell {
             asked,
             contrast,
             quantities,
+            condition,
             solver,
             state: Mutex::new(State { record, failure }),
         })
@@ -324,7 +255,16 @@ impl Cell {
         }
     }
 
-    /// Whether it is compared with its baseline.
+    /// POWER of every state over the goals that belong, of so many.
+    fn power_of_accepted(&self, sums: &ObservedSums, goals: u64) -> Vec<Estimate> {
+        let first = self.asked.first_quantity("power").unwrap_or(0);
+        let quantities = &self.quantities[first..=first + self.mdp.n_states()];
+        let power = Integrands::power(quantities, sums, first, self.reading.level);
+        let each = power.into_iter().map(|e| self.reading.of_law(e, goals));
+        each.collect()
+    }
+
+    /// Whether it needs what was observed in its baseline.
     pub(super) fn is_compared(&self) -> bool {
         !self.contrast.is_empty()
     }
@@ -414,9 +354,13 @@ impl Cell {
             sums.observations = self.contrast.append(&sums.observations, beside);
         }
         let mut rounded = CellSums::new(n_states, solver.problem().power_scale());
-        let observed = rounded
-            .add_block(&sums)
-            .and_then(|()| ObservedSums::of(&sums.observations, &self.quantities));
+        let observed = rounded.add_block(&sums).and_then(|()| {
+            let observations = &sums.observations;
+            match &self.condition {
+                None => ObservedSums::of(observations, &self.quantities),
+                Some(condition) => condition.sum(observations, &self.quantities),
+            }
+        });
         match observed {
             Ok(observed) => {
                 let power = rounded;
@@ -478,9 +422,25 @@ impl Cell {
             Err(source) => return Some(Err(Box::new(failed(CellError::Sum { block, source })))),
         };
         let (sums, observed) = (sums.power, sums.observed);
-        let power: Vec<Estimate> = (0..sums.power.len())
-            .map(|s| self.reading.power(&sums, s))
-            .collect();
+        let goals = sums.goals;
+        let (power, tables, samples) = match &self.condition {
+            None => {
+                let power = (0..sums.power.len()).map(|s| self.reading.power(&sums, s));
+                (power.collect(), self.tables(&observed, goals, None), goals)
+            }
+            Some(condition) => {
+                let accepted = condition.read(&observed, self.quantities.len());
+                let share = condition
+                    .condition
+                    .table(&accepted.shares, self.reading.level);
+                if accepted.sums.goals == 0 {
+                    return Some(Err(Box::new(failed(none_accepted(&share, goals)))));
+                }
+                let power = self.power_of_accepted(&accepted.sums, goals);
+                let tables = self.tables(&accepted.sums, goals, Some(share));
+                (power, tables, accepted.sums.goals)
+            }
+        };
         Some(Ok(CellStatistics {
             environment,
             variant: self.variant.clone(),
@@ -491,11 +451,12 @@ impl Cell {
             domain: self.reward.domain(),
             solver: self.solver.as_ref().and_then(|s| s.description()),
             power,
-            tables: self.tables(&observed),
+            tables,
             mdp: self.mdp.clone(),
             plan: self.plan.clone(),
             pilot: self.pilot.clone(),
-            samples: sums.goals,
+            samples,
+            proposed: goals,
             unconverged: sums.unconverged,
             sweeps_mean: sums.sweeps as f64 / sums.goals as f64,
             sweeps_max: sums.sweeps_max,
@@ -504,30 +465,14 @@ impl Cell {
     }
 }
 
-/// What the sums of a cell depend on. The law enters by what it draws.
-fn key(problem: &CellProblem, goals: u64, quantities: &[Quantity], block_size: u64) -> CellKey {
-    let law = &problem.program.stage().law;
-    let mut hash = Sha256::new();
-    let words = format!(
-        "{block_size} {:?} {:?} {:?} {} {:?} {quantities:?} {:?} {:?}",
-        problem.seed,
-        problem.discount,
-        problem.tolerance,
-        problem.max_sweeps,
-        problem.power_scale(),
-        law.facts(),
-        problem.rule,
-    );
-    hash.update(words);
-    if problem.program.plain().is_err() {
-        hash.update(problem.program.identity());
-    }
-    for goal in 0..goals.min(2) {
-        let draw = law.draw(problem.seed, Stream::Reward, SampleIndex(goal));
-        draw.iter().for_each(|x| hash.update(x.to_le_bytes()));
-    }
-    CellKey {
-        plan: problem.plan.hash(),
-        problem: hash.finalize().into(),
+/// What is said where no goal meets the condition.
+fn none_accepted(shares: &Table, goals: u64) -> CellError {
+    let all = shares
+        .rows
+        .first()
+        .and_then(|row| row.measures[0].estimate());
+    CellError::NoneAccepted {
+        goals,
+        at_most: all.map_or(1.0, |share| share.high),
     }
 }

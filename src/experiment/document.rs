@@ -178,7 +178,9 @@ impl Statistics {
             ));
         }
         columns.push(text("measure", &|row| row.measure));
-        let counts = rows.iter().map(|row| row.cell.samples);
+        // Shares of a condition are over more goals than what else there is.
+        let goals = |row: &Tidy<'_>| row.value.estimate().map_or(row.cell.samples, |e| e.n);
+        let counts = rows.iter().map(goals);
         columns.push(Column {
             name: "n",
             values: Values::Count(

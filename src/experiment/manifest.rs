@@ -119,7 +119,7 @@ fn cell(cell: &CellStatistics) -> Value {
         "plan_hash": hexadecimal(&cell.plan.hash()),
         "plan": cell.plan.to_string().lines().collect::<Vec<_>>(),
         "pilot": cell.pilot,
-        "goals": cell.samples,
+        "goals": cell.proposed,
         "unconverged": cell.unconverged,
         "unconverged_goals": cell.unconverged_goals,
         "sweeps_mean": cell.sweeps_mean,

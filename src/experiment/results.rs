@@ -32,8 +32,10 @@ pub struct CellStatistics {
     pub plan: Arc<Plan>,
     /// How the plan's method was chosen; `None` on backends that do not sweep.
     pub pilot: Option<PilotReport>,
-    /// Goals summed.
+    /// Goals that the statistics are over: those that were solved, or under a condition those of them that meet it.
     pub samples: u64,
+    /// Goals solved.
+    pub proposed: u64,
     /// Goals that missed the tolerance within the sweep cap.
     pub unconverged: u64,
     /// The lowest numbers among them.
@@ -122,6 +124,17 @@ pub enum CellError {
         expected_goals: u64,
         /// Goals that were observed.
         goals: usize,
+    },
+    /// No goal meets the condition.
+    #[error(
+        "none of {goals} goals meets the condition, at most a share of {at_most:.1e} of all does: raise `sample.count`, or ask for less \
+         in [condition]"
+    )]
+    NoneAccepted {
+        /// Goals that were solved.
+        goals: u64,
+        /// Upper end of the interval of the share that does.
+        at_most: f64,
     },
     /// The baseline that the cell is compared with has no result for a block.
     #[error("block {block}: the baseline, which the cell is compared with, has no result")]

@@ -13,7 +13,7 @@ use crate::solve::{
     Backend, CellProblem, DecisionRule, GoalProgram, PilotReport, SolveError, pilot,
 };
 use crate::statistics::behaviour::{Integrands, LawScale};
-use crate::statistics::{Asked, Request, UnknownName, block_size};
+use crate::statistics::{Asked, ConditionRequest, PowerScale, Request, UnknownName, block_size};
 use crate::units::{Discount, Limit, Seed};
 
 /// A gibibyte in bytes.
@@ -64,6 +64,8 @@ pub struct RunSpec {
     pub threads: usize,
     /// What is asked beyond POWER. Default: nothing.
     pub statistics: Request,
+    /// Which goals belong: all statistics are over those of the `samples` goals that meet it in the baseline. Default: all.
+    pub condition: Option<ConditionRequest>,
 }
 
 impl Default for RunSpec {
@@ -82,6 +84,7 @@ impl Default for RunSpec {
             level: 0.95,
             threads: 0,
             statistics: Request::default(),
+            condition: None,
         }
     }
 }
@@ -120,6 +123,9 @@ pub enum RunError {
     /// Decision rules that cannot be followed, or do not go with what is asked; every reason.
     #[error("{}", .0.join("; "))]
     Rules(Vec<String>),
+    /// A condition that has no meaning beside the rest; every reason.
+    #[error("{}", .0.join("; "))]
+    Condition(Vec<String>),
     /// The worker threads could not be started.
     #[error("cannot start the worker threads")]
     Threads(#[source] rayon::ThreadPoolBuildError),
@@ -378,20 +384,31 @@ impl RunSpec {
         baseline.filter(|_| self.has_variants())
     }
 
-    /// What is observed of every goal on one variant of an agent: what is asked, and where variants are compared the POWER integrands.
+    /// What is observed of every goal on one variant of an agent: what is asked, and where variants are compared the POWER integrands. Where only
+    /// some goals belong, the integrands too, and in the baseline (`is_base`) which do.
     pub(super) fn observed_of(
         &self,
         mdp: &Mdp,
-        law: LawScale,
-        discount: Discount,
-        rule: DecisionRule,
-        domain: RewardDomain,
+        of: Observing,
+        is_base: bool,
     ) -> Result<Asked, Vec<UnknownName>> {
+        let Observing {
+            law,
+            discount,
+            rule,
+            domain,
+            sums,
+        } = of;
         let mut request = self.statistics_of(mdp);
         for event in &mut request.events {
             event.without_time = !rule.is_optimal();
         }
         let asked = request.resolve(mdp, law)?;
+        if let Some(condition) = &self.condition {
+            let asked = asked.with(Some(Integrands::summed(mdp, law, sums)));
+            let condition = is_base.then(|| condition.resolve(mdp)).transpose()?;
+            return Ok(asked.conditioned(condition));
+        }
         // At ->0 the integrand is no function of the value, and goals on choices are not looked at one by one.
         let compared = self.baseline().is_some()
             && discount.limit() != Some(Limit::Zero)
@@ -414,9 +431,14 @@ impl RunSpec {
             let goals = Self::block_size(&variants) as usize;
             for VariantMdp { mdp, .. } in &variants {
                 let asked = self.discounts.first().map(|discount| {
-                    let (law, rule) = (LawScale::default(), DecisionRule::default());
-                    let asked = self.observed_of(mdp, law, *discount, rule, RewardDomain::State);
-                    asked.unwrap_or_default()
+                    let of = Observing {
+                        law: LawScale::default(),
+                        discount: *discount,
+                        rule: DecisionRule::default(),
+                        domain: RewardDomain::State,
+                        sums: PowerScale::new(0.0, 1.0),
+                    };
+                    self.observed_of(mdp, of, false).unwrap_or_default()
                 });
                 let columns = asked.map_or(0, |asked| asked.n_columns());
                 let bytes = columns * goals * size_of::<f64>();
@@ -455,6 +477,42 @@ impl RunSpec {
         }
     }
 
+    /// What a condition has no meaning beside, and names that the baselines do not have.
+    fn check_condition(&self) -> Result<(), RunError> {
+        let Some(condition) = &self.condition else {
+            return Ok(());
+        };
+        let others = self.rules.iter().any(|r| !r.is_optimal());
+        let mut obstacles = condition.obstacles(None, others);
+        let limits = self.discounts.iter().filter_map(|d| d.limit());
+        obstacles.extend(limits.flat_map(|limit| condition.obstacles(Some(limit), false)));
+        if condition.is_empty() {
+            obstacles.push(NO_CONDITION.to_owned());
+        }
+        if self.has_variants() && self.baseline().is_none() {
+            obstacles.push(NO_BASELINE.to_owned());
+        }
+        let on_choices = self.rewards.iter();
+        let on_choices = on_choices.filter(|r| r.domain() == RewardDomain::Choice);
+        obstacles.extend(on_choices.map(|reward| condition_of_choices(reward.name())));
+        if !obstacles.is_empty() {
+            return Err(RunError::Condition(obstacles));
+        }
+        let mut unknown = Vec::new();
+        for environment in &self.environments {
+            unknown.extend(
+                condition
+                    .resolve(environment.mdp())
+                    .err()
+                    .unwrap_or_default(),
+            );
+        }
+        match unknown.is_empty() {
+            true => Ok(()),
+            false => Err(RunError::UnknownNames(unknown)),
+        }
+    }
+
     /// Refuses what cannot be run.
     pub(super) fn validate(&self) -> Result<(), RunError> {
         let lists = [
@@ -489,6 +547,7 @@ impl RunSpec {
         let rules: Vec<String> = self.rules.iter().map(ToString::to_string).collect();
         distinct("decision rules", rules.iter().map(String::as_str))?;
         self.check_rules()?;
+        self.check_condition()?;
         let limits = self.discounts.iter().filter_map(|d| d.limit());
         let obstacles: Vec<String> = limits.flat_map(|l| self.statistics.obstacles(l)).collect();
         if !obstacles.is_empty() {
@@ -515,6 +574,30 @@ impl RunSpec {
         }
         Ok(())
     }
+}
+
+/// A cell as far as it decides what is observed.
+#[derive(Clone, Copy)]
+pub(super) struct Observing {
+    pub(super) law: LawScale,
+    pub(super) discount: Discount,
+    pub(super) rule: DecisionRule,
+    pub(super) domain: RewardDomain,
+    /// Units of sums of POWER integrands.
+    pub(super) sums: PowerScale,
+}
+
+/// What is said of a condition that asks for nothing.
+pub(super) const NO_CONDITION: &str =
+    "[condition] asks for nothing: it needs `optimal`, `reach` or `avoid`";
+
+/// What is said of a condition without a baseline.
+pub(super) const NO_BASELINE: &str =
+    "[condition] is about the unmodified MDP: it needs the baseline, leave out `baseline = false`";
+
+/// Why a condition does not go with a law of rewards of choices.
+pub(super) fn condition_of_choices(reward: &str) -> String {
+    format!("[condition] is not yet supported for rewards of choices ({reward:?})")
 }
 
 /// Why no other rule than optimality is followed at a limit of the discount.

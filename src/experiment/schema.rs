@@ -54,6 +54,7 @@ pub fn experiment_schema() -> Value {
         ("sample", sample(), false),
         ("agent", agent(), false),
         ("statistics", statistics(), false),
+        ("condition", condition(), false),
     ];
     let Value::Object(rest) = table("A powersweep experiment.", keys.into()) else {
         return Value::Null;
@@ -611,6 +612,57 @@ fn sample() -> Value {
         ),
     ];
     table("How many goals, and which.", keys.into())
+}
+
+fn condition() -> Value {
+    let choice = table(
+        "A choice.",
+        vec![
+            ("state", json!({ "type": "string", "minLength": 1 }), true),
+            ("action", json!({ "type": "string", "minLength": 1 }), true),
+        ],
+    );
+    let reach = table(
+        "What is reached or avoided.",
+        vec![
+            ("label", json!({ "type": "string", "minLength": 1 }), true),
+            ("within", count(0), false),
+            (
+                "probability",
+                json!({ "type": "number", "exclusiveMinimum": 0, "maximum": 1 }),
+                false,
+            ),
+        ],
+    );
+    let named = |table: &Value| json!({ "anyOf": [{ "type": "string", "minLength": 1 }, table] });
+    let keys = [
+        (
+            "optimal",
+            one_or_several(
+                named(&choice),
+                "Choices, or labels of choices, that are optimal.",
+            ),
+            false,
+        ),
+        (
+            "reach",
+            one_or_several(
+                named(&reach),
+                "Labels or states that the optimal policy gets to from the start.",
+            ),
+            false,
+        ),
+        (
+            "avoid",
+            one_or_several(named(&reach), "Those that it does not get to."),
+            false,
+        ),
+        ("strict", switch(false), false),
+    ];
+    table(
+        "Which goals belong: statistics are over those whose optimal policy, on the unmodified MDP, does all of this.",
+        keys.into(),
+    )
 }
 
 fn statistics() -> Value {

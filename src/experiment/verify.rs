@@ -18,7 +18,9 @@ use crate::io::{Format, parse_mdp};
 use crate::mdp::Mdp;
 use crate::reward::RewardDistribution;
 use crate::solve::{DecisionRule, Level, Otherwise, Rule, SolveError};
-use crate::statistics::{Estimate, EventRequest, Key, Request, Table};
+use crate::statistics::{
+    ConditionRequest, Estimate, EventRequest, Key, OptimalRequest, Request, Table,
+};
 use crate::units::{Discount, DiscountError, Limit, Seed, StateId};
 
 /// The cases, as they are compiled in.
@@ -35,7 +37,7 @@ pub const ALLOWED_STD_ERRORS: f64 = 4.5;
 const REACH: f64 = 4.0;
 
 /// Kinds of statistics that the engine has.
-const STATISTICS: [&str; 19] = [
+const STATISTICS: [&str; 20] = [
     "power",
     "gain_power",
     "gain_power_n",
@@ -55,6 +57,7 @@ const STATISTICS: [&str; 19] = [
     "compensated",
     "offswitch_delta",
     "relative_reachability",
+    "conditional_action_avoid_prob",
 ];
 
 /// One MDP with the exact value of one statistic.
@@ -74,6 +77,8 @@ pub struct ExactCase {
     pub discount: Discount,
     /// How the agent decides.
     pub rule: DecisionRule,
+    /// Which goals it is over, where not all.
+    pub condition: Option<ConditionRequest>,
     /// What is known.
     pub statistic: ExactStatistic,
     /// Its value.
@@ -426,6 +431,7 @@ impl RawCase {
             title: self.title.clone(),
             mdp: Arc::new(mdp),
             rule: self.rule()?,
+            condition: self.condition()?,
             variant,
             reward: self.law()?,
             discount,
@@ -460,7 +466,9 @@ impl RawCase {
             }
             Some("power_variance") => return Ok(variance("variance")),
             Some("norm_value_variance") => return Ok(variance("value_variance")),
-            Some("action_avoid_prob" | "orbit_action_avoid") => true,
+            Some("action_avoid_prob" | "orbit_action_avoid" | "conditional_action_avoid_prob") => {
+                true
+            }
             _ => false,
         };
         let action = text("action").filter(|name| {
@@ -489,6 +497,28 @@ impl RawCase {
             measure: measure.ok_or_else(|| missing("mode"))?.to_owned(),
             complement,
         })
+    }
+
+    /// What is given: choices that are optimal.
+    fn condition(&self) -> Result<Option<ConditionRequest>, VerifyError> {
+        let Some(given) = self.statistic["given"].as_array() else {
+            return Ok(None);
+        };
+        let choice = |given: &Value| {
+            Some(OptimalRequest::Choice {
+                state: given["state"].as_str()?.to_owned(),
+                action: given["action"].as_str()?.to_owned(),
+            })
+        };
+        let optimal: Option<Vec<_>> = given.iter().map(choice).collect();
+        let optimal = optimal.ok_or_else(|| VerifyError::Missing {
+            case: self.id.clone(),
+            what: "state and action of what is given",
+        })?;
+        Ok(Some(ConditionRequest {
+            optimal,
+            ..ConditionRequest::default()
+        }))
     }
 
     /// The rule of the case. Its options are the plans F(s).
@@ -568,6 +598,7 @@ impl ExactCase {
             samples,
             seed,
             statistics: self.statistic.request(&self.mdp),
+            condition: self.condition.clone(),
             ..RunSpec::default()
         };
         let mut statistics = match engine.run(&spec) {
@@ -662,7 +693,7 @@ mod tests {
     #[test]
     fn every_case_is_run_or_skipped_with_a_reason() {
         let all = ExactCases::embedded().unwrap();
-        assert_eq!((all.cases.len(), all.skipped.len()), (102, 5));
+        assert_eq!((all.cases.len(), all.skipped.len()), (105, 2));
         let reason = |id: &str| {
             let skipped = all.skipped.iter().find(|case| case.id.starts_with(id));
             skipped.map(|case| case.reason.as_str())

@@ -73,6 +73,7 @@ pub(super) fn cell(mdp: Mdp) -> CellStatistics {
         pilot: None,
         mdp: Arc::new(mdp),
         samples: 1_000_000,
+        proposed: 1_000_000,
         unconverged: 0,
         unconverged_goals: Vec::new(),
         sweeps_mean: 7.5,

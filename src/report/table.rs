@@ -105,8 +105,12 @@ pub(super) fn cell_heading(cell: &CellStatistics, statistics: &Statistics) -> St
         true => "all goals there are".to_owned(),
         false => format!("seed {}", statistics.seed),
     };
+    let of = match cell.proposed == cell.samples {
+        true => String::new(),
+        false => format!(" that meet the condition, of {}", grouped(cell.proposed)),
+    };
     let heading = format!(
-        "{}{variant}: {}, {} goals{rule}\nn = {}, {drawn}, {} backend\n",
+        "{}{variant}: {}, {} goals{rule}\nn = {}{of}, {drawn}, {} backend\n",
         plain_name(&cell.environment, LONGEST_NAME),
         discount(cell),
         plain_name(&cell.reward, LONGEST_NAME),
@@ -164,7 +168,7 @@ fn unconverged(cell: &CellStatistics) -> String {
         "WARNING: {} of {} goals missed the tolerance within the sweep cap (goal {}{more}).\n\
          They are counted with their own, larger bounds.\n",
         grouped(cell.unconverged),
-        grouped(cell.samples),
+        grouped(cell.proposed),
         first.join(", "),
     )
 }

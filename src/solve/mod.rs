@@ -25,7 +25,7 @@ pub use rule::{DecisionRule, Level, Otherwise, Rule};
 
 use crate::plan::Plan;
 use crate::program::Stage;
-use crate::reward::{GoalKey, LazyGoal, RewardDomain};
+use crate::reward::{Facts, GoalKey, LazyGoal, RewardDomain};
 use crate::rng::Stream;
 use crate::statistics::behaviour::{Observer, Settled};
 use crate::statistics::{Asked, Block, BlockSums, PowerScale};
@@ -100,7 +100,12 @@ impl CellProblem {
     /// Shift and units of the POWER sums: functions of the law alone, so that every backend and shard agrees.
     #[must_use]
     pub fn power_scale(&self) -> PowerScale {
-        let facts = self.program.stage().law.facts();
+        Self::power_scale_of(self.program.stage().law.facts())
+    }
+
+    /// The same of a law.
+    #[must_use]
+    pub fn power_scale_of(facts: &Facts) -> PowerScale {
         PowerScale::new(facts.mean, 2.0 * facts.magnitude().max(f64::MIN_POSITIVE))
     }
 

@@ -6,9 +6,10 @@ use std::ops::Range;
 use std::sync::Arc;
 
 use super::behaviour::{
-    Choices, Distribution, Event, Events, LawScale, Look, Occupancy, Optimality, Target, Ties,
+    Choices, Condition, Distribution, Event, Events, LawScale, Look, Occupancy, Optimality, Target,
+    Ties,
 };
-use super::{Comparable, ObservedSums, Quantity, Row, Table};
+use super::{Comparable, Conditioned, ObservedSums, Quantity, Row, Table};
 use crate::document::nearest;
 use crate::mdp::Mdp;
 use crate::units::{ChoiceId, Limit, StateId};
@@ -94,13 +95,15 @@ fn near(nearest: &Option<String>) -> String {
 #[derive(Clone, Debug, Default)]
 pub struct Asked {
     statistics: Vec<Arc<dyn Statistic>>,
+    /// Which goals belong, where not all do.
+    condition: Option<Arc<Condition>>,
 }
 
 /// The start states, where no state and no label has that name.
 const START: &str = "start";
 
 /// What a name stands for.
-enum Named<'m> {
+pub(super) enum Named<'m> {
     States(Vec<StateId>),
     Choices(&'m str, &'m [ChoiceId]),
 }
@@ -214,7 +217,10 @@ impl Request {
             statistics.push(Arc::new(Distribution::new(states, law)));
         }
         match unknown.is_empty() {
-            true => Ok(Asked { statistics }),
+            true => Ok(Asked {
+                statistics,
+                condition: None,
+            }),
             false => Err(unknown),
         }
     }
@@ -222,39 +228,44 @@ impl Request {
     fn events(&self, mdp: &Mdp, unknown: &mut Vec<UnknownName>) -> Events {
         let mut list = Vec::new();
         for (position, request) in self.events.iter().enumerate() {
-            let name = &request.label;
-            let target = match find(mdp, name) {
-                Some(Named::States(states)) => {
-                    let mut of = vec![false; mdp.n_states()];
-                    states.iter().for_each(|s| of[s.index()] = true);
-                    Target::States(of)
-                }
-                Some(Named::Choices(_, choices)) => {
-                    let mut of = vec![false; mdp.n_choices()];
-                    choices.iter().for_each(|c| of[c.index()] = true);
-                    Target::Choices(of)
-                }
-                None => {
-                    unknown.push(UnknownName {
-                        mdp: mdp.name().to_owned(),
-                        statistic: "events",
-                        position,
-                        wanted: "label or state",
-                        name: name.clone(),
-                        nearest: nearest_name(mdp, name),
-                    });
-                    continue;
-                }
-            };
-            list.push(Event {
-                label: name.clone(),
-                target,
-                steps: request.within,
-                ties: request.ties,
-                timed: !request.without_time,
-            });
+            match Event::of(mdp, request) {
+                Some(event) => list.push(event),
+                None => unknown.push(UnknownName {
+                    mdp: mdp.name().to_owned(),
+                    statistic: "events",
+                    position,
+                    wanted: "label or state",
+                    name: request.label.clone(),
+                    nearest: nearest_name(mdp, &request.label),
+                }),
+            }
         }
         Events::new(mdp, list)
+    }
+}
+
+impl Event {
+    /// An event by name; `None` where an MDP has no such label or state.
+    pub(super) fn of(mdp: &Mdp, request: &EventRequest) -> Option<Self> {
+        let target = match find(mdp, &request.label)? {
+            Named::States(states) => {
+                let mut of = vec![false; mdp.n_states()];
+                states.iter().for_each(|s| of[s.index()] = true);
+                Target::States(of)
+            }
+            Named::Choices(_, choices) => {
+                let mut of = vec![false; mdp.n_choices()];
+                choices.iter().for_each(|c| of[c.index()] = true);
+                Target::Choices(of)
+            }
+        };
+        Some(Self {
+            label: request.label.clone(),
+            target,
+            steps: request.within,
+            ties: request.ties,
+            timed: !request.without_time,
+        })
     }
 }
 
@@ -314,7 +325,7 @@ fn states(
 }
 
 /// A state, else a label of states, else a label of choices, else `start`.
-fn find<'m>(mdp: &'m Mdp, name: &str) -> Option<Named<'m>> {
+pub(super) fn find<'m>(mdp: &'m Mdp, name: &str) -> Option<Named<'m>> {
     if let Some(state) = mdp.find_state(name) {
         return Some(Named::States(vec![state]));
     }
@@ -328,7 +339,7 @@ fn find<'m>(mdp: &'m Mdp, name: &str) -> Option<Named<'m>> {
     (name == START).then(|| Named::States(start()))
 }
 
-fn nearest_name(mdp: &Mdp, name: &str) -> Option<String> {
+pub(super) fn nearest_name(mdp: &Mdp, name: &str) -> Option<String> {
     fn keys<V>(map: &BTreeMap<String, V>) -> impl Iterator<Item = &str> {
         map.keys().map(String::as_str)
     }
@@ -366,6 +377,51 @@ impl Asked {
     pub fn without(mut self, name: &str) -> Self {
         self.statistics.retain(|s| s.name() != name);
         self
+    }
+
+    /// The same, and which goals belong.
+    #[must_use]
+    pub fn conditioned(mut self, condition: Option<Condition>) -> Self {
+        if let Some(condition) = condition {
+            let condition = Arc::new(condition);
+            self.condition = Some(condition.clone());
+            self.statistics.push(condition);
+        }
+        self
+    }
+
+    /// Which goals belong, where not all do.
+    #[must_use]
+    pub fn condition(&self) -> Option<Conditioned> {
+        let condition = self.condition.clone()?;
+        let first = self.first_column(condition.name())?;
+        Some(Conditioned { condition, first })
+    }
+
+    /// The first column of the statistic of that name.
+    fn first_column(&self, name: &str) -> Option<usize> {
+        let mut first = 0;
+        for statistic in &self.statistics {
+            if statistic.name() == name {
+                return Some(first);
+            }
+            first += statistic.n_columns();
+        }
+        None
+    }
+
+    /// The number of the first quantity of the statistic of that name, where it has any.
+    #[must_use]
+    pub fn first_quantity(&self, name: &str) -> Option<usize> {
+        let mut first = 0;
+        for statistic in &self.statistics {
+            let n = statistic.quantities().len();
+            if statistic.name() == name && n > 0 {
+                return Some(first);
+            }
+            first += n;
+        }
+        None
     }
 
     /// Numbers per goal.

@@ -4,9 +4,11 @@
 //! both variances where goals fare alike in both (McNemar's test is the case of shares). The differences are columns that are appended to
 //! a cell's observations; sums, blocks and bounds follow as for all others.
 
+use std::ops::Range;
+
 use super::{
-    Estimate, Key, KeyKind, Map, Measure, Observations, Observed, ObservedSums, PowerScale,
-    Quantity, Table, TableRow, Uncertain,
+    Conditioned, Estimate, Key, KeyKind, Map, Measure, Observations, Observed, ObservedSums,
+    PowerScale, Quantity, Table, TableRow, Uncertain,
 };
 
 /// One number of a goal that another cell may have too.
@@ -57,6 +59,8 @@ impl Comparable {
 pub struct Contrast {
     /// Pairs of the cell's own number and the baseline's.
     pairs: Vec<(Comparable, Comparable)>,
+    /// Which goals belong, by columns of the baseline that are taken over as they are.
+    condition: Option<Conditioned>,
 }
 
 impl Contrast {
@@ -69,19 +73,55 @@ impl Contrast {
         });
         Self {
             pairs: pairs.collect(),
+            condition: None,
         }
     }
 
-    /// Whether they have nothing in common.
+    /// The same, and which goals belong as the baseline has it.
+    #[must_use]
+    pub fn conditioned(self, condition: Option<&Conditioned>) -> Self {
+        Self {
+            condition: condition.cloned(),
+            ..self
+        }
+    }
+
+    /// Whether nothing of the baseline is needed.
     #[must_use]
     pub fn is_empty(&self) -> bool {
-        self.pairs.is_empty()
+        self.pairs.is_empty() && self.condition.is_none()
+    }
+
+    /// Whether there is anything to compare.
+    #[must_use]
+    pub fn has_pairs(&self) -> bool {
+        !self.pairs.is_empty()
+    }
+
+    /// Which goals belong, by the columns of joined rows; the first column that is appended is `first`.
+    #[must_use]
+    pub fn condition(&self, first: usize) -> Option<Conditioned> {
+        let of_baseline = self.condition.as_ref()?;
+        Some(Conditioned {
+            condition: of_baseline.condition.clone(),
+            first: first + self.n_differences(),
+        })
+    }
+
+    /// The columns of the baseline that are taken over as they are.
+    fn copied(&self) -> Range<usize> {
+        self.condition.as_ref().map_or(0..0, Conditioned::columns)
+    }
+
+    /// Columns of differences, with that of the half-widths.
+    fn n_differences(&self) -> usize {
+        self.pairs.len() + usize::from(self.widths().is_some())
     }
 
     /// Numbers per goal that are appended.
     #[must_use]
     pub fn n_columns(&self) -> usize {
-        self.pairs.len() + usize::from(self.widths().is_some())
+        self.n_differences() + self.copied().len()
     }
 
     /// The columns of the half-widths, the cell's own and the baseline's. All numbers that need them share them.
@@ -127,6 +167,9 @@ impl Contrast {
                     low: -width,
                     high: width,
                 });
+            }
+            for column in self.copied() {
+                row.push_observed(observed(base, base_open, column, Map::Identity));
             }
             row.finish();
         }

@@ -7,10 +7,12 @@
 //! What is asked beyond POWER ([`Request`]) is resolved to one MDP ([`Asked`]). `behaviour` turns every goal into a row of
 //! [`Observations`], the runner reduces a block's rows to integers ([`ObservedSums`]), and every statistic reads its [`Table`] off those.
 
+mod accepted;
 mod asked;
 pub mod behaviour;
 mod block;
 mod block_set;
+mod condition;
 mod contrast;
 mod encoding;
 mod estimate;
@@ -20,10 +22,12 @@ mod observations;
 mod sums;
 mod table;
 
+pub use accepted::{Accepted, Conditioned};
 pub use asked::{Asked, EventRequest, Request, Statistic, UnknownName};
 
 pub use block::{Block, Blocks, TILE, block_size};
 pub use block_set::{BlockSet, SharedBlock};
+pub use condition::{ConditionRequest, OptimalRequest, ReachRequest};
 pub use contrast::{Comparable, Contrast};
 pub use encoding::{DecodeError, Decoder, Encoder};
 pub use estimate::{Estimate, Sampling, normal_quantile, wilson};

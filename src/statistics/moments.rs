@@ -1,5 +1,7 @@
 //! From the observations of a block to exact integer sums, and from those to estimates.
 
+use std::ops::Range;
+
 use super::estimate::wilson;
 use super::{Estimate, FixedPoint, FixedPointError, Observations, PowerScale};
 
@@ -116,20 +118,116 @@ pub struct ObservedSums {
     /// Goals.
     pub goals: u64,
     moments: Vec<Moments>,
+    /// Goals of which it is open whether they belong to these, where there are any.
+    doubt: Option<Doubt>,
+}
+
+/// Goals of which it is open whether they belong to some sums.
+#[derive(Clone, Debug, PartialEq)]
+struct Doubt {
+    /// Number of them, and their sums of the same quantities.
+    goals: u64,
+    moments: Vec<Moments>,
+    /// Goals that surely belong.
+    sure: u64,
+}
+
+/// What a share of zeros and ones counts.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Counts {
+    /// Goals that have it.
+    pub(super) ones: u64,
+    /// Goals of which that is open.
+    pub(super) uncertain: u64,
+    /// Those of them that are counted among `ones`.
+    pub(super) uncertain_ones: u64,
 }
 
 impl ObservedSums {
     /// Nothing yet.
     #[must_use]
     pub fn new(quantities: usize) -> Self {
-        Self {
-            goals: 0,
-            moments: vec![Moments::default(); quantities],
-        }
+        Self::from_moments(0, vec![Moments::default(); quantities])
     }
 
     pub(super) fn from_moments(goals: u64, moments: Vec<Moments>) -> Self {
-        Self { goals, moments }
+        Self {
+            goals,
+            moments,
+            doubt: None,
+        }
+    }
+
+    /// The same sums of these goals with those of other quantities behind them.
+    pub(super) fn beside(mut self, others: &Self) -> Self {
+        self.moments.extend_from_slice(&others.moments);
+        self
+    }
+
+    /// The sums of some quantities, over so many goals.
+    pub(super) fn part(&self, quantities: Range<usize>, goals: u64) -> Self {
+        Self::from_moments(goals, self.moments[quantities].to_vec())
+    }
+
+    /// The same, where it is open whether the goals of `open` belong; `sure` goals belong without them.
+    pub(super) fn with_doubt(self, open: Self, sure: u64) -> Self {
+        let doubt = (open.goals > 0).then_some(Doubt {
+            goals: open.goals,
+            moments: open.moments,
+            sure,
+        });
+        Self { doubt, ..self }
+    }
+
+    /// What quantity number `at`, a share of zeros and ones with brackets from 0 to 1, counts.
+    pub(super) fn counts(&self, at: usize) -> Counts {
+        let units = Quantity::share(0, Map::Identity).scale.units;
+        // Whole numbers of goals are multiples of the unit: nothing was rounded.
+        let whole = |sum: i128| units.value(sum) as u64;
+        let moments = &self.moments[at];
+        Counts {
+            ones: whole(moments.sum),
+            uncertain: moments.uncertain,
+            uncertain_ones: whole(moments.below),
+        }
+    }
+
+    /// How far the mean of quantity number `at` can move when any of the goals belong of which that is open, and how many goals it then stands on at least.
+    ///
+    /// With m the mean over n goals, moving a set T of open goals in or out gives a mean that differs from m by the sum over T of +-(x - m), divided by the
+    /// new number of goals. That is at most sqrt(u sum (x - m)^2) / n0, over all u open goals, with n0 goals that surely belong; and what is open about
+    /// the numbers of the open goals themselves comes on top.
+    fn doubt(&self, at: usize, quantity: &Quantity) -> (f64, u64) {
+        let Some(doubt) = &self.doubt else {
+            return (0.0, self.goals);
+        };
+        if doubt.sure == 0 || self.goals == 0 {
+            return (f64::INFINITY, 0);
+        }
+        let PowerScale {
+            units,
+            square_units,
+            ..
+        } = quantity.scale;
+        let mean = units.value(self.moments[at].sum) / self.goals as f64;
+        let open = &doubt.moments[at];
+        let (sum, count) = (units.value(open.sum), doubt.goals as f64);
+        let squares = square_units.value(open.square) - 2.0 * mean * sum + count * mean * mean;
+        let own = units.value(open.below) + units.value(open.above);
+        let most = (count * squares.max(0.0)).sqrt() + own;
+        (most / doubt.sure as f64, doubt.sure)
+    }
+
+    /// Whether it is open which goals they are of.
+    #[must_use]
+    pub fn is_in_doubt(&self) -> bool {
+        self.doubt.is_some()
+    }
+
+    /// How far the mean of a quantity can move by goals of which it is open whether they belong.
+    #[must_use]
+    pub fn doubt_of_mean(&self, at: usize, quantity: &Quantity) -> f64 {
+        self.doubt(at, quantity).0
     }
 
     /// What is summed of each quantity.
@@ -227,13 +325,14 @@ impl ObservedSums {
     pub fn estimate(&self, at: usize, quantity: &Quantity, level: f64) -> Estimate {
         let (n, moments, units) = (self.goals, &self.moments[at], quantity.scale.units);
         let count = n as f64;
-        let below = units.value(moments.below) / count;
-        let above = units.value(moments.above) / count;
+        let (doubt, sure) = self.doubt(at, quantity);
+        let below = units.value(moments.below) / count + doubt;
+        let above = units.value(moments.above) / count + doubt;
         let mean = units.value(moments.sum) / count;
         let square = quantity.scale.square_units.value(moments.square) / count;
         let estimate = Estimate {
             bound: below.max(above),
-            bound_max: moments.widest,
+            bound_max: moments.widest.max(doubt),
             ..Estimate::of_mean(
                 n,
                 quantity.scale.shift + mean,
@@ -253,11 +352,20 @@ impl ObservedSums {
             };
         }
         let (ci_low, ci_high) = wilson(mean, n, level);
+        if sure == 0 {
+            return Estimate {
+                ci_low,
+                ci_high,
+                low: 0.0,
+                high: 1.0,
+                ..estimate
+            };
+        }
         Estimate {
             ci_low,
             ci_high,
-            low: wilson((mean - below).max(0.0), n, level).0,
-            high: wilson((mean + above).min(1.0), n, level).1,
+            low: wilson((mean - below).max(0.0), sure, level).0,
+            high: wilson((mean + above).min(1.0), sure, level).1,
             ..estimate
         }
     }

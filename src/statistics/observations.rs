@@ -91,6 +91,25 @@ impl Observations {
         Row { to: self }
     }
 
+    /// The goals for which `keep` says so, given their places and their rows.
+    #[must_use]
+    pub fn filter(&self, keep: impl Fn(usize, &[f64]) -> bool) -> Self {
+        let mut kept = Self::new(self.columns, 0);
+        // Where a goal went.
+        let mut places = vec![None; self.goals];
+        for (goal, row) in self.rows().enumerate().filter(|(g, row)| keep(*g, row)) {
+            places[goal] = Some(kept.goals as u32);
+            kept.values.extend_from_slice(row);
+            kept.goals += 1;
+        }
+        let brackets = self.uncertain.iter();
+        kept.uncertain.extend(brackets.filter_map(|u| {
+            let goal = places[u.goal as usize]?;
+            Some(Uncertain { goal, ..*u })
+        }));
+        kept
+    }
+
     /// Appends the goals that follow these.
     pub fn append(&mut self, next: &Self) {
         if self.goals == 0 {

@@ -14,7 +14,7 @@ use powersweep::solve::{Backend, ReferenceBackend};
 pub(crate) fn all_cases_pass_on(backend: impl Backend + 'static, samples: u64, unconverged: f64) {
     let engine = Engine::with_backend(Arc::new(backend));
     let all = ExactCases::embedded().unwrap();
-    assert!(all.cases.len() >= 101, "cases went missing");
+    assert!(all.cases.len() >= 104, "cases went missing");
     let mut failures = Vec::new();
     for case in &all.cases {
         // At a limit, and under other rules than optimality, goals are solved one by one on every backend.
@@ -29,7 +29,12 @@ pub(crate) fn all_cases_pass_on(backend: impl Backend + 'static, samples: u64, u
         }
         let result = case.run(&engine, samples, Seed(20_260_727)).unwrap();
         let exact = result.estimate.exact;
-        assert!(exact || result.estimate.n == samples, "{}", case.id);
+        let all = match &case.condition {
+            None => result.estimate.n == samples,
+            // Three goals in five or more do not have the best of five where it is wanted.
+            Some(_) => (samples / 6..=samples).contains(&result.estimate.n),
+        };
+        assert!(exact || all, "{}", case.id);
         let most = unconverged * samples as f64;
         assert!(result.unconverged as f64 <= most, "{}", case.id);
         if !result.passed() {

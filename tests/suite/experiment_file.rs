@@ -133,7 +133,8 @@ fn every_key_of_the_page_is_known() {
         [solve]\ndiscount = 0.5\ntolerance = 1e-4\nmethod = \"jacobi\"\nmax_sweeps = 9\nbackend = \"cpu\"\n\
         [sample]\ncount = 3\nseed = 4\nlevel = 0.5\n[agent]\nrule = \"optimal\"\n[statistics]\npower = true\n\
         optimality = [\"start\"]\nchoices = [\"s1\"]\nevents = [{ label = \"s1\", within = 3, ties = \"away\" }]\n\
-        occupancy = true\ndistribution = [\"s0\"]\n";
+        occupancy = true\ndistribution = [\"s0\"]\n\
+        [condition]\noptimal = { state = \"s0\", action = \"a0\" }\nreach = [\"s1\"]\navoid = { label = \"s2\", within = 2 }\nstrict = false\n";
     load(full).unwrap();
     for key in &keys {
         let name = key.split('.').next_back().unwrap();
@@ -141,7 +142,7 @@ fn every_key_of_the_page_is_known() {
         let is_tried = full.contains(&format!("\n{name} = ")) || name.starts_with("path");
         assert!(is_tried, "{key}");
     }
-    assert_eq!(keys.len(), 33, "{keys:?}");
+    assert_eq!(keys.len(), 37, "{keys:?}");
 }
 
 #[test]
@@ -218,7 +219,7 @@ fn two_environments_of_one_name_are_a_fault() {
 fn keys_of_later_features_are_told_apart_from_mistakes() {
     let later = [
         "[agent]\nkind = \"x\"",
-        "[condition]\nstart = \"s\"",
+        "[condition]\npolicy = \"p.npz\"\noptimal = { state = \"s\", action = \"toss\" }",
         "[statistics]\ncorrelation = [\"off\"]",
         "[statistics]\njoint = [\"s\"]",
         "[sample]\nuntil.half_width = 1e-4",

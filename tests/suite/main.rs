@@ -6,6 +6,7 @@ mod bench_datasets;
 mod cases;
 mod choice_rewards;
 mod command_line;
+mod condition;
 mod datasets;
 mod examples;
 mod experiment_file;

@@ -5,6 +5,7 @@
 //! back as a file that stands on its own.
 
 mod agent;
+mod condition;
 mod environments;
 mod inputs;
 mod matrices;
@@ -28,7 +29,7 @@ use crate::mdp::Mdp;
 use crate::plan::Method;
 use crate::reward::RewardDistribution;
 use crate::solve::DecisionRule;
-use crate::statistics::Request;
+use crate::statistics::{ConditionRequest, Request};
 use crate::units::{Discount, Seed};
 
 /// Version of the experiment file's format.
@@ -157,6 +158,8 @@ pub struct Experiment {
     pub level: Resolved<f64>,
     /// What is asked beyond POWER.
     pub statistics: Resolved<Request>,
+    /// Which goals belong, where not all do.
+    pub condition: Option<ConditionRequest>,
     /// The file as it was read.
     pub file: InputFile,
     /// The MDP files as they were read, in the order of `source`.
@@ -222,6 +225,7 @@ impl Experiment {
             level: self.level.value,
             threads,
             statistics: self.statistics.value.clone(),
+            condition: self.condition.clone(),
         }
     }
 
@@ -263,6 +267,9 @@ impl Experiment {
         // Nor is one of optimal agents another than it was before there were others.
         if self.rules.value != [DecisionRule::default()] {
             identity.insert("rules".to_owned(), render::rules_json(&self.rules.value));
+        }
+        if let Some(condition) = &self.condition {
+            identity.insert("condition".to_owned(), render::condition_json(condition));
         }
         identity
     }

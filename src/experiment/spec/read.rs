@@ -4,24 +4,26 @@ use std::collections::HashSet;
 use std::path::Path;
 
 use super::agent::read_agent;
+use super::condition::read_condition;
 use super::environments::Environments;
 use super::matrices;
 use super::statistics::read_statistics;
 use super::variants::Variants;
 use super::{Experiment, ExperimentError, InputFile, Overrides, Resolved, RewardEntry};
 use crate::document::{Faults, Node, SourceText, Spanned, TableReader, nearest, parse_toml};
-use crate::experiment::run_spec::{rule_at_limit, unknown_reward_names};
+use crate::experiment::run_spec::{
+    NO_BASELINE, condition_of_choices, rule_at_limit, unknown_reward_names,
+};
 use crate::experiment::{BackendChoice, RunError, RunSpec, VariantMdp};
 use crate::intervention::BASELINE;
 use crate::io::ReadError;
 use crate::plan::Method;
 use crate::reward::{RewardDistribution, RewardDomain};
-use crate::statistics::Request;
+use crate::statistics::{ConditionRequest, Request};
 use crate::units::{Discount, Limit};
 
 /// Tables and keys of later features: answered with "not yet supported" rather than "unknown".
 const LATER: &[&str] = &[
-    "condition",
     "intervention",
     "rule",
     "rules",
@@ -108,6 +110,8 @@ fn read(
     let statistics = statistics.and_then(|node| read_statistics(node, &made, faults));
     let rules = table.take("agent");
     let rules = rules.and_then(|node| read_agent(node, faults));
+    let condition = table.take("condition");
+    let condition = condition.and_then(|node| read_condition(node, &environments.mdps, faults));
     table.reserve(LATER, faults);
     table.finish(faults);
 
@@ -164,6 +168,15 @@ fn read(
             }
         }
     }
+    if let Some(condition) = &condition {
+        let beside = Beside {
+            limits: &limits,
+            other_rules: rules.iter().flatten().any(|r| !r.value.is_optimal()),
+            has_baseline: variants.tables.is_empty() || variants.baseline.value,
+            rewards: rewards.as_deref().unwrap_or_default(),
+        };
+        beside.check(condition, faults);
+    }
     for entry in rewards.iter().flatten() {
         if entry.distribution.domain() == RewardDomain::Choice
             && statistics
@@ -213,11 +226,39 @@ fn read(
         seed: Resolved::new(overrides.seed, sample.seed, defaults.seed.0),
         level: Resolved::new(overrides.level, sample.level, defaults.level),
         statistics: Resolved::new(None, statistics, defaults.statistics),
+        condition: condition.map(|c| c.value),
         file,
         mdp_files: environments.files,
         companions: environments.companions,
     });
     (experiment, environments.others)
+}
+
+/// What stands beside a condition.
+struct Beside<'a> {
+    limits: &'a [Limit],
+    other_rules: bool,
+    has_baseline: bool,
+    rewards: &'a [RewardEntry],
+}
+
+impl Beside<'_> {
+    /// Tells what a condition has no meaning beside.
+    fn check(&self, condition: &Spanned<ConditionRequest>, faults: &mut Faults) {
+        let request = &condition.value;
+        let mut obstacles = request.obstacles(None, self.other_rules);
+        let at_limits = self.limits.iter();
+        obstacles.extend(at_limits.flat_map(|limit| request.obstacles(Some(*limit), false)));
+        if !self.has_baseline {
+            obstacles.push(NO_BASELINE.to_owned());
+        }
+        let laws = self.rewards.iter().map(|entry| &entry.distribution);
+        let on_choices = laws.filter(|law| law.domain() == RewardDomain::Choice);
+        obstacles.extend(on_choices.map(|law| condition_of_choices(law.name())));
+        for obstacle in obstacles {
+            faults.error(condition.span.clone(), obstacle);
+        }
+    }
 }
 
 /// Binds a law to every variant of every environment. What does not fit one of a thousand MDPs is said once.
@@ -479,7 +520,7 @@ impl Sample {
     }
 }
 
-fn in_range<T: Copy + std::fmt::Display>(
+pub(super) fn in_range<T: Copy + std::fmt::Display>(
     x: Spanned<T>,
     what: &str,
     wanted: &str,

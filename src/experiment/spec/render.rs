@@ -1,5 +1,6 @@
 //! The resolved experiment as text: a TOML file that stands on its own, with the origin of every value.
 
+use std::collections::BTreeMap;
 use std::fmt::Write as _;
 use std::path::{Path, PathBuf};
 
@@ -10,7 +11,7 @@ use super::{EnvironmentSource, Experiment, Origin, RewardEntry, matrices};
 use crate::document::{Faults, Node};
 use crate::plan::Method;
 use crate::solve::{DecisionRule, Level, Otherwise, Rule};
-use crate::statistics::{EventRequest, Request};
+use crate::statistics::{ConditionRequest, EventRequest, OptimalRequest, ReachRequest, Request};
 
 /// Column of the comments that name origins.
 const COMMENT_COLUMN: usize = 44;
@@ -144,6 +145,12 @@ impl Experiment {
         for (key, value) in request_entries(&self.statistics.value) {
             line(&mut text, key, &value, self.statistics.origin);
         }
+        if let Some(condition) = &self.condition {
+            text.push_str("\n[condition]\n");
+            for (key, value) in condition_entries(condition) {
+                line(&mut text, key, &value, Origin::File);
+            }
+        }
         text
     }
 
@@ -191,6 +198,10 @@ impl Experiment {
         };
         let rewards = self.rewards.value.iter().map(reward_json).collect();
         let discounts = json!(self.discounts.value);
+        let condition = match self.condition {
+            Some(_) => Origin::File,
+            None => Origin::Default,
+        };
         json!({
             "name": entry(json!(self.name.value), self.name.origin),
             "mdp": entry(mdp, Origin::File),
@@ -207,6 +218,7 @@ impl Experiment {
             "level": entry(json!(self.level.value), self.level.origin),
             "rule": entry(rules_json(&self.rules.value), self.rules.origin),
             "statistics": entry(statistics_json(&self.statistics.value), self.statistics.origin),
+            "condition": entry(json!(self.condition.as_ref().map(condition_json)), condition),
         })
     }
 }
@@ -264,10 +276,12 @@ fn to_json(node: &Node) -> serde_json::Value {
         Node::String(s) => json!(s),
         Node::Array(items) => items.iter().map(|item| to_json(&item.value)).collect(),
         Node::Table(entries) => {
-            let pairs = entries
-                .iter()
-                .map(|(k, v)| (k.value.clone(), to_json(&v.value)));
-            pairs.collect()
+            // In one order, whatever it was written in: a copy of the experiment has the same hash.
+            let pairs = entries.iter();
+            let pairs: BTreeMap<String, serde_json::Value> = pairs
+                .map(|(k, v)| (k.value.clone(), to_json(&v.value)))
+                .collect();
+            pairs.into_iter().collect()
         }
     }
 }
@@ -316,6 +330,53 @@ fn request_entries(request: &Request) -> Vec<(&'static str, toml::Value)> {
         entries.push(("distribution", toml::Value::Array(names.collect())));
     }
     entries
+}
+
+/// The keys of `[condition]`.
+fn condition_entries(condition: &ConditionRequest) -> Vec<(&'static str, toml::Value)> {
+    let optimal = condition.optimal.iter().map(|optimal| match optimal {
+        OptimalRequest::Label(label) => string(label),
+        OptimalRequest::Choice { state, action } => {
+            let pairs = [("state", state), ("action", action)];
+            let pairs = pairs.map(|(key, name)| (key.to_owned(), string(name)));
+            toml::Value::Table(pairs.into_iter().collect())
+        }
+    });
+    let reach = |list: &[ReachRequest]| -> Vec<toml::Value> {
+        let each = list.iter().map(|reach| {
+            if reach.within.is_none() && reach.probability == 1.0 {
+                return string(&reach.label);
+            }
+            let mut table = toml::Table::new();
+            table.insert("label".to_owned(), string(&reach.label));
+            if let Some(steps) = reach.within {
+                table.insert("within".to_owned(), steps.into_value());
+            }
+            table.insert("probability".to_owned(), reach.probability.into());
+            toml::Value::Table(table)
+        });
+        each.collect()
+    };
+    let lists = [
+        ("optimal", optimal.collect()),
+        ("reach", reach(&condition.reach)),
+        ("avoid", reach(&condition.avoid)),
+    ];
+    let lists = lists.into_iter().filter(|(_, list)| !list.is_empty());
+    let mut entries: Vec<_> = lists
+        .map(|(key, list)| (key, toml::Value::Array(list)))
+        .collect();
+    if condition.strict {
+        entries.push(("strict", true.into()));
+    }
+    entries
+}
+
+/// A condition as it stands in the experiment file.
+pub(super) fn condition_json(condition: &ConditionRequest) -> serde_json::Value {
+    let entries = condition_entries(condition).into_iter();
+    let entries = entries.map(|(key, value)| (key.to_owned(), json!(value)));
+    serde_json::Value::Object(entries.collect())
 }
 
 /// A decision rule: its name, or a table where it has a parameter or another level.

@@ -117,6 +117,19 @@ fn read_events(list: &[&Spanned<Node>], faults: &mut Faults) -> Vec<Spanned<Even
     events
 }
 
+/// The key `within` of an event.
+pub(super) fn read_steps(table: &mut TableReader<'_>, faults: &mut Faults) -> Option<u64> {
+    let steps = table.count("within", faults)?;
+    if steps.value > MAX_STEPS {
+        let message = format!(
+            "`within` must be at most {MAX_STEPS}, this is {}",
+            steps.value
+        );
+        faults.error(steps.span, message);
+    }
+    Some(steps.value)
+}
+
 fn read_event(node: &Spanned<Node>, faults: &mut Faults) -> Option<Spanned<EventRequest>> {
     match &node.value {
         Node::String(label) => Some(Spanned {
@@ -130,16 +143,7 @@ fn read_event(node: &Spanned<Node>, faults: &mut Faults) -> Option<Spanned<Event
             let mut table = TableReader::open(node, "an event", faults)?;
             table.require("label", faults);
             let label = table.string("label", faults);
-            let within = table.count("within", faults);
-            if let Some(steps) = &within
-                && steps.value > MAX_STEPS
-            {
-                let message = format!(
-                    "`within` must be at most {MAX_STEPS}, this is {}",
-                    steps.value
-                );
-                faults.error(steps.span.clone(), message);
-            }
+            let within = read_steps(&mut table, faults);
             let known = Ties::ALL.map(|t| (t.name(), t));
             let ties = table.string("ties", faults);
             let ties = ties.map(|word| one_of("way to break ties", &word, &known, faults));
@@ -148,7 +152,7 @@ fn read_event(node: &Spanned<Node>, faults: &mut Faults) -> Option<Spanned<Event
             Some(Spanned {
                 value: EventRequest {
                     label: label.value,
-                    within: within.map(|steps| steps.value),
+                    within,
                     ties: ties.flatten().unwrap_or_default(),
                     without_time: false,
                 },

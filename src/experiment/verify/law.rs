@@ -34,6 +34,7 @@ pub(super) const SUPPORTED: &[&str] = &[
     "reward:compensated_off",
     "reward:offswitch_normal",
     "formula_only",
+    "conditioning",
 ];
 
 /// The distribution that a case's `reward` describes. `among`: the states an orbit is dealt to, where not all.

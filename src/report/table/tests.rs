@@ -53,7 +53,7 @@ fn unconverged_goals_are_announced() {
 #[test]
 fn one_goal_has_no_interval_and_does_not_break_the_table() {
     let mut one = cell(ring(2));
-    one.samples = 1;
+    (one.samples, one.proposed) = (1, 1);
     one.power = vec![Estimate::of_mean(1, 0.25, 0.0, 0.95, 1e-6, 1e-6); 2];
     insta::assert_snapshot!(power_table(&run(vec![one]), &TableOptions::default()));
 }

@@ -227,6 +227,12 @@ impl Reading<'_> {
         Key::text(self.mdp.state_name(self.of.states[state]))
     }
 
+    /// How far the mean of quantity number `at` can move by goals of which it is open whether they belong.
+    fn doubt(&self, at: usize) -> f64 {
+        self.sums
+            .doubt_of_mean(self.first + at, &self.quantities[at])
+    }
+
     /// Of the three quantities from number `at` on.
     fn powers(&self, at: usize) -> Powers {
         let n = self.sums.goals as f64;
@@ -260,7 +266,10 @@ impl Reading<'_> {
         let square = self.of.law.scale * self.of.law.scale;
         let (_, rms) = self.width();
         let rms = widths * rms;
-        let bound = square * (2.0 * powers.variance.sqrt() * rms + rms * rms);
+        // Goals that may not belong move E y and E y^2, by a and b: the variance by no more than b + 2 |E y| a + a^2.
+        let (a, b) = (self.doubt(at), self.doubt(at + 1));
+        let moved = b + (2.0 * powers.mean.abs() + a) * a;
+        let bound = square * (2.0 * powers.variance.sqrt() * rms + rms * rms + moved);
         // The unbiased variance.
         let value = powers.variance * square * n as f64 / (n.max(2) - 1) as f64;
         Estimate::of_mean(
@@ -380,7 +389,7 @@ impl Reading<'_> {
                 measures: vec![
                     greater,
                     less,
-                    Measure::Estimate(self.difference(x, y, covariance)),
+                    Measure::Estimate(self.difference(a, b, x, y, covariance)),
                     self.correlation(x, y, covariance),
                 ],
             }
@@ -394,10 +403,11 @@ impl Reading<'_> {
     }
 
     /// Mean difference of the integrands, goal by goal: paired.
-    fn difference(&self, x: Powers, y: Powers, covariance: f64) -> Estimate {
+    fn difference(&self, a: usize, b: usize, x: Powers, y: Powers, covariance: f64) -> Estimate {
         let scale = self.of.law.scale;
+        let [a, b] = [a, b].map(|state| self.doubt(self.of.quantity_of(state)));
         let variance = (x.variance + y.variance - 2.0 * covariance).max(0.0);
-        let bound = 2.0 * scale * self.width().0;
+        let bound = scale * (2.0 * self.width().0 + a + b);
         let mean = scale * (x.mean - y.mean);
         Estimate::of_mean(
             self.sums.goals,
@@ -426,7 +436,11 @@ impl Reading<'_> {
         };
         // Errors of h in either number move the correlation by at most 2 h / sd each, to first order.
         let (_, rms) = self.width();
-        let bound = 2.0 * rms * (1.0 / x.variance.sqrt() + 1.0 / y.variance.sqrt());
+        let bound = match self.sums.is_in_doubt() {
+            false => 2.0 * rms * (1.0 / x.variance.sqrt() + 1.0 / y.variance.sqrt()),
+            // Which goals it is over is open: nothing is claimed.
+            true => 2.0,
+        };
         Measure::Estimate(Estimate {
             n: self.sums.goals,
             estimate: r,

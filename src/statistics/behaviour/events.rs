@@ -344,6 +344,18 @@ impl Events {
         total
     }
 
+    /// The probability that an event happens, within its steps where it has any, ties split evenly.
+    pub(super) fn chance(&self, event: &Event, look: &mut Look<'_>) -> Observed {
+        match self.certain_path(event, look) {
+            Some(time) => {
+                let happens = time.is_some_and(|t| event.steps.is_none_or(|steps| t <= steps));
+                Observed::sure(f64::from(u8::from(happens)))
+            }
+            // `ever`, `discounted`, `within`.
+            None => self.uncertain(event, look)[if event.steps.is_some() { 2 } else { 0 }],
+        }
+    }
+
     /// The numbers of a goal in general.
     fn uncertain(&self, event: &Event, look: &mut Look<'_>) -> Numbers {
         let arena = Arena::new(event, &self.start, look);

@@ -23,7 +23,7 @@ pub struct Optimality {
 
 /// What is looked at in one state: its choices one by one, or a named set of them.
 #[derive(Clone, Debug)]
-pub(super) struct Options {
+pub(in crate::statistics) struct Options {
     pub(super) state: StateId,
     /// The name of the set, and for every choice of the state whether it is in it. `None` for the choices one by one.
     pub(super) set: Option<(String, Vec<bool>)>,
@@ -72,6 +72,11 @@ impl Optimality {
             }
         }
         Self { rows }
+    }
+
+    /// What is looked at, state by state.
+    pub(in crate::statistics) fn into_rows(self) -> Vec<Options> {
+        self.rows
     }
 
     /// What is looked at, state by state.

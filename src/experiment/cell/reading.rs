@@ -1,0 +1,47 @@
+//! From sums of a cell to estimates: what its law allows to be said.
+
+use crate::reward::Facts;
+use crate::statistics::{CellSums, Estimate, Sampling};
+
+/// How sums become estimates.
+#[derive(Clone, Copy)]
+pub(super) struct Reading {
+    pub(super) facts: Facts,
+    pub(super) level: f64,
+}
+
+impl Reading {
+    /// The POWER of a state, with what is known of the law: an interval where there is one, and the law's own error.
+    pub(super) fn power(self, sums: &CellSums, state: usize) -> Estimate {
+        self.of_law(sums.power(state, self.level), sums.goals)
+    }
+
+    /// A mean of POWER integrands over some of so many goals.
+    pub(super) fn of_law(self, estimate: Estimate, goals: u64) -> Estimate {
+        let sampling = match self.all_goals(goals) {
+            true => Sampling::Exhaustive,
+            false if self.facts.finite_variance => Sampling::Independent,
+            false => Sampling::HeavyTailed,
+        };
+        let error = self
+            .facts
+            .error_of_power(estimate.estimate + estimate.bound);
+        estimate.of_sampling(sampling).widened(error)
+    }
+
+    /// Whether these are all goals there are.
+    pub(super) fn all_goals(self, goals: u64) -> bool {
+        self.facts.enumerated == Some(goals)
+    }
+
+    /// A difference of two POWERs: the law's own error is in both of them.
+    pub(super) fn difference(self, estimate: Estimate) -> Estimate {
+        let sampling = match self.facts.finite_variance {
+            true => Sampling::Independent,
+            false => Sampling::HeavyTailed,
+        };
+        // No POWER is larger than the law's upper end.
+        let error = self.facts.error_of_power(self.facts.high);
+        estimate.of_sampling(sampling).widened(2.0 * error)
+    }
+}

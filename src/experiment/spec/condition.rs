@@ -1,0 +1,168 @@
+//! The `[condition]` table: which goals belong.
+
+use std::collections::HashSet;
+
+use super::read::in_range;
+use crate::document::{Faults, Node, Span, Spanned, TableReader};
+use crate::experiment::run_spec::NO_CONDITION;
+use crate::mdp::Mdp;
+use crate::statistics::{ConditionRequest, OptimalRequest, ReachRequest};
+
+/// Keys of later versions.
+const LATER: &[&str] = &["policy", "swap", "variant", "not", "any"];
+
+/// Entries of a list with their places.
+type Entries<T> = Vec<Spanned<T>>;
+
+/// Reads the table, and looks its names up in every environment as it is. `None` where it asks for nothing that can be told.
+pub(super) fn read_condition(
+    node: &Spanned<Node>,
+    environments: &[Mdp],
+    faults: &mut Faults,
+) -> Option<Spanned<ConditionRequest>> {
+    let mut table = TableReader::open(node, "[condition]", faults)?;
+    let optimal = table.list("optimal").unwrap_or_default();
+    let optimal = entries("optimal", &optimal, faults, read_optimal);
+    let mut reached = |key: &'static str, faults: &mut Faults| -> Entries<ReachRequest> {
+        let list = table.list(key).unwrap_or_default();
+        entries(key, &list, faults, |node, faults| {
+            read_reach(key, node, faults)
+        })
+    };
+    let (reach, avoid) = (reached("reach", faults), reached("avoid", faults));
+    let strict = table.boolean("strict", faults);
+    table.reserve(LATER, faults);
+    let span = table.span();
+    table.finish(faults);
+    let places = [
+        ("optimal", spans(&optimal)),
+        ("reach", spans(&reach)),
+        ("avoid", spans(&avoid)),
+    ];
+    let request = ConditionRequest {
+        optimal: values(optimal),
+        strict: strict.is_some_and(|yes| yes.value),
+        reach: values(reach),
+        avoid: values(avoid),
+    };
+    if request.is_empty() && !faults.has_errors() {
+        faults.error(span.clone(), NO_CONDITION);
+    }
+    let mut told = HashSet::new();
+    for mdp in environments {
+        for name in request.resolve(mdp).err().unwrap_or_default() {
+            if !told.insert((name.statistic, name.position)) {
+                continue;
+            }
+            let of_list = places.iter().find(|(key, _)| *key == name.statistic);
+            let span = of_list.and_then(|(_, spans)| spans.get(name.position).cloned());
+            let message = format!("{} has no {} {:?}", name.mdp, name.wanted, name.name);
+            match name.nearest {
+                Some(near) => {
+                    faults.error_with_help(span, message, format!("did you mean {near:?}?"));
+                }
+                None => faults.error(span, message),
+            }
+        }
+    }
+    Some(Spanned {
+        value: request,
+        span,
+    })
+}
+
+fn spans<T>(entries: &Entries<T>) -> Vec<Span> {
+    entries.iter().map(|e| e.span.clone()).collect()
+}
+
+fn values<T>(entries: Entries<T>) -> Vec<T> {
+    entries.into_iter().map(|e| e.value).collect()
+}
+
+/// Reads a list of different entries.
+fn entries<T: PartialEq>(
+    key: &str,
+    list: &[&Spanned<Node>],
+    faults: &mut Faults,
+    mut read: impl FnMut(&Spanned<Node>, &mut Faults) -> Option<T>,
+) -> Entries<T> {
+    let mut all: Entries<T> = Vec::new();
+    for node in list {
+        let Some(value) = read(node, faults) else {
+            continue;
+        };
+        if all.iter().any(|other| other.value == value) {
+            let message = format!("an entry stands twice in `{key}` of [condition]");
+            faults.error(node.span.clone(), message);
+            continue;
+        }
+        all.push(Spanned {
+            value,
+            span: node.span.clone(),
+        });
+    }
+    all
+}
+
+/// A label of choices, or a table with a `state` and an `action`.
+fn read_optimal(node: &Spanned<Node>, faults: &mut Faults) -> Option<OptimalRequest> {
+    match &node.value {
+        Node::String(label) => Some(OptimalRequest::Label(label.clone())),
+        Node::Table(_) => {
+            let mut table = TableReader::open(node, "a choice of [condition]", faults)?;
+            table.require("state", faults);
+            table.require("action", faults);
+            let state = table.string("state", faults);
+            let action = table.string("action", faults);
+            table.finish(faults);
+            Some(OptimalRequest::Choice {
+                state: state?.value,
+                action: action?.value,
+            })
+        }
+        other => {
+            let message = format!(
+                "`optimal` in [condition] holds labels of choices and tables {{ state, action }}, this is {}",
+                other.type_name()
+            );
+            faults.error(node.span.clone(), message);
+            None
+        }
+    }
+}
+
+/// A name, or a table with a `label`, and how soon and how likely it is to be reached or avoided.
+fn read_reach(key: &str, node: &Spanned<Node>, faults: &mut Faults) -> Option<ReachRequest> {
+    let certainly = |label: String| ReachRequest {
+        label,
+        within: None,
+        probability: 1.0,
+    };
+    match &node.value {
+        Node::String(label) => Some(certainly(label.clone())),
+        Node::Table(_) => {
+            let mut table = TableReader::open(node, "an entry of [condition]", faults)?;
+            table.require("label", faults);
+            let label = table.string("label", faults);
+            let within = super::statistics::read_steps(&mut table, faults);
+            let probability = table.number("probability", faults);
+            let between = |p: f64| p > 0.0 && p <= 1.0;
+            let probability = probability
+                .map(|p| in_range(p, "`probability`", "above 0 and at most 1", between, faults));
+            table.finish(faults);
+            Some(ReachRequest {
+                within,
+                probability: probability.unwrap_or(Some(1.0))?,
+                ..certainly(label?.value)
+            })
+        }
+        other => {
+            let message = format!(
+                "`{key}` in [condition] holds names and tables, this is {}",
+                other.type_name()
+            );
+            faults.error(node.span.clone(), message);
+            None
+        }
+    }
+}

@@ -1,0 +1,173 @@
+//! A condition on goals by name, and resolved to one MDP.
+
+use super::EventRequest;
+use super::asked::{Named, UnknownName, find, nearest_name};
+use super::behaviour::{Condition, Demand, Event, Events, Optimality, Part};
+use crate::mdp::Mdp;
+use crate::units::{ChoiceId, Limit};
+
+/// Which goals belong, by the names that stand in the experiment file: those whose optimal policy, on the unmodified MDP, does all of this.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct ConditionRequest {
+    /// Choices that are optimal.
+    pub optimal: Vec<OptimalRequest>,
+    /// Whether nothing else may be optimal beside them.
+    pub strict: bool,
+    /// What the policy gets to from the start.
+    pub reach: Vec<ReachRequest>,
+    /// What it does not get to.
+    pub avoid: Vec<ReachRequest>,
+}
+
+/// A choice, or a label of choices of which one must be optimal in every state that has any.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum OptimalRequest {
+    /// One choice.
+    Choice {
+        /// Its state.
+        state: String,
+        /// Its action.
+        action: String,
+    },
+    /// A label of choices.
+    Label(String),
+}
+
+/// What is to be reached, or avoided.
+#[derive(Clone, Debug, PartialEq)]
+pub struct ReachRequest {
+    /// A label, or a state.
+    pub label: String,
+    /// Within so many steps; `None` for ever.
+    pub within: Option<u64>,
+    /// The least probability that is enough.
+    pub probability: f64,
+}
+
+impl ConditionRequest {
+    /// Whether every goal meets it because nothing is asked.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.optimal.is_empty() && self.reach.is_empty() && self.avoid.is_empty()
+    }
+
+    /// What it has no meaning beside, and why; one sentence each.
+    #[must_use]
+    pub fn obstacles(&self, limit: Option<Limit>, other_rule: bool) -> Vec<String> {
+        let mut obstacles = Vec::new();
+        if limit == Some(Limit::Zero) {
+            obstacles.push(
+                "[condition] is not yet supported at the limit ->0 of the discount".to_owned(),
+            );
+        }
+        if other_rule {
+            obstacles.push(
+                "[condition] is about optimal policies: it goes with the rule \"optimal\" alone"
+                    .to_owned(),
+            );
+        }
+        obstacles
+    }
+
+    /// Finds every name in an MDP.
+    ///
+    /// # Errors
+    ///
+    /// Every name that it does not have; the statistic is `optimal`, `reach` or `avoid`.
+    pub fn resolve(&self, mdp: &Mdp) -> Result<Condition, Vec<UnknownName>> {
+        let (mut parts, mut unknown) = (Vec::new(), Vec::new());
+        for (position, request) in self.optimal.iter().enumerate() {
+            match request.part(mdp, self.strict) {
+                Ok(part) => parts.push(part),
+                Err(name) => unknown.push(UnknownName { position, ..name }),
+            }
+        }
+        let reach = self.reach.iter().enumerate().map(|(i, r)| (i, r, true));
+        let avoid = self.avoid.iter().enumerate().map(|(i, r)| (i, r, false));
+        for (position, request, happens) in reach.chain(avoid) {
+            match request.part(mdp, happens) {
+                Ok(part) => parts.push(part),
+                Err(name) => unknown.push(UnknownName { position, ..name }),
+            }
+        }
+        match unknown.is_empty() {
+            true => Ok(Condition::new(parts)),
+            false => Err(unknown),
+        }
+    }
+}
+
+fn unknown(mdp: &Mdp, statistic: &'static str, wanted: &'static str, name: &str) -> UnknownName {
+    UnknownName {
+        mdp: mdp.name().to_owned(),
+        statistic,
+        position: 0,
+        wanted,
+        name: name.to_owned(),
+        nearest: nearest_name(mdp, name),
+    }
+}
+
+impl OptimalRequest {
+    fn part(&self, mdp: &Mdp, strict: bool) -> Result<Part, UnknownName> {
+        let unknown = |wanted, name| Err(unknown(mdp, "optimal", wanted, name));
+        let only = if strict { "only " } else { "" };
+        let (name, choices): (String, Vec<ChoiceId>) = match self {
+            Self::Choice { state, action } => {
+                let Some(at) = mdp.find_state(state) else {
+                    return unknown("state", state);
+                };
+                let mut choices = mdp.choices(at);
+                let Some(choice) = choices.find(|&c| mdp.action_name(c) == action) else {
+                    let actions: Vec<&str> = mdp.choices(at).map(|c| mdp.action_name(c)).collect();
+                    let nearest = crate::document::nearest(action, &actions);
+                    return Err(UnknownName {
+                        nearest: nearest.map(str::to_owned),
+                        ..self::unknown(mdp, "optimal", "such action in that state:", action)
+                    });
+                };
+                (format!("{only}{action} in {state}"), vec![choice])
+            }
+            Self::Label(label) => match find(mdp, label) {
+                Some(Named::Choices(_, choices)) => (format!("{only}{label}"), choices.to_vec()),
+                _ => return unknown("label of choices", label),
+            },
+        };
+        let sets = Optimality::new(mdp, &[], &[(&name, &choices)]).into_rows();
+        Ok(Part {
+            name: name.clone(),
+            demand: Demand::Optimal { sets, strict },
+        })
+    }
+}
+
+impl ReachRequest {
+    fn part(&self, mdp: &Mdp, happens: bool) -> Result<Part, UnknownName> {
+        let statistic = if happens { "reach" } else { "avoid" };
+        let request = EventRequest {
+            label: self.label.clone(),
+            within: self.within,
+            without_time: true,
+            ..EventRequest::default()
+        };
+        let Some(event) = Event::of(mdp, &request) else {
+            return Err(unknown(mdp, statistic, "label or state", &self.label));
+        };
+        let within = self
+            .within
+            .map_or(String::new(), |steps| format!(" within {steps}"));
+        let odds = match self.probability {
+            1.0 => String::new(),
+            p => format!(" with probability {p}"),
+        };
+        Ok(Part {
+            name: format!("{statistic} {}{within}{odds}", self.label),
+            demand: Demand::Happens {
+                events: Events::new(mdp, Vec::new()),
+                event,
+                happens,
+                probability: self.probability,
+            },
+        })
+    }
+}
