@@ -17,7 +17,7 @@ use crate::mdp::Mdp;
 use crate::plan::Plan;
 use crate::reward::{RewardDistribution, RewardDomain};
 use crate::solve::{Backend, CellSolver, DecisionRule, PilotReport, SolveError, prepare};
-use crate::statistics::behaviour::{Integrands, Readings};
+use crate::statistics::behaviour::{Drives, Integrands, LawScale, Readings, World};
 use crate::statistics::{
     Asked, Block, CellSums, Conditioned, Contrast, Estimate, Observations, ObservedSums, Quantity,
     Sampling, Table,
@@ -105,6 +105,17 @@ impl Cell {
             Some(_) => asked.unwrap_or_default().without("optimality"),
             None => asked.unwrap_or_default(),
         };
+        let drives = Drives::find(
+            &spec.statistics.drives,
+            &World {
+                mdp: &mdp,
+                discount,
+                law: LawScale::of(&facts),
+                program: &problem.program,
+                is_optimal: rule.is_optimal() && problem.program.stage().leader().is_none(),
+            },
+        );
+        let asked = asked.with(drives);
         let beyond_power = !asked.is_empty();
         let asked = Arc::new(asked.with(Readings::of(&problem.program, facts.scale)));
         problem.asked = asked.clone();

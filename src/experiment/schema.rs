@@ -9,6 +9,7 @@ use serde_json::{Map, Value, json};
 
 use super::spec::SCHEMA;
 use crate::solve::{Level, Otherwise};
+use crate::statistics::behaviour::Drives;
 use crate::units::Limit;
 
 /// A key of a table: its name, what it holds, and whether it must be there.
@@ -712,6 +713,14 @@ fn statistics() -> Value {
             "distribution",
             names(
                 "States, or labels of states, whose POWER integrand is measured as a whole distribution.",
+            ),
+            false,
+        ),
+        (
+            "drives",
+            one_or_several(
+                json!({ "enum": Drives::names().chain(["all"]).collect::<Vec<_>>() }),
+                "Convergent drives that are measured.",
             ),
             false,
         ),

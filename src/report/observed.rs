@@ -3,7 +3,7 @@
 use super::digits::{decimals, grouped, outward, plain_name, small, with_half_width};
 use super::table::{TableOptions, layout};
 use crate::experiment::CellStatistics;
-use crate::statistics::{Key, Measure, Table};
+use crate::statistics::{Key, KeyKind, Measure, Table};
 
 /// Rows that are shown of a long table.
 const SHOWN: usize = 40;
@@ -19,6 +19,7 @@ pub(super) fn tables(cell: &CellStatistics, options: &TableOptions) -> String {
 fn table(table: &Table, options: &TableOptions) -> String {
     // A key that no row has needs no column, and neither has a measure.
     let keys: Vec<usize> = (0..table.keys.len())
+        .filter(|&i| table.keys[i].1 != KeyKind::Prose)
         .filter(|&i| table.rows.iter().any(|row| row.keys[i] != Key::Missing))
         .collect();
     let measures: Vec<usize> = (0..table.measures.len())
@@ -84,7 +85,7 @@ fn measure(measure: &Measure) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::statistics::{Estimate, KeyKind, TableRow};
+    use crate::statistics::{Estimate, TableRow};
 
     fn estimate(value: f64, low: f64, high: f64) -> Measure {
         Measure::Estimate(Estimate {

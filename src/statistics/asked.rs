@@ -53,6 +53,8 @@ pub struct Request {
     pub occupancy: bool,
     /// States, and labels of states, whose POWER integrand is measured as a whole distribution and compared.
     pub distribution: Vec<String>,
+    /// Names of drives. Those that an MDP does not show are left out.
+    pub drives: Vec<String>,
 }
 
 /// An event by name.

@@ -23,6 +23,8 @@ pub enum KeyKind {
     Text,
     /// Whole numbers.
     Count,
+    /// A sentence that explains the row: for files, not for a screen.
+    Prose,
 }
 
 /// One row.

@@ -329,6 +329,10 @@ fn request_entries(request: &Request) -> Vec<(&'static str, toml::Value)> {
         let names = request.distribution.iter().map(|name| string(name));
         entries.push(("distribution", toml::Value::Array(names.collect())));
     }
+    if !request.drives.is_empty() {
+        let names = request.drives.iter().map(|name| string(name));
+        entries.push(("drives", toml::Value::Array(names.collect())));
+    }
     entries
 }
 

@@ -3,14 +3,17 @@
 use std::collections::HashSet;
 
 use super::read::one_of;
-use crate::document::{Faults, Node, Span, Spanned, TableReader};
+use crate::document::{Faults, Node, Span, Spanned, TableReader, nearest};
 use crate::experiment::VariantMdp;
 use crate::mdp::Mdp;
-use crate::statistics::behaviour::Ties;
+use crate::statistics::behaviour::{Drives, Ties};
 use crate::statistics::{EventRequest, Request};
 
 /// Most steps of the measure `within`.
 const MAX_STEPS: u64 = 1_000_000;
+
+/// All drives there are.
+const ALL: &str = "all";
 
 /// Keys of later versions.
 const LATER: &[&str] = &[
@@ -68,6 +71,10 @@ pub(super) fn read_statistics(
         ));
         request.distribution = names.into_iter().map(|n| n.value).collect();
     }
+    if let Some(list) = table.list("drives") {
+        let names = read_names("drives", &list, faults);
+        request.drives = read_drives(names, environments, faults);
+    }
     table.reserve(LATER, faults);
     table.finish(faults);
     check_names(&request, &places, environments, faults);
@@ -95,6 +102,44 @@ fn read_names(key: &str, list: &[&Spanned<Node>], faults: &mut Faults) -> Vec<Sp
         }
     }
     names
+}
+
+/// Names of drives, `"all"` for every one. Whether any variant shows a drive that was named is checked here, as far as labels tell.
+fn read_drives(
+    names: Vec<Spanned<String>>,
+    environments: &[Vec<VariantMdp>],
+    faults: &mut Faults,
+) -> Vec<String> {
+    let known: Vec<&str> = Drives::names().collect();
+    let mut wanted = Vec::new();
+    for name in names {
+        if name.value == ALL {
+            return known.into_iter().map(str::to_owned).collect();
+        }
+        let Some(needs) = Drives::needs(&name.value) else {
+            let message = format!("there is no drive {:?}", name.value);
+            let help = match nearest(&name.value, &known) {
+                Some(near) => format!("did you mean {near:?}?"),
+                None => format!("known: {}, or \"all\"", known.join(", ")),
+            };
+            faults.error_with_help(name.span, message, help);
+            continue;
+        };
+        for variants in environments.iter().filter(|v| !v.is_empty()) {
+            let mut each = variants.iter();
+            if !each.any(|v| Drives::may_show(&name.value, &v.mdp)) {
+                let message = format!(
+                    "no variant of {} shows the drive {:?}: it needs {needs}",
+                    variants[0].mdp.name(),
+                    name.value
+                );
+                faults.error(name.span.clone(), message);
+                break;
+            }
+        }
+        wanted.push(name.value);
+    }
+    wanted
 }
 
 /// A list of names, or of tables with a `label`.

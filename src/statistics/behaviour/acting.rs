@@ -37,14 +37,17 @@ pub(super) enum Policy<'a> {
     Picks(&'a [ChoiceId]),
     /// To do nothing.
     Nothing,
+    /// Every choice of a state with the same probability.
+    Even,
 }
 
 impl Policy<'_> {
-    /// The probability of a choice of a state.
-    pub(super) fn share(&self, state: StateId, choice: ChoiceId) -> f64 {
+    /// The probability of a choice of a state, of which there are `n_choices`.
+    pub(super) fn share(&self, state: StateId, choice: ChoiceId, n_choices: usize) -> f64 {
         match self {
             Self::Shares(shares) => shares[choice.index()],
             Self::Nothing => 0.0,
+            Self::Even => 1.0 / n_choices as f64,
             Self::Picks(choices) => f64::from(u8::from(choices[state.index()] == choice)),
         }
     }

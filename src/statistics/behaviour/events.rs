@@ -46,6 +46,13 @@ pub enum Target {
     States(Vec<bool>),
     /// To take one of these choices, `[n_choices]`.
     Choices(Vec<bool>),
+    /// To be in one of these states or take one of these choices.
+    Either {
+        /// `[n_states]`.
+        states: Vec<bool>,
+        /// `[n_choices]`.
+        choices: Vec<bool>,
+    },
 }
 
 /// One event.
@@ -262,19 +269,26 @@ impl Event {
     fn is_target_choice(&self, choice: ChoiceId) -> bool {
         match &self.target {
             Target::States(_) => false,
-            Target::Choices(labelled) => labelled[choice.index()],
+            Target::Choices(choices) | Target::Either { choices, .. } => choices[choice.index()],
         }
     }
 
     fn is_target_state(&self, state: StateId) -> bool {
         match &self.target {
-            Target::States(labelled) => labelled[state.index()],
+            Target::States(states) | Target::Either { states, .. } => states[state.index()],
             Target::Choices(_) => false,
         }
     }
 }
 
 impl Events {
+    /// The probability that an event ever happens to an agent that takes every choice of a state with the same probability.
+    pub(super) fn by_chance(&self, event: &Event, mdp: &Mdp) -> f64 {
+        let arena = Arena::of_policy(event, &self.start, mdp, Policy::Even);
+        let ever = arena.chain(&|_, _| None).discounted(1.0);
+        arena.at_start(&ever).value
+    }
+
     /// Follows a path that happens with certainty from a certain start. `None` where anything is open or uncertain.
     fn certain_path(&self, event: &Event, look: &mut Look<'_>) -> Option<Option<u64>> {
         let &[(mut state, _)] = &self.start[..] else {
@@ -346,13 +360,17 @@ impl Events {
 
     /// The probability that an event happens, within its steps where it has any, ties split evenly.
     pub(super) fn chance(&self, event: &Event, look: &mut Look<'_>) -> Observed {
+        // `ever`, `discounted`, `within`.
+        let at = if event.steps.is_some() { 2 } else { 0 };
+        if let Some(acting) = look.acting() {
+            return self.acted(event, acting, look)[at];
+        }
         match self.certain_path(event, look) {
             Some(time) => {
                 let happens = time.is_some_and(|t| event.steps.is_none_or(|steps| t <= steps));
                 Observed::sure(f64::from(u8::from(happens)))
             }
-            // `ever`, `discounted`, `within`.
-            None => self.uncertain(event, look)[if event.steps.is_some() { 2 } else { 0 }],
+            None => self.uncertain(event, look)[at],
         }
     }
 
@@ -462,7 +480,8 @@ impl Arena {
         policy: Policy<'_>,
     ) -> Self {
         Self::build(event, start, mdp, |state, options| {
-            let shares = mdp.choices(state).map(|c| (c, policy.share(state, c)));
+            let n = mdp.choices(state).len();
+            let shares = mdp.choices(state).map(|c| (c, policy.share(state, c, n)));
             let taken = shares.filter(|(_, share)| *share > 0.0);
             options.extend(taken.map(|(choice, share)| (choice, true, share)));
         })

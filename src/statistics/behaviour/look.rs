@@ -98,6 +98,8 @@ pub struct Observer {
     asked: Arc<Asked>,
     /// Per state: its first choice.
     first_choices: Arc<[u32]>,
+    /// Length of the longest row.
+    longest_row: usize,
     /// Per choice: where it leads, if every choice of the MDP leads to one state with certainty.
     successors: Option<Arc<[u32]>>,
 }
@@ -112,6 +114,10 @@ impl Observer {
             discount,
             scale,
             asked: asked.clone(),
+            longest_row: (0..mdp.n_choices() as u32)
+                .map(|c| mdp.row(ChoiceId(c)).0.len())
+                .max()
+                .unwrap_or(0),
             first_choices: mdp
                 .states()
                 .map(|s| mdp.choices(s).next().map_or(0, |c| c.0))
@@ -338,6 +344,22 @@ impl<'a> Look<'a> {
         let discount = self.observer.discount;
         let reward = discount.complement() * self.reward(state);
         (self.worth(state) - reward) / discount.used()
+    }
+
+    /// `(1 - gamma) V*` of the state that a choice leads to, in expectation: its POWER integrand.
+    #[must_use]
+    pub fn next_worth(&self, choice: ChoiceId) -> f64 {
+        let (to, p) = self.observer.mdp.row(choice);
+        let terms = to.iter().zip(p);
+        terms.map(|(s, p)| p * self.worth(StateId(*s))).sum()
+    }
+
+    /// Half-width of every [`worth`](Self::worth), and of every [`next_worth`](Self::next_worth) with the rounding of its sum.
+    #[must_use]
+    pub fn worth_half_width(&self) -> f64 {
+        // A sum of products errs by u of every term's size for each of them, and weights sum to one.
+        let terms = self.observer.longest_row as f64 + 4.0;
+        self.goal.half_width + terms * f64::EPSILON * self.goal.magnitude
     }
 
     /// Half-width of every integrand.

@@ -3,13 +3,14 @@
 //! No backend is known here. A backend hands every goal of a block to an [`Observer`], which asks each statistic for its
 //! observations. `standing` compares the choices of a state, `second_look` solves a goal again in f64 where the first certificate leaves
 //! choices open, `look` puts both together, state by state, `acting` is what an agent does that follows another rule, `optimality`, `choices`, `events`,
-//! `occupancy`, `distribution` and `readings` are statistics, `condition` says which goals belong, and `chain` is a policy at work.
+//! `occupancy`, `distribution`, `readings` and `drives` are statistics, `condition` says which goals belong, and `chain` is a policy at work.
 
 mod acting;
 mod chain;
 mod choices;
 mod condition;
 mod distribution;
+mod drives;
 mod events;
 mod integrands;
 mod look;
@@ -24,6 +25,7 @@ pub use choices::Choices;
 pub use condition::Condition;
 pub(in crate::statistics) use condition::{Demand, Part};
 pub use distribution::{Distribution, LawScale};
+pub use drives::{Drives, World};
 pub use events::{Event, Events, Target, Ties};
 pub use integrands::Integrands;
 pub use look::{Decided, GoalValues, Linked, Look, Memory, Observer};

@@ -1,6 +1,6 @@
 //! Where optimal agents spend their time: expected discounted visits of every state.
 
-use super::acting::Acting;
+use super::acting::{Acting, Policy};
 use super::chain::Chain;
 use super::events::{Arena, Event, Target, Ties};
 use super::look::Look;
@@ -10,7 +10,7 @@ use crate::statistics::{
     Comparable, Key, KeyKind, Map, Measure, Observed, ObservedSums, PowerScale, Quantity, Row,
     Table, TableRow,
 };
-use crate::units::StateId;
+use crate::units::{Discount, StateId};
 
 /// `f*(s) = sum over t of gamma^t P(s_t = s)` under the optimal policy from the start, ties split evenly, for every state and summed over every
 /// label of states.
@@ -73,6 +73,18 @@ impl Occupancy {
             weight *= gamma;
         }
         Some(visits)
+    }
+
+    /// Visits of an agent that takes every choice of a state with the same probability, `[n_states]`.
+    pub(super) fn by_chance(&self, mdp: &Mdp, discount: Discount) -> Vec<f64> {
+        let arena = Arena::of_policy(&self.never, &self.start, mdp, Policy::Even);
+        let chain = arena.chain(&|_, _| None);
+        let (found, _) = chain.visits(arena.start(), discount.used(), discount.complement());
+        let mut visits = vec![0.0; self.n_states];
+        for (state, value) in arena.ids().iter().zip(&found) {
+            visits[state.index()] = *value;
+        }
+        visits
     }
 
     /// Visits of an agent that follows another rule.

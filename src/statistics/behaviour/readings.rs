@@ -43,7 +43,7 @@ impl Readings {
 }
 
 /// Whether a number has a sign, which may be open.
-fn has_sign(observed: Observed, scale: f64, wanted: Sign) -> Observed {
+pub(super) fn has_sign(observed: Observed, scale: f64, wanted: Sign) -> Observed {
     let half_width = (observed.high - observed.value).max(observed.value - observed.low);
     let share = |is: bool| Observed::sure(f64::from(u8::from(is)));
     match Sign::of(observed.value, half_width, scale) {

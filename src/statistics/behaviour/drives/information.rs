@@ -1,0 +1,12 @@
+//! Learning.
+
+use super::Kind;
+use super::happening::Happening;
+
+pub(super) const KIND: Kind = Kind {
+    name: "information",
+    definition: "the agent ever takes a choice labelled look",
+    needs: "choices labelled \"look\", as `information` adds them",
+    label: Some("look"),
+    find: |world| Happening::of(world, "look"),
+};
