@@ -24,6 +24,7 @@ mod laws;
 mod limits;
 mod linked;
 mod linked_interventions;
+mod literature;
 mod long_runs;
 mod malformed;
 mod matrices;
