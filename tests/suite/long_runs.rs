@@ -421,7 +421,7 @@ const KILLS: u64 = 50;
 fn runs_that_are_killed_and_damaged_at_random_end_in_the_same_bytes() {
     let kills = std::env::var("POWERSWEEP_TORTURE").map_or(KILLS, |n| n.parse().unwrap());
     let home = Home::new();
-    let count = ["--samples", "400_000"];
+    let count = ["--samples", "40_000"];
     let clock = Instant::now();
     home.finish("whole", &[&count[..], &["--threads", "1"]].concat());
     let undisturbed = clock.elapsed();
