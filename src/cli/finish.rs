@@ -302,6 +302,9 @@ impl Ending<'_> {
                 HumanCount(total)
             ),
         };
+        if let Some(stopped) = &statistics.stopped {
+            diagnostics::show_note(&report::stopped(stopped));
+        }
         diagnostics::show_note(&format!(
             "{} goals{cells} {how}; results in {}",
             HumanCount(statistics.samples),

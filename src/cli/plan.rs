@@ -94,6 +94,11 @@ pub(crate) fn execute(arguments: Arguments) -> Result<Outcome, Failure> {
 impl Arguments {
     /// The job script. The machine it is printed on need not have the device that the tasks will have.
     fn print_script(&self, experiment: &Experiment) -> Result<Outcome, Failure> {
+        if experiment.until.value.is_some() {
+            let message = "`until` in [sample] needs the whole run, and the tasks are shards of it";
+            let help = "say how many goals there are, with --samples or `count`";
+            return Err(Failure::new(Kind::Input, message).with_help(help));
+        }
         let backend = match experiment.backend.value {
             BackendChoice::Auto => {
                 let message = "the experiment's backend is `auto`, and nodes may differ";

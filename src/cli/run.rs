@@ -5,9 +5,9 @@ use std::time::{Duration, Instant, SystemTime};
 
 use powersweep::Discount;
 use powersweep::experiment::checkpoint::{Checkpoint, Header, Keeper, ResumeError, Shard};
-use powersweep::experiment::run_dir::{DAMAGED, RunDirectory};
+use powersweep::experiment::run_dir::{DAMAGED, RunDirectory, read_manifest};
 use powersweep::experiment::{
-    BackendChoice, Engine, Experiment, Ledger, Overrides, RunRecord, RunSpec,
+    BackendChoice, Engine, Experiment, Ledger, Overrides, RunRecord, RunSpec, Stopped, Until,
 };
 
 use super::failure::{Failure, Kind, Outcome};
@@ -21,7 +21,7 @@ pub(crate) struct Arguments {
     /// The experiment file.
     #[arg(value_name = "EXPERIMENT.toml")]
     experiment: PathBuf,
-    /// Number of goals (1_000_000 and 1e6 are understood).
+    /// Number of goals (1_000_000 and 1e6 are understood); wins over `count` and `until`.
     #[arg(long, value_name = "N", value_parser = arguments::count)]
     samples: Option<u64>,
     /// Key of the goals: the same seed gives the same goals.
@@ -106,6 +106,11 @@ pub(crate) fn execute(arguments: Arguments) -> Result<Outcome, Failure> {
     let path = arguments.out.clone().unwrap_or_else(default_directory);
     let signals = Signals::catch();
     let spec = experiment.run_spec(&engine, arguments.threads);
+    let until = experiment.until.value;
+    if let Some(until) = &until {
+        refuse_shard(shard)?;
+        until.looks(&spec)?;
+    }
     let directory = RunDirectory::create(&path, &experiment.identity(backend), spec.samples)?;
     let header = Header::of(&experiment, &engine, &spec, shard);
     let done = match arguments.restart {
@@ -120,7 +125,12 @@ pub(crate) fn execute(arguments: Arguments) -> Result<Outcome, Failure> {
     );
     let started = SystemTime::now();
     let clock = Instant::now();
-    let outcome = solve(&engine, &spec, shard, done, &arguments, &signals, &keeper)?;
+    let task = match (shard, &until) {
+        (Some(shard), _) => Task::Shard(shard),
+        (None, None) => Task::All,
+        (None, Some(until)) => Task::Until(until, ended(&path, arguments.restart)),
+    };
+    let outcome = solve(&engine, &spec, task, done, &arguments, &signals, &keeper)?;
     let record = RunRecord {
         started,
         wall: clock.elapsed(),
@@ -177,10 +187,33 @@ fn resume(directory: &RunDirectory, here: &Header) -> Result<Ledger, Failure> {
     }
 }
 
+/// A shard does not know what the others know.
+fn refuse_shard(shard: Option<Shard>) -> Result<(), Failure> {
+    if shard.is_none() {
+        return Ok(());
+    }
+    let message = "`until` in [sample] needs the whole run: a shard cannot see when all shards together know enough";
+    let help = "say how many goals there are, with --samples or `count`";
+    Err(Failure::new(Kind::Input, message).with_help(help))
+}
+
+/// The number of goals at which the run in this directory stopped because of its minutes.
+fn ended(path: &Path, restart: bool) -> Option<u64> {
+    let manifest = read_manifest(path).ok().filter(|_| !restart)?;
+    Stopped::by_minutes(&manifest)
+}
+
+/// What there is to solve.
+enum Task<'u> {
+    All,
+    Shard(Shard),
+    Until(&'u Until, Option<u64>),
+}
+
 fn solve(
     engine: &Engine,
     spec: &RunSpec,
-    shard: Option<Shard>,
+    task: Task<'_>,
     done: Ledger,
     arguments: &Arguments,
     signals: &Signals,
@@ -188,9 +221,10 @@ fn solve(
 ) -> Result<powersweep::experiment::Outcome, Failure> {
     let goals = spec.samples.saturating_mul(spec.n_cells() as u64);
     let display = Display::new(goals, arguments.quiet, signals, keeper);
-    let outcome = match shard {
-        Some(shard) => engine.run_shard(spec, shard, done, &display),
-        None => engine.run_from(spec, done, &display),
+    let outcome = match task {
+        Task::Shard(shard) => engine.run_shard(spec, shard, done, &display),
+        Task::All => engine.run_from(spec, done, &display),
+        Task::Until(until, ended) => engine.run_until(spec, until, done, ended, &display),
     };
     display.clear();
     Ok(outcome?)

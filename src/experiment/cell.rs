@@ -19,8 +19,8 @@ use crate::reward::{RewardDistribution, RewardDomain};
 use crate::solve::{Backend, CellSolver, DecisionRule, PilotReport, SolveError, prepare};
 use crate::statistics::behaviour::{Drives, Integrands, LawScale, Readings, World};
 use crate::statistics::{
-    Asked, Block, CellSums, Conditioned, Contrast, Estimate, Observations, ObservedSums, Quantity,
-    Sampling, Table,
+    Asked, Block, CellSums, Conditioned, Contrast, Estimate, Measure, Observations, ObservedSums,
+    Quantity, Sampling, Table,
 };
 use crate::units::Discount;
 
@@ -60,12 +60,32 @@ impl Cell {
             let power = |e| self.reading.difference(e);
             tables.push(self.contrast.table(observed, first, level, &power));
         }
+        tables.iter_mut().for_each(|table| self.guard(table));
         match self.reading.all_goals(goals) {
             true => {
                 let exact = |e: Estimate| e.of_sampling(Sampling::Exhaustive);
                 tables.into_iter().map(|t| t.map_estimates(exact)).collect()
             }
             false => tables,
+        }
+    }
+
+    /// [`Reading::guarded`], for the tables that a run may stop by: shares, and differences of shares and of POWER. The time of an event has no upper end.
+    fn guard(&self, table: &mut Table) {
+        let facts = &self.reading.facts;
+        let reach = match table.name {
+            "optimality" | "choices" | "events" => 1.0,
+            "differences" => 2.0 * (facts.high - facts.low).max(1.0),
+            _ => return,
+        };
+        for row in &mut table.rows {
+            for (name, measure) in table.measures.iter().zip(&mut row.measures) {
+                if let Measure::Estimate(estimate) = measure
+                    && *name != "time"
+                {
+                    *estimate = self.reading.guarded(*estimate, reach);
+                }
+            }
         }
     }
 }
@@ -120,9 +140,17 @@ impl Cell {
         let asked = Arc::new(asked.with(Readings::of(&problem.program, facts.scale)));
         problem.asked = asked.clone();
         problem.rule = rule;
+        let goals = goals(&facts, spec.samples);
+        let cell = || {
+            let names = [mdp.name(), &variant.variant, reward.name()];
+            format!("{}, discount {discount}", names.join(", "))
+        };
+        if let Some(there) = before.map(CellRecord::end).filter(|there| *there > goals) {
+            let (cell, here) = (cell(), goals);
+            return Err(RunError::Behind { cell, there, here });
+        }
         let pilot = spec.schedule(backend, &mut problem);
         let plan = problem.plan.clone();
-        let goals = goals(&facts, spec.samples);
         let contrast = contrast(spec, wanted, goals, &asked.comparables(&mdp))?;
         let mut quantities = asked.quantities();
         quantities.extend(contrast.quantities(asked.n_columns()));
@@ -138,21 +166,11 @@ impl Cell {
         let key = key(&problem, goals, &quantities, condition.as_ref(), block_size);
         let mut record = CellRecord::new(key, block_size, empty);
         if let Some(before) = before {
-            let cell = || {
-                let names = [mdp.name(), &variant.variant, reward.name()];
-                format!("{}, discount {discount}", names.join(", "))
-            };
             let foreign = |difference: String| RunError::Foreign {
                 cell: cell(),
                 difference,
             };
             record.merge(before).map_err(|e| foreign(e.to_string()))?;
-            if record.done.end() > goals / block_size {
-                let there = record.done.end() * block_size;
-                return Err(foreign(format!(
-                    "goals up to number {there} are done, and this run asks for {goals}"
-                )));
-            }
             // What failed is tried again.
             record.failure = None;
         }
@@ -177,7 +195,8 @@ impl Cell {
             goals,
             reading: Reading {
                 facts,
-                level: spec.level,
+                level: spec.intervals.level(spec.level),
+                intervals: spec.intervals,
             },
             discount,
             rule,
@@ -432,7 +451,8 @@ impl Cell {
             Ok(sums) => sums,
             Err(source) => return Some(Err(Box::new(failed(CellError::Sum { block, source })))),
         };
-        let (sums, observed) = (sums.power, sums.observed);
+        let shares = self.reading.intervals.shares();
+        let (sums, observed) = (sums.power, sums.observed.with_shares(shares));
         let goals = sums.goals;
         let (power, tables, samples) = match &self.condition {
             None => {

@@ -61,6 +61,9 @@ impl Statistics {
             }
             text.push_str("\n  ]");
         }
+        if let Some(stopped) = &self.stopped {
+            let _ = write!(text, ",\n  \"until\": {}", stopped.to_json());
+        }
         if let Some(unfinished) = &self.unfinished {
             let row = json!({
                 "goals_done": unfinished.goals_done,

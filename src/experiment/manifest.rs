@@ -35,7 +35,12 @@ pub fn manifest(
         .duration_since(UNIX_EPOCH)
         .unwrap_or_default();
     let wall_seconds = record.wall.as_secs_f64();
-    let mut table = head(experiment, engine, statistics.unfinished.is_none());
+    let mut table = head(
+        experiment,
+        engine,
+        statistics.samples,
+        statistics.unfinished.is_none(),
+    );
     table.extend(entries([
         ("command", json!(record.command)),
         (
@@ -43,6 +48,10 @@ pub fn manifest(
             statistics.cells.iter().map(cell).collect::<Value>(),
         ),
         ("failures", json!(statistics.failures.len())),
+        (
+            "stopped",
+            json!(statistics.stopped.map(|stopped| stopped.to_json())),
+        ),
         (
             "timings",
             json!({
@@ -69,11 +78,16 @@ pub fn manifest(
 /// The manifest of a run that has no results yet.
 #[must_use]
 pub fn first_manifest(experiment: &Experiment, engine: &Engine) -> Value {
-    head(experiment, engine, false).into()
+    head(experiment, engine, experiment.samples.value, false).into()
 }
 
 /// What is known before a run.
-fn head(experiment: &Experiment, engine: &Engine, is_finished: bool) -> Map<String, Value> {
+fn head(
+    experiment: &Experiment,
+    engine: &Engine,
+    samples: u64,
+    is_finished: bool,
+) -> Map<String, Value> {
     let backend = engine.backend();
     let environments = experiment.environments.iter().map(|mdp| {
         json!({
@@ -88,7 +102,7 @@ fn head(experiment: &Experiment, engine: &Engine, is_finished: bool) -> Map<Stri
         ("format", json!(run_dir::FORMAT)),
         (run_dir::FINISHED, json!(is_finished)),
         ("powersweep", json!(env!("CARGO_PKG_VERSION"))),
-        ("samples", json!(experiment.samples.value)),
+        ("samples", json!(samples)),
         ("spec_hash", json!(experiment.hash(backend.name()))),
         ("identity", experiment.identity(backend.name()).into()),
         ("experiment", experiment.to_json()),

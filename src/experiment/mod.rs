@@ -17,6 +17,7 @@ mod run_spec;
 mod runner;
 mod schema;
 mod spec;
+mod until;
 pub mod verify;
 
 pub use checkpoint::Ledger;
@@ -33,3 +34,4 @@ pub use spec::{
     EnvironmentSource, Experiment, ExperimentError, InputFile, MAX_ENVIRONMENTS, Origin, Overrides,
     Resolved, RewardEntry, SCHEMA,
 };
+pub use until::{Looks, StopOf, StopReason, Stopped, Until};

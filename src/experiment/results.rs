@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use super::Stopped;
 use crate::mdp::Mdp;
 use crate::plan::Plan;
 use crate::reward::RewardDomain;
@@ -176,6 +177,8 @@ pub struct Statistics {
     pub cells: Vec<CellStatistics>,
     /// Cells that have no result.
     pub failures: Vec<CellFailure>,
+    /// Where and why the run stopped by itself, if it did.
+    pub stopped: Option<Stopped>,
     /// What is missing, where these are the results so far.
     pub unfinished: Option<Unfinished>,
 }

@@ -13,7 +13,9 @@ use crate::solve::{
     Backend, CellProblem, DecisionRule, GoalProgram, PilotReport, SolveError, pilot,
 };
 use crate::statistics::behaviour::{Integrands, LawScale};
-use crate::statistics::{Asked, ConditionRequest, PowerScale, Request, UnknownName, block_size};
+use crate::statistics::{
+    Asked, ConditionRequest, Intervals, PowerScale, Request, UnknownName, block_size,
+};
 use crate::units::{Discount, Limit, Seed};
 
 /// A gibibyte in bytes.
@@ -60,6 +62,8 @@ pub struct RunSpec {
     pub seed: Seed,
     /// Level of the confidence intervals. Default 0.95.
     pub level: f64,
+    /// Whether intervals hold for this number of goals, or for all looks of a run that stops by itself. Default: this number.
+    pub intervals: Intervals,
     /// Worker threads; 0 (the default) for one per processor. Results do not depend on it.
     pub threads: usize,
     /// What is asked beyond POWER. Default: nothing.
@@ -82,6 +86,7 @@ impl Default for RunSpec {
             samples: 1_000_000,
             seed: Seed(0),
             level: 0.95,
+            intervals: Intervals::default(),
             threads: 0,
             statistics: Request::default(),
             condition: None,
@@ -163,6 +168,26 @@ pub enum RunError {
         cell: String,
         /// What differs.
         difference: String,
+    },
+    /// More is done than is asked for.
+    #[error("{cell}: goals up to number {there} are done, and this run asks for {here}")]
+    Behind {
+        /// Environment, variant, reward and discount.
+        cell: String,
+        /// Goals that are done.
+        there: u64,
+        /// Goals that are asked for.
+        here: u64,
+    },
+    /// A run that stops by itself would have no look.
+    #[error(
+        "`max` must be at least {least} here, the first number of goals that is looked at; this is {max}"
+    )]
+    NoLook {
+        /// Goals of the first look.
+        least: u64,
+        /// What was asked for.
+        max: u64,
     },
     /// The observer cancelled the run.
     #[error("the run was cancelled")]

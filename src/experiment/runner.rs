@@ -87,6 +87,7 @@ pub(super) fn run(
         level: spec.level,
         cells: Vec::with_capacity(spec.n_cells()),
         failures: Vec::new(),
+        stopped: None,
         unfinished,
     };
     for outcome in environments.into_iter().flat_map(|e| e.outcomes).flatten() {

@@ -7,6 +7,7 @@ mod variants;
 
 use serde_json::{Map, Value, json};
 
+use super::StopOf;
 use super::spec::SCHEMA;
 use crate::solve::{Level, Otherwise};
 use crate::statistics::behaviour::Drives;
@@ -602,9 +603,24 @@ fn agent() -> Value {
     table("How agents decide.", vec![("rule", rule, false)])
 }
 
+fn until() -> Value {
+    let keys = vec![
+        ("half_width", above_zero(), false),
+        (
+            "of",
+            word(&StopOf::ALL.map(StopOf::name), "What must be known to it."),
+            false,
+        ),
+        ("minutes", above_zero(), false),
+        ("max", count(1), false),
+    ];
+    table("When the run stops by itself, instead of `count`.", keys)
+}
+
 fn sample() -> Value {
     let keys = [
         ("count", count(1), false),
+        ("until", until(), false),
         ("seed", count(0), false),
         (
             "level",

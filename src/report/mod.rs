@@ -17,6 +17,7 @@ mod reward;
 #[cfg(test)]
 mod samples;
 mod slurm;
+mod stop;
 mod structure;
 mod svg;
 mod table;
@@ -32,6 +33,7 @@ pub use picture::{MAX_PANELS, power_picture};
 pub use plan::{memory_line, plan_text};
 pub use reward::reward_text;
 pub use slurm::{SlurmScript, slurm_script};
+pub use stop::stopped;
 pub use structure::{states_text, structure_text, summary_line};
 pub use table::{TableOptions, power_text};
 pub use variant::{of_variant, variant_text};

@@ -90,6 +90,7 @@ pub(super) fn run(cells: Vec<CellStatistics>) -> Statistics {
         level: 0.95,
         cells,
         failures: Vec::new(),
+        stopped: None,
         unfinished: None,
     }
 }

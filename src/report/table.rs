@@ -9,6 +9,7 @@ use super::bar::{Axis, interval};
 use super::digits::{decimals, grouped, outward, plain_name, small, with_half_width};
 use super::map::{MapOptions, power_map};
 use super::observed;
+use super::stop::stopped_lines;
 use super::variant::of_variant;
 use crate::experiment::{CellStatistics, Statistics};
 use crate::statistics::Estimate;
@@ -47,7 +48,7 @@ const BAR_WIDTHS: std::ops::RangeInclusive<usize> = 10..=32;
 #[must_use]
 pub fn power_text(statistics: &Statistics, options: &TableOptions, colours: Colours) -> String {
     if statistics.cells.len() > CELLS_IN_FULL && !options.all {
-        return overview::lines(statistics) + &failures(statistics);
+        return overview::lines(statistics) + &stopped_lines(statistics) + &failures(statistics);
     }
     let cells = statistics.cells.iter();
     let parts: Vec<String> = cells
@@ -66,7 +67,7 @@ pub fn power_text(statistics: &Statistics, options: &TableOptions, colours: Colo
             format!("{heading}\n{map}{table}{tables}")
         })
         .collect();
-    parts.join("\n") + &failures(statistics)
+    parts.join("\n") + &stopped_lines(statistics) + &failures(statistics)
 }
 
 /// Why there is no map of a grid.

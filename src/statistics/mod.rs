@@ -19,6 +19,7 @@ mod estimate;
 mod fixed;
 mod moments;
 mod observations;
+mod sequence;
 mod sums;
 mod table;
 
@@ -34,5 +35,6 @@ pub use estimate::{Estimate, Sampling, normal_quantile, wilson};
 pub use fixed::{FixedPoint, FixedPointError};
 pub use moments::{Map, Moments, ObservedSums, Quantity};
 pub use observations::{Observations, Observed, Row, Uncertain};
+pub use sequence::{Intervals, ShareInterval, exact_share};
 pub use sums::{BlockSums, CellSums, MAX_LISTED_GOALS, PowerScale};
 pub use table::{Key, KeyKind, Measure, Table, TableRow};

@@ -2,8 +2,7 @@
 
 use std::ops::Range;
 
-use super::estimate::wilson;
-use super::{Estimate, FixedPoint, FixedPointError, Observations, PowerScale};
+use super::{Estimate, FixedPoint, FixedPointError, Observations, PowerScale, ShareInterval};
 
 /// What is summed of a column.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -120,6 +119,8 @@ pub struct ObservedSums {
     moments: Vec<Moments>,
     /// Goals of which it is open whether they belong to these, where there are any.
     doubt: Option<Doubt>,
+    /// How shares are read off.
+    shares: ShareInterval,
 }
 
 /// Goals of which it is open whether they belong to some sums.
@@ -155,7 +156,14 @@ impl ObservedSums {
             goals,
             moments,
             doubt: None,
+            shares: ShareInterval::default(),
         }
+    }
+
+    /// The same sums, with another interval for shares.
+    #[must_use]
+    pub fn with_shares(self, shares: ShareInterval) -> Self {
+        Self { shares, ..self }
     }
 
     /// The same sums of these goals with those of other quantities behind them.
@@ -319,7 +327,7 @@ impl ObservedSums {
 
     /// The estimate of quantity number `at`.
     ///
-    /// Where every goal's value is 0 or 1 the mean is a share and its interval Wilson's; else it is the normal one. `low` and
+    /// Where every goal's value is 0 or 1 the mean is a share and its interval Wilson's (or what [`with_shares`](Self::with_shares) said); else it is the normal one. `low` and
     /// `high` are the ends of the intervals that the least and the most of every goal's bracket would give.
     #[must_use]
     pub fn estimate(&self, at: usize, quantity: &Quantity, level: f64) -> Estimate {
@@ -351,7 +359,8 @@ impl ObservedSums {
                 ..estimate
             };
         }
-        let (ci_low, ci_high) = wilson(mean, n, level);
+        let interval = |share: f64, n: u64| self.shares.around(share, n, level);
+        let (ci_low, ci_high) = interval(mean, n);
         if sure == 0 {
             return Estimate {
                 ci_low,
@@ -364,8 +373,8 @@ impl ObservedSums {
         Estimate {
             ci_low,
             ci_high,
-            low: wilson((mean - below).max(0.0), sure, level).0,
-            high: wilson((mean + above).min(1.0), sure, level).1,
+            low: interval((mean - below).max(0.0), sure).0,
+            high: interval((mean + above).min(1.0), sure).1,
             ..estimate
         }
     }
@@ -422,7 +431,7 @@ fn add_each(
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::statistics::Observed;
+    use crate::statistics::{Observed, wilson};
 
     fn observations(rows: &[[Observed; 2]]) -> Observations {
         let mut all = Observations::new(2, rows.len());

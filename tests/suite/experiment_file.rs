@@ -136,13 +136,77 @@ fn every_key_of_the_page_is_known() {
         occupancy = true\ndistribution = [\"s0\"]\ndrives = [\"all\"]\n\
         [condition]\noptimal = { state = \"s0\", action = \"a0\" }\nreach = [\"s1\"]\navoid = { label = \"s2\", within = 2 }\nstrict = false\n";
     load(full).unwrap();
+    let stops = "until = { half_width = 1e-3, of = \"events\", minutes = 5, max = 1e6 }";
+    // Beside a condition it is a fault.
+    let (plain, _) = full.split_once("[condition]").unwrap();
+    let stops = plain.replace("count = 3", stops);
+    load(&stops).unwrap();
     for key in &keys {
         let name = key.split('.').next_back().unwrap();
         // Every other test has a path.
-        let is_tried = full.contains(&format!("\n{name} = ")) || name.starts_with("path");
+        let line = format!("\n{name} = ");
+        let is_tried = full.contains(&line) || stops.contains(&line) || name.starts_with("path");
         assert!(is_tried, "{key}");
     }
-    assert_eq!(keys.len(), 38, "{keys:?}");
+    assert_eq!(keys.len(), 39, "{keys:?}");
+}
+
+#[test]
+fn what_a_run_cannot_wait_for_is_a_fault() {
+    let faults = |until: &str| load(&format!("{GOOD}[sample]\n{until}\n")).unwrap_err();
+    for (until, expected) in [
+        ("until = {}", "`until` does not say when to stop"),
+        ("until = { max = 7 }", "`until` does not say when to stop"),
+        (
+            "until = { minutes = 1, of = \"power\" }",
+            "`of` says what must be known to a `half_width`, and there is none",
+        ),
+        (
+            "until = { half_width = 1, of = \"optimality\" }",
+            "is not measured without `optimality` in [statistics]",
+        ),
+        (
+            "until = { half_width = 1, of = \"events\" }",
+            "is not measured without `events` in [statistics]",
+        ),
+        (
+            "until = { half_width = 1, of = \"difference\" }",
+            "is not measured without a [[variant]] beside the baseline",
+        ),
+        (
+            "until = { half_width = 1 }\n[condition]\nreach = [\"s\"]",
+            "a `half_width` is not yet supported beside [condition]",
+        ),
+        (
+            "count = 5\nuntil = { half_width = 1 }",
+            "`count` and `until` in [sample] are two ways",
+        ),
+    ] {
+        let error = faults(until);
+        assert!(error.contains(expected), "{until}: {error}");
+        assert_eq!(error.lines().count(), 1, "{error}");
+    }
+    let file = format!("{GOOD}[sample]\nuntil = {{ half_width = 0.5 }}\n");
+    let until = load(&file).unwrap().until.value.unwrap();
+    assert_eq!((until.max, until.of.name()), (100_000_000, "power"));
+    // A number of goals from the command line wins.
+    let overrides = Overrides {
+        samples: Some(7),
+        ..Overrides::default()
+    };
+    let experiment = load_with(&file, &overrides).unwrap();
+    assert_eq!(
+        (experiment.samples.value, experiment.until.value),
+        (7, None)
+    );
+    // What is written down can be read again.
+    let text = load(&file)
+        .unwrap()
+        .to_toml(&|_, path: &Path| path.to_owned());
+    assert!(
+        text.contains("until = { half_width = 0.5, max = 100000000, of = \"power\" }"),
+        "{text}"
+    );
 }
 
 #[test]
@@ -171,7 +235,7 @@ backend = "cuda"
 [sample]
 count = 0
 seed = -1
-until.half_width = 3
+until = { half_width = 0, minutes = -1, of = "powers", max = 0, widths = 1 }
 level = 2
 [statistics]
 power = false
@@ -222,7 +286,6 @@ fn keys_of_later_features_are_told_apart_from_mistakes() {
         "[condition]\npolicy = \"p.npz\"\noptimal = { state = \"s\", action = \"toss\" }",
         "[statistics]\ncorrelation = [\"off\"]",
         "[statistics]\njoint = [\"s\"]",
-        "[sample]\nuntil.half_width = 1e-4",
     ];
     for table in later {
         let error = load(&format!("{GOOD}{table}\n")).unwrap_err();

@@ -413,6 +413,136 @@ fn a_shard_goes_on_where_it_was_stopped_and_takes_its_place_from_a_job_array() {
     assert_eq!(outside.status.code(), Some(2));
 }
 
+/// A run that stops by itself, instead of the one of a number of goals.
+fn stops(home: &Home, until: &str) {
+    let text = EXPERIMENT.replace("count = 65541", until);
+    assert_ne!(text, EXPERIMENT);
+    fs::write(home.at("experiment.toml"), text).unwrap();
+}
+
+/// Goals of the first look: a block of the larger environment.
+const FIRST_LOOK: u64 = 13_952;
+
+#[test]
+fn a_run_that_stops_by_itself_has_the_same_bytes_however_often_it_was_stopped() {
+    let home = Home::new();
+    stops(&home, "until = { half_width = 0.003, max = 1e6 }");
+    home.finish("whole", &["--threads", "1"]);
+    let whole = json(home.at("whole/results.json"));
+    let until = &whole["until"];
+    let (goals, look) = (
+        until["goals"].as_u64().unwrap(),
+        until["look"].as_u64().unwrap(),
+    );
+    assert!(look > 1 && goals == FIRST_LOOK << (look - 1), "{until}");
+    assert_eq!(
+        (&until["reason"], &until["intervals"]),
+        (&"half_width".into(), &"sequence".into())
+    );
+    assert!(until["widest"].as_f64().unwrap() <= 0.003);
+    assert_eq!(json(home.at("whole/manifest.json"))["stopped"], *until);
+    let report = fs::read_to_string(home.at("whole/results.txt")).unwrap();
+    assert!(report.contains("confidence sequence"), "{report}");
+
+    // It is the run of that many goals, with wider intervals; of half as many it would not have known enough.
+    let estimates = |run: &serde_json::Value| -> Vec<(f64, f64, f64)> {
+        let cells = run["cells"].as_array().unwrap().iter();
+        let states = cells.flat_map(|cell| cell["power"].as_array().unwrap());
+        let number = |state: &serde_json::Value, key: &str| state[key].as_f64().unwrap();
+        states
+            .map(|s| {
+                (
+                    number(s, "estimate"),
+                    number(s, "std_error"),
+                    number(s, "ci_high"),
+                )
+            })
+            .collect()
+    };
+    home.finish("fixed", &["--samples", &goals.to_string()]);
+    home.finish("half", &["--samples", &(goals / 2).to_string()]);
+    let fixed = json(home.at("fixed/results.json"));
+    assert!(fixed.get("until").is_none());
+    for (own, other) in estimates(&whole).into_iter().zip(estimates(&fixed)) {
+        assert_eq!((own.0, own.1), (other.0, other.1));
+        assert!(own.2 > other.2);
+    }
+    let half = estimates(&json(home.at("half/results.json")));
+    // Of the errors 0.05/2, 0.05/6, 0.05/12 and 0.05/20, half on each side, by a table of the normal law.
+    let errors = [2.241_40, 2.638_26, 2.865_26, 3.023_34][look as usize - 2];
+    let widest = half.iter().map(|e| errors * e.1).fold(0.0, f64::max);
+    assert!(widest > 0.003, "{widest}");
+
+    for signal in ["-TERM", "-KILL", "-KILL"] {
+        home.interrupt("out", &[], signal);
+    }
+    home.finish("out", &[]);
+    assert!(results(&home.at("out")) == results(&home.at("whole")));
+    assert!(
+        home.finish("out", &[])
+            .contains("all of them were done before")
+    );
+    assert!(results(&home.at("out")) == results(&home.at("whole")));
+    home.finish("out", &["--samples", "130_000"]);
+    home.finish("more", &["--samples", "130_000"]);
+    assert!(results(&home.at("out")) == results(&home.at("more")));
+    // The control: another width stops elsewhere.
+    stops(&home, "until = { half_width = 0.1, max = 1e6 }");
+    home.finish("wide", &[]);
+    assert_eq!(json(home.at("wide/results.json"))["until"]["look"], 1);
+}
+
+#[test]
+fn a_run_stops_at_its_largest_number_of_goals_and_when_its_minutes_are_over() {
+    let home = Home::new();
+    stops(&home, "until = { half_width = 1e-9, max = 30_000 }");
+    home.finish("max", &[]);
+    let until = &json(home.at("max/results.json"))["until"];
+    assert_eq!(
+        (&until["goals"], &until["reason"]),
+        (&(2 * FIRST_LOOK).into(), &"max".into())
+    );
+    stops(&home, "until = { minutes = 1e-9 }");
+    home.finish("minutes", &[]);
+    let until = &json(home.at("minutes/results.json"))["until"];
+    assert_eq!(
+        (&until["goals"], &until["reason"]),
+        (&FIRST_LOOK.into(), &"minutes".into())
+    );
+    // The minutes are over: the same command does not ask for more of them.
+    let before = results(&home.at("minutes"));
+    assert!(
+        home.finish("minutes", &[])
+            .contains("all of them were done before")
+    );
+    assert!(results(&home.at("minutes")) == before);
+    home.finish("fixed", &["--samples", &FIRST_LOOK.to_string()]);
+    let [fixed, minutes] = ["fixed", "minutes"].map(|out| json(home.at(out).join("results.json")));
+    assert_eq!(fixed["cells"], minutes["cells"]);
+
+    let refused = |words: &[&str], expected: &str| {
+        let output = home.command(words).output().unwrap();
+        assert_eq!(output.status.code(), Some(2), "{output:?}");
+        let said = String::from_utf8(output.stderr)
+            .unwrap()
+            .replace("\n  │ ", " ");
+        assert!(said.contains(expected), "{said}");
+        assert!(!home.at("no").exists());
+    };
+    let run = ["run", "experiment.toml", "--out", "no"];
+    let shard = [&run[..], &["--shard", "1/2"]].concat();
+    refused(
+        &shard,
+        "a shard cannot see when all shards together know enough",
+    );
+    refused(
+        &["plan", "experiment.toml", "--slurm"],
+        "the tasks are shards of it",
+    );
+    stops(&home, "until = { minutes = 1, max = 13_951 }");
+    refused(&run, "`max` must be at least 13952 here");
+}
+
 /// How often runs are killed: `POWERSWEEP_TORTURE` says otherwise.
 const KILLS: u64 = 50;
 
@@ -471,11 +601,7 @@ fn runs_that_are_killed_and_damaged_at_random_end_in_the_same_bytes() {
                 damaged += 1;
                 fs::write(&checkpoint, random.damage(bytes)).unwrap();
                 // The next one must see it, whatever becomes of it then.
-                let words = ["run", "experiment.toml", "--out", &out];
-                let output = home
-                    .command(&[&words[..], &count].concat())
-                    .output()
-                    .unwrap();
+                let output = home.run(&out, &count);
                 let said = String::from_utf8(output.stderr).unwrap();
                 assert_eq!(output.status.code(), Some(0), "{said}");
                 assert!(said.contains("it is damaged"), "{said}");

@@ -1,13 +1,15 @@
 //! From sums of a cell to estimates: what its law allows to be said.
 
 use crate::reward::Facts;
-use crate::statistics::{CellSums, Estimate, Sampling};
+use crate::statistics::{CellSums, Estimate, Intervals, Sampling};
 
 /// How sums become estimates.
 #[derive(Clone, Copy)]
 pub(super) struct Reading {
     pub(super) facts: Facts,
+    /// Of a single interval.
     pub(super) level: f64,
+    pub(super) intervals: Intervals,
 }
 
 impl Reading {
@@ -26,7 +28,16 @@ impl Reading {
         let error = self
             .facts
             .error_of_power(estimate.estimate + estimate.bound);
-        estimate.of_sampling(sampling).widened(error)
+        let estimate = estimate.of_sampling(sampling).widened(error);
+        self.guarded(estimate, self.facts.high - self.facts.low)
+    }
+
+    /// Numbers of goals that were all the same stop no run by themselves.
+    pub(super) fn guarded(self, estimate: Estimate, reach: f64) -> Estimate {
+        match self.intervals {
+            Intervals::Fixed => estimate,
+            Intervals::Sequence { .. } => estimate.of_constant(reach, self.level),
+        }
     }
 
     /// Whether these are all goals there are.

@@ -157,6 +157,14 @@ impl CellRecord {
         self.sums.power.goals + self.tail.as_ref().map_or(0, |tail| tail.goals)
     }
 
+    /// One more than the highest number of a goal that is done; 0 where none is.
+    #[must_use]
+    pub fn end(&self) -> u64 {
+        let tail = self.tail.as_ref();
+        let tail = tail.map_or(0, |tail| tail.block * self.block_size + tail.goals);
+        tail.max(self.done.end() * self.block_size)
+    }
+
     /// Sums of all that is done.
     ///
     /// # Errors

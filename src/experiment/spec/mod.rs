@@ -12,6 +12,7 @@ mod matrices;
 mod read;
 mod render;
 mod statistics;
+mod until;
 mod variants;
 
 use std::path::{Path, PathBuf};
@@ -21,7 +22,7 @@ use sha2::{Digest, Sha256};
 
 pub use environments::{EnvironmentSource, MAX_ENVIRONMENTS};
 
-use super::{BackendChoice, Engine, RunSpec};
+use super::{BackendChoice, Engine, RunSpec, Until};
 use crate::document::{Faults, Node};
 use crate::intervention::Variant;
 use crate::io::ReadError;
@@ -29,7 +30,7 @@ use crate::mdp::Mdp;
 use crate::plan::Method;
 use crate::reward::RewardDistribution;
 use crate::solve::DecisionRule;
-use crate::statistics::{ConditionRequest, Request};
+use crate::statistics::{ConditionRequest, Intervals, Request};
 use crate::units::{Discount, Seed};
 
 /// Version of the experiment file's format.
@@ -150,8 +151,10 @@ pub struct Experiment {
     pub max_sweeps: Resolved<Option<u32>>,
     /// Backend.
     pub backend: Resolved<BackendChoice>,
-    /// Number of goals.
+    /// Number of goals; where the run stops by itself, the largest there can be.
     pub samples: Resolved<u64>,
+    /// What the run stops at by itself; a number of goals from the command line wins over it.
+    pub until: Resolved<Option<Until>>,
     /// Key of the goals.
     pub seed: Resolved<u64>,
     /// Level of the intervals.
@@ -223,6 +226,7 @@ impl Experiment {
             samples: self.samples.value,
             seed: Seed(self.seed.value),
             level: self.level.value,
+            intervals: Intervals::default(),
             threads,
             statistics: self.statistics.value.clone(),
             condition: self.condition.clone(),

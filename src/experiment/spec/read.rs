@@ -8,13 +8,14 @@ use super::condition::read_condition;
 use super::environments::Environments;
 use super::matrices;
 use super::statistics::read_statistics;
+use super::until::{check_until, read_until};
 use super::variants::Variants;
 use super::{Experiment, ExperimentError, InputFile, Overrides, Resolved, RewardEntry};
 use crate::document::{Faults, Node, SourceText, Spanned, TableReader, nearest, parse_toml};
 use crate::experiment::run_spec::{
     NO_BASELINE, condition_of_choices, rule_at_limit, unknown_reward_names,
 };
-use crate::experiment::{BackendChoice, RunError, RunSpec, VariantMdp};
+use crate::experiment::{BackendChoice, RunError, RunSpec, Until, VariantMdp};
 use crate::intervention::BASELINE;
 use crate::io::ReadError;
 use crate::plan::Method;
@@ -44,7 +45,7 @@ const LATER_SOLVE: &[&str] = &[
     "operator",
     "check_every",
 ];
-const LATER_SAMPLE: &[&str] = &["until", "stream", "first", "exact", "accepted"];
+const LATER_SAMPLE: &[&str] = &["stream", "first", "exact", "accepted"];
 
 /// See [`Experiment::load`].
 pub(super) fn load(
@@ -112,6 +113,11 @@ fn read(
     let rules = rules.and_then(|node| read_agent(node, faults));
     let condition = table.take("condition");
     let condition = condition.and_then(|node| read_condition(node, &environments.mdps, faults));
+    if let Some(until) = &sample.until {
+        let compared = variants.baseline.value && !variants.tables.is_empty();
+        let conditioned = condition.is_some();
+        check_until(until, statistics.as_ref(), compared, conditioned, faults);
+    }
     table.reserve(LATER, faults);
     table.finish(faults);
 
@@ -222,7 +228,15 @@ fn read(
         method: Resolved::new(overrides.method, solve.method, defaults.method),
         max_sweeps: Resolved::new(None, solve.max_sweeps.map(Some), defaults.max_sweeps),
         backend: Resolved::new(overrides.backend, solve.backend, BackendChoice::default()),
-        samples: Resolved::new(overrides.samples, sample.count, defaults.samples),
+        samples: Resolved::new(
+            overrides.samples,
+            sample.count.or(sample.until.as_ref().map(|u| u.value.max)),
+            defaults.samples,
+        ),
+        until: match overrides.samples {
+            Some(_) => Resolved::new(Some(None), None, None),
+            None => Resolved::new(None, sample.until.map(|u| Some(u.value)), None),
+        },
         seed: Resolved::new(overrides.seed, sample.seed, defaults.seed.0),
         level: Resolved::new(overrides.level, sample.level, defaults.level),
         statistics: Resolved::new(None, statistics, defaults.statistics),
@@ -496,6 +510,7 @@ pub(super) fn one_of<T: Copy>(
 #[derive(Default)]
 struct Sample {
     count: Option<u64>,
+    until: Option<Spanned<Until>>,
     seed: Option<u64>,
     level: Option<f64>,
 }
@@ -508,6 +523,16 @@ impl Sample {
             return sample;
         };
         let count = table.count("count", faults);
+        let until = table.take("until");
+        if let (Some(count), Some(_)) = (&count, until) {
+            let message = "`count` and `until` in [sample] are two ways to say how many goals there are: choose one";
+            faults.error(count.span.clone(), message);
+        }
+        sample.until = until.and_then(|node| {
+            let value = read_until(node, faults)?;
+            let span = node.span.clone();
+            Some(Spanned { value, span })
+        });
         sample.count = count.and_then(|c| in_range(c, "`count`", "at least 1", |n| n > 0, faults));
         sample.seed = table.count("seed", faults).map(|seed| seed.value);
         let level = table.number("level", faults);
@@ -520,6 +545,7 @@ impl Sample {
     }
 }
 
+/// A number that is accepted; else a fault.
 pub(super) fn in_range<T: Copy + std::fmt::Display>(
     x: Spanned<T>,
     what: &str,

@@ -114,12 +114,20 @@ impl Experiment {
             self.backend.origin,
         );
         text.push_str("\n[sample]\n");
-        line(
-            &mut text,
-            "count",
-            &self.samples.value.into_value(),
-            self.samples.origin,
-        );
+        match self.until.value {
+            Some(until) => {
+                // Texts and numbers: every JSON value here is a TOML value.
+                let table = toml::Value::try_from(until.to_json());
+                let table = table.unwrap_or_else(|_| toml::Table::new().into());
+                line(&mut text, "until", &table, self.until.origin);
+            }
+            None => line(
+                &mut text,
+                "count",
+                &self.samples.value.into_value(),
+                self.samples.origin,
+            ),
+        }
         line(
             &mut text,
             "seed",
@@ -214,6 +222,7 @@ impl Experiment {
             "max_sweeps": entry(json!(self.max_sweeps.value), self.max_sweeps.origin),
             "backend": entry(json!(self.backend.value.name()), self.backend.origin),
             "count": entry(json!(self.samples.value), self.samples.origin),
+            "until": entry(json!(self.until.value.map(|until| until.to_json())), self.until.origin),
             "seed": entry(json!(self.seed.value), self.seed.origin),
             "level": entry(json!(self.level.value), self.level.origin),
             "rule": entry(rules_json(&self.rules.value), self.rules.origin),
