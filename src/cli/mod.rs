@@ -16,9 +16,11 @@ mod inspect;
 mod merge;
 mod one_goal;
 mod output;
+mod pack;
 mod plan;
 mod progress;
 mod replay;
+mod rerun;
 mod run;
 mod schema;
 mod solve;
@@ -71,6 +73,10 @@ commands! {
     Solve => solve,
     /// Solve one goal of a finished run again and show it like `solve`.
     Replay => replay,
+    /// Put all that a finished run has read and written into one file.
+    Pack => pack,
+    /// Run a pack again, and say whether every byte or every interval agrees.
+    Rerun => rerun,
     /// Print how an experiment will be solved and what memory it needs, without running it.
     Plan => plan,
     /// Find every fault in MDP files.

@@ -1,6 +1,7 @@
 //! Experiments: what is asked, the loop over blocks, and the results.
 
 mod absent;
+mod agreement;
 mod cell;
 pub mod checkpoint;
 mod document;
@@ -11,6 +12,7 @@ mod manifest;
 mod memory;
 mod observer;
 mod one_goal;
+pub mod pack;
 mod results;
 pub mod run_dir;
 mod run_spec;
@@ -20,6 +22,7 @@ mod spec;
 mod until;
 pub mod verify;
 
+pub use agreement::{Agreement, agreement};
 pub use checkpoint::Ledger;
 pub use engine::{BackendChoice, Engine, EngineError, MdpHandle};
 pub use manifest::{RunRecord, first_manifest, manifest};

@@ -543,6 +543,140 @@ fn a_run_stops_at_its_largest_number_of_goals_and_when_its_minutes_are_over() {
     refused(&run, "`max` must be at least 13952 here");
 }
 
+#[test]
+fn a_packed_run_is_run_again_with_the_same_bytes() {
+    let home = Home::new();
+    home.finish("run", &["--samples", FEW]);
+    stops(&home, "until = { minutes = 1e-9 }");
+    home.finish("minutes", &[]);
+    let words = |words: &[&str]| {
+        let output = home.command(words).output().unwrap();
+        let [said, printed] =
+            [output.stderr, output.stdout].map(|text| String::from_utf8(text).unwrap());
+        (output.status.code(), printed, said.replace("\n  │ ", " "))
+    };
+    for run in ["run", "minutes"] {
+        let (code, _, said) = words(&["pack", run]);
+        assert_eq!(code, Some(0), "{said}");
+    }
+    let pack = fs::read(home.at("run.zip")).unwrap();
+    assert_eq!(words(&["pack", "run/", "--out", "again.zip"]).0, Some(0));
+    assert!(fs::read(home.at("again.zip")).unwrap() == pack);
+    let (code, _, said) = words(&["pack", "run"]);
+    assert!(
+        code == Some(2) && said.contains("run.zip is there already"),
+        "{said}"
+    );
+    assert!(
+        names(home.directory.path())
+            .iter()
+            .all(|name| !name.starts_with('.'))
+    );
+
+    // Nothing but the pack is needed.
+    let stranger = tempfile::tempdir().unwrap();
+    for run in ["run", "minutes"] {
+        let to = stranger.path().join(format!("{run}.zip"));
+        fs::copy(home.at(&format!("{run}.zip")), &to).unwrap();
+        let (code, printed, said) = words(&["rerun", to.to_str().unwrap(), "--threads", "1"]);
+        assert_eq!(code, Some(0), "{said}");
+        assert!(
+            printed.contains("optimality.parquet: the same bytes"),
+            "{printed}"
+        );
+        assert!(
+            printed.ends_with("Every byte of the results agrees.\n"),
+            "{printed}"
+        );
+    }
+    // Another backend has other bytes, within the bounds.
+    let small = EXPERIMENT
+        .replace(", \"garnet.json\"", "")
+        .replace("65541", "2000");
+    fs::write(home.at("experiment.toml"), small).unwrap();
+    home.finish("small", &[]);
+    let (code, printed, said) = words(&["rerun", "small", "--backend", "reference"]);
+    assert_eq!(code, Some(0), "{said}{printed}");
+    assert!(printed.contains("Every interval agrees"), "{printed}");
+    // Results that are not those of the inputs.
+    let results = home.at("run/results.json");
+    let text = fs::read_to_string(&results).unwrap();
+    let at = text.find("\"estimate\":0.").unwrap() + "\"estimate\":0.".len();
+    let other = if &text[at..=at] == "9" { "8" } else { "9" };
+    let forged = format!("{}{other}{}", &text[..at], &text[at + 1..]);
+    fs::write(&results, forged).unwrap();
+    let (code, printed, _) = words(&["rerun", "run"]);
+    assert_eq!(code, Some(1));
+    assert!(
+        printed.contains("THE RESULTS DIFFER, in 1 places"),
+        "{printed}"
+    );
+
+    let refused = |bytes: &[u8], expected: &str| {
+        fs::write(home.at("bad.zip"), bytes).unwrap();
+        let (code, printed, said) = words(&["rerun", "bad.zip"]);
+        assert_eq!((code, printed.as_str()), (Some(2), ""), "{said}");
+        assert!(said.contains(expected), "{expected}: {said}");
+    };
+    refused(
+        b"no pack",
+        "bad.zip is no pack of a run: it is no readable ZIP archive",
+    );
+    refused(&pack[..pack.len() / 2], "bad.zip is no pack of a run");
+    refused(&zip(&[("a.txt", b"a")]), "it holds no pack.json");
+    let mut flipped = pack.clone();
+    flipped[pack.len() / 2] ^= 1;
+    refused(&flipped, "the pack bad.zip is damaged");
+    let index = |names: &[&str]| {
+        let files: serde_json::Map<String, serde_json::Value> = names
+            .iter()
+            .map(|name| {
+                (
+                    (*name).to_owned(),
+                    serde_json::json!({ "bytes": 1, "sha256": "00" }),
+                )
+            })
+            .collect();
+        serde_json::json!({ "format": 1, "powersweep": "0.1.0", "files": files }).to_string()
+    };
+    for name in ["../outside", "/outside", "a/../../outside", "c:\\outside"] {
+        let bytes = zip(&[
+            ("pack.json", index(&[name]).as_bytes()),
+            (&format!("run/{name}"), b"x"),
+        ]);
+        refused(&bytes, "leads out of it");
+    }
+    let bytes = zip(&[("pack.json", index(&["a"]).as_bytes()), ("run/a", b"x")]);
+    refused(&bytes, "the checksum of a does not match");
+    let bytes = zip(&[
+        ("pack.json", index(&["a", "b"]).as_bytes()),
+        ("run/a", b"x"),
+    ]);
+    refused(&bytes, "its files are not those that it lists");
+    let format = index(&[]).replace("\"format\":1", "\"format\":9");
+    refused(&zip(&[("pack.json", format.as_bytes())]), "its format is 9");
+    let unfinished = home.shards("shards", 2, &["--samples", FEW]);
+    let (code, _, said) = words(&["pack", &unfinished[0]]);
+    assert!(
+        code == Some(2) && said.contains("is not finished"),
+        "{said}"
+    );
+}
+
+/// An archive of these files.
+fn zip(files: &[(&str, &[u8])]) -> Vec<u8> {
+    use std::io::Write;
+
+    let mut archive = zip::ZipWriter::new(std::io::Cursor::new(Vec::new()));
+    for (name, bytes) in files {
+        archive
+            .start_file(*name, zip::write::SimpleFileOptions::default())
+            .unwrap();
+        archive.write_all(bytes).unwrap();
+    }
+    archive.finish().unwrap().into_inner()
+}
+
 /// How often runs are killed: `POWERSWEEP_TORTURE` says otherwise.
 const KILLS: u64 = 50;
 

@@ -432,7 +432,7 @@ fn share(path: &Path) {
 }
 
 /// The same for a file.
-fn share_file(path: &Path) {
+pub(super) fn share_file(path: &Path) {
     #[cfg(unix)]
     {
         use std::os::unix::fs::PermissionsExt;
