@@ -9,6 +9,9 @@ pub(crate) struct Arguments {
     /// What is printed: a table, or JSON.
     #[arg(long, value_enum, default_value_t)]
     format: Format,
+    /// Look at everything that a graphics processor needs to be seen, and say what is missing.
+    #[arg(long, conflicts_with = "format")]
+    doctor: bool,
 }
 
 /// What is printed.
@@ -26,6 +29,9 @@ enum Format {
 pub(crate) fn execute(arguments: Arguments) -> Result<Outcome, Failure> {
     use powersweep::solve::gpu::{GpuError, adapters};
 
+    if arguments.doctor {
+        return doctor();
+    }
     let adapters = adapters();
     match arguments.format {
         Format::Json => output::print(&format!("{:#}\n", json(&adapters)))?,
@@ -35,6 +41,54 @@ pub(crate) fn execute(arguments: Arguments) -> Result<Outcome, Failure> {
         Format::Table => output::print(&table(&adapters))?,
     }
     Ok(Outcome::Done)
+}
+
+/// What is needed, one thing after another, and the adapters that come of it.
+#[cfg(feature = "gpu")]
+fn doctor() -> Result<Outcome, Failure> {
+    use powersweep::solve::gpu::{AdapterKind, adapters, diagnose, given_adapter};
+
+    // Before drivers are loaded, some of which print or crash.
+    for finding in diagnose() {
+        let sign = match finding.good {
+            Some(true) => "ok     ",
+            Some(false) => "PROBLEM",
+            None => "       ",
+        };
+        output::print(&format!("{sign}  {}\n", finding.what))?;
+        if let Some(advice) = finding.advice {
+            output::print(&format!("         -> {advice}\n"))?;
+        }
+    }
+    let adapters = adapters();
+    let hardware = adapters.iter().any(|a| a.kind != AdapterKind::Software);
+    for adapter in &adapters {
+        let given = match given_adapter(adapter) {
+            Some((true, variable)) => format!(", which {variable} gives this process"),
+            Some((false, variable)) => format!(", which {variable} does not give this process"),
+            None => String::new(),
+        };
+        let place = match adapter.place.as_str() {
+            "" => String::new(),
+            place => format!(" at {place}"),
+        };
+        output::print(&format!(
+            "seen     {}: {adapter}{place}{given}\n",
+            adapter.index
+        ))?;
+    }
+    let verdict = match (hardware, adapters.is_empty()) {
+        (true, _) => "The gpu backend can be used.\n",
+        (false, false) => {
+            "Only software adapters are seen: what is a problem above is the reason.\n"
+        }
+        (false, true) => "No adapter is seen: what is a problem above is the reason.\n",
+    };
+    output::print(verdict)?;
+    Ok(match hardware {
+        true => Outcome::Done,
+        false => Outcome::Incomplete,
+    })
 }
 
 /// There is nothing to list.
@@ -102,6 +156,7 @@ fn json(adapters: &[powersweep::solve::gpu::AdapterSummary]) -> serde_json::Valu
             "workgroup_bytes": a.workgroup_bytes,
             "int64": a.int64,
             "timestamps": a.timestamps,
+            "place": a.place,
         })
     });
     each.collect()

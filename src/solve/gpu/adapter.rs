@@ -1,13 +1,15 @@
 //! Which adapters there are, and which one is used.
 
 use std::fmt;
+use std::path::Path;
 
 use super::device::Device;
+use super::given::{Given, given};
 
 /// Which adapter to open.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub enum AdapterChoice {
-    /// The best graphics processor: a discrete one before an integrated one, never a software adapter.
+    /// The best graphics processor: one that the scheduler gave this process before others, a discrete one before an integrated one, never a software adapter.
     #[default]
     Hardware,
     /// The same, and a software adapter where there is nothing else: for tests of correctness.
@@ -102,6 +104,8 @@ pub struct AdapterSummary {
     pub int64: bool,
     /// Whether passes can be timed on the device.
     pub timestamps: bool,
+    /// Place on the PCI bus, like `0000:3b:00.0`; empty where the driver does not say.
+    pub place: String,
 }
 
 impl AdapterSummary {
@@ -111,6 +115,7 @@ impl AdapterSummary {
         let features = adapter.features();
         Self {
             index,
+            place: info.device_pci_bus_id,
             name: info.name,
             kind: AdapterKind::of(info.device_type),
             interface: info.backend.to_string(),
@@ -203,11 +208,28 @@ pub fn adapters() -> Vec<AdapterSummary> {
         .collect()
 }
 
-/// Position of the adapter that `choice` means.
-fn choose(all: &[AdapterSummary], choice: &AdapterChoice) -> Result<usize, GpuError> {
+/// What a scheduler said about this process.
+fn given_here() -> Option<Given> {
+    given(Path::new("/"), |name| std::env::var(name).ok())
+}
+
+/// Whether an adapter is one that the scheduler gave this process, and the variable that says so; `None` where nothing is known.
+#[must_use]
+pub fn given_adapter(adapter: &AdapterSummary) -> Option<(bool, &'static str)> {
+    let given = given_here().filter(|_| !adapter.place.is_empty())?;
+    Some((given.has(&adapter.place), given.variable))
+}
+
+/// Position of the adapter that `choice` means, where the scheduler `given` some.
+fn choose(
+    all: &[AdapterSummary],
+    choice: &AdapterChoice,
+    given: Option<&Given>,
+) -> Result<usize, GpuError> {
+    let is_given = |a: &AdapterSummary| given.is_some_and(|given| given.has(&a.place));
     let best = all
         .iter()
-        .min_by_key(|a| (a.kind.rank(), a.index))
+        .min_by_key(|a| (!is_given(a), a.kind.rank(), a.index))
         .ok_or(GpuError::None)?;
     let found = match choice {
         AdapterChoice::Any => Some(best.index),
@@ -261,7 +283,7 @@ pub fn hardware_is_likely() -> bool {
 pub(super) fn open(choice: &AdapterChoice) -> Result<Device, GpuError> {
     let mut all = enumerate();
     let summaries: Vec<_> = all.iter().map(|(summary, _)| summary.clone()).collect();
-    let index = choose(&summaries, choice)?;
+    let index = choose(&summaries, choice, given_here().as_ref())?;
     let (summary, adapter) = all.swap_remove(index);
     Device::open(summary, &adapter)
 }
@@ -269,6 +291,10 @@ pub(super) fn open(choice: &AdapterChoice) -> Result<Device, GpuError> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    fn choose(all: &[AdapterSummary], choice: &AdapterChoice) -> Result<usize, GpuError> {
+        super::choose(all, choice, None)
+    }
 
     fn adapter(index: usize, name: &str, kind: AdapterKind) -> AdapterSummary {
         AdapterSummary {
@@ -282,6 +308,7 @@ mod tests {
             workgroup_bytes: 0,
             int64: false,
             timestamps: false,
+            place: String::new(),
         }
     }
 
@@ -308,5 +335,26 @@ mod tests {
             "{missing}"
         );
         assert!(choose(&all, &AdapterChoice::Index(3)).is_err());
+    }
+
+    #[test]
+    fn of_several_cards_the_one_that_the_scheduler_gave_is_used() {
+        let card = |index, place: &str| AdapterSummary {
+            place: place.to_owned(),
+            ..adapter(index, "NVIDIA H100", AdapterKind::Discrete)
+        };
+        let all = [card(0, "0000:3b:00.0"), card(1, "0000:86:00.0")];
+        let given = |place: &str| Given {
+            variable: "SLURM_JOB_GPUS",
+            places: vec![place.to_owned()],
+        };
+        let chosen =
+            |place: &str| super::choose(&all, &AdapterChoice::Hardware, Some(&given(place)));
+        assert_eq!(chosen("0000:86:00.0"), Ok(1));
+        assert_eq!(chosen("0000:3b:00.0"), Ok(0));
+        // One that Vulkan does not show: better the first than none.
+        assert_eq!(chosen("0000:af:00.0"), Ok(0));
+        let asked = super::choose(&all, &AdapterChoice::Index(0), Some(&given("0000:86:00.0")));
+        assert_eq!(asked, Ok(0), "who asks for a number gets it");
     }
 }

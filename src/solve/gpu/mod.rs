@@ -3,14 +3,16 @@
 //! One lane is one goal, one workgroup a tile. Goals are drawn on the device, values are swept there until every goal is certified,
 //! and sums are made there: what comes back per block is a few numbers per state, and per block the counts that prove that the
 //! work was done. `adapter` lists and chooses, `device` opens one and turns every driver error into a value, `layout` holds the
-//! structs that cross, `cell` packs an MDP, `workspace` holds a group of goals, `cover` brings goals drawn on the host onto a lattice, `pace` cuts work into dispatches, `allowance`
-//! derives what rounding can do, `solver` puts it together. The shaders are in shaders/.
+//! structs that cross, `cell` packs an MDP, `workspace` holds a group of goals, `cover` brings goals drawn on the host onto a lattice, `pace` cuts work into dispatches, `given` finds
+//! the one that a scheduler gave, `doctor` says why there is none, `allowance` derives what rounding can do, `solver` puts it together. The shaders are in shaders/.
 
 mod adapter;
 mod allowance;
 mod cell;
 mod cover;
 mod device;
+mod doctor;
+mod given;
 mod layout;
 mod pace;
 mod selftest;
@@ -25,8 +27,10 @@ mod workspace;
 use std::sync::Arc;
 
 pub use adapter::{
-    AdapterChoice, AdapterKind, AdapterSummary, GpuError, adapters, hardware_is_likely,
+    AdapterChoice, AdapterKind, AdapterSummary, GpuError, adapters, given_adapter,
+    hardware_is_likely,
 };
+pub use doctor::{Finding, diagnose};
 
 use self::device::Device;
 use self::pace::Pace;
