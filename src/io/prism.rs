@@ -259,7 +259,9 @@ fn read_transitions(
         let place = current.as_ref().map(|c| (c.state, c.choice));
         if place != Some((state, choice)) {
             let follows = match place {
-                Some((s, c)) => (state == s && choice == c + 1) || (state > s && choice == 0),
+                Some((s, c)) => {
+                    (state == s && c.checked_add(1) == Some(choice)) || (state > s && choice == 0)
+                }
                 None => choice == 0,
             };
             if !follows {
