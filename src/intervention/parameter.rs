@@ -3,9 +3,9 @@
 use std::sync::Arc;
 
 use super::{
-    Approval, Capability, ConstrainAuthority, GoalButton, ImpactPenalty, Information, OffSwitch,
-    Oversight, Resources, RewardUncertainty, SafeInterruptibility, SecondBody, SharedIntervention,
-    ShutdownIndifference, Tampering, TimeLimit, Watched,
+    Approval, Capability, ConstrainAuthority, GoalButton, ImpactPenalty, Information,
+    LengthNeutral, OffSwitch, Oversight, Resources, RewardUncertainty, SafeInterruptibility,
+    SecondBody, SharedIntervention, ShutdownIndifference, Tampering, TimeLimit, Watched,
 };
 use crate::document::{Faults, Node, Span, Spanned, TableReader, nearest};
 use crate::mdp::Mdp;
@@ -40,6 +40,7 @@ const READERS: &[(&str, Reader)] = &[
         Arc::new(SafeInterruptibility::read(from))
     }),
     ("tampering", |from| Arc::new(Tampering::read(from))),
+    ("length-neutral", |from| Arc::new(LengthNeutral::read(from))),
 ];
 
 /// Most steps that a choice may take.

@@ -51,6 +51,7 @@ const NEUTRAL: &[&str] = &[
     "{ kind = 'shutdown-indifference', shutdown = [] }",
     "{ kind = 'safe-interruptibility', interruption = [] }",
     "{ kind = 'tampering', at = [] }",
+    "{ kind = 'length-neutral', shutdown = 'target', lengths = 0 }",
     "{ kind = 'oversight', choices = 'taken', answer = 'penalty', p = 0.5, penalty = 0 }",
     "{ kind = 'information', hidden = 'goal', p = 0 }",
 ];
@@ -63,6 +64,7 @@ pub(crate) const LINKED: &[&str] = &[
     "{ kind = 'shutdown-indifference', shutdown = 'off' }",
     "{ kind = 'safe-interruptibility', interruption = 'off' }",
     "{ kind = 'tampering', at = 's', steps = 2, pays = 0.5 }",
+    "{ kind = 'length-neutral', shutdown = 'off', lengths = 2 }",
     "{ kind = 'oversight', choices = 's', answer = 'penalty', p = 0.5, penalty = 2 }",
     "{ kind = 'information', hidden = 'goal', p = 0.25 }",
 ];

@@ -442,6 +442,64 @@ fn a_look_at_ones_goal_is_worth_it_where_the_goals_disagree() {
 }
 
 #[test]
+fn lives_of_all_lengths_are_worth_the_same_at_their_best() {
+    // Off at once, after a wait of one or of two steps, or to stay with one of two leaves for ever.
+    let g: f64 = 0.9;
+    let text = "{ kind = 'length-neutral', shutdown = 'off', lengths = 3 }";
+    for backend in BOTH {
+        let found = run(backend, world(2), on(text), free(&["off"]));
+        // The longest life is worth the best of s and the leaves, after a step in s: (1 - g) s + g M.
+        // A life of l steps is l steps in s, (1 - g^l) s, whatever it is that waits.
+        for length in 1..=3 {
+            let less = g * 3.0 / 4.0 + (1.0 - g) / 2.0 - (1.0 - g.powi(length)) / 2.0;
+            is(
+                reading(&found, &format!("longest less {length}"), "mean"),
+                less,
+            );
+            is(
+                reading(&found, &format!("longest less {length}"), "below"),
+                0.0,
+            );
+        }
+        // Whatever the agent does, it is worth the longest life: POWER of the best of three places to stay.
+        is(found.cells[0].power[0], 3.0 / 4.0);
+    }
+    // What the best life of each length is worth is the same: off at once, to wait, and the better leaf are all optimal.
+    let engine = Engine::new(BackendChoice::Cpu).unwrap();
+    let spec = RunSpec {
+        environments: vec![engine.upload(world(2))],
+        variants: vec![on(text)],
+        rewards: vec![Arc::new(free(&["off"]))],
+        samples: 4_000,
+        threads: 1,
+        statistics: Request {
+            optimality: vec!["start".to_owned()],
+            ..Request::default()
+        },
+        ..RunSpec::default()
+    };
+    let found = engine.run(&spec.discount(g).unwrap()).unwrap();
+    let table = found.cells[0].table("optimality").unwrap();
+    let weak = |at: usize| {
+        let measure = table.measure(&table.rows[at], "weak").unwrap();
+        measure.estimate().unwrap().estimate
+    };
+    assert_eq!((weak(0), weak(1)), (1.0, 1.0));
+    let leaves = weak(2) + weak(3);
+    assert!(
+        leaves > 0.5 && leaves < 0.9,
+        "a leaf where it is the best: {leaves}"
+    );
+    // Lengths that chance decides are no lengths.
+    let hazard = "[{ kind = 'off-switch', p = 0.5 }, { kind = 'length-neutral', shutdown = 'shutdown', lengths = 2 }]";
+    let error = on(hazard).apply(&Arc::new(world(2))).unwrap_err();
+    assert!(
+        error.to_string().contains("moves must be certain"),
+        "{error}"
+    );
+}
+
+#[test]
 fn a_linked_intervention_is_the_last_of_its_variant() {
     for text in LINKED {
         let mdp = Arc::new(world(3));

@@ -255,6 +255,17 @@ fn interventions() -> Vec<(&'static str, Vec<Key>)> {
                 ("pays", dose(&json!({ "type": "number" })), false),
             ],
         ),
+        (
+            "length-neutral",
+            vec![
+                (
+                    "shutdown",
+                    names_or_none("States that shutdown leads to."),
+                    true,
+                ),
+                ("lengths", dose(&count(0)), true),
+            ],
+        ),
     ]
 }
 
