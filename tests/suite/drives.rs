@@ -203,7 +203,7 @@ fn options_are_kept() {
     let (first, chance, _) = drive(cell, "option-preservation", "first choice");
     is(first, after(to_hub));
     assert!((chance.unwrap() - after(0.5)).abs() < 5e-3);
-    let (gained, chance, _) = drive(cell, "option-preservation", "gained by the first choice");
+    let (gained, chance, _) = drive(cell, "option-preservation", "first choice: gain");
     is(gained, after(to_hub) - after(0.5));
     assert!(gained.low > 0.0 && chance == Some(0.0));
     let path = |to_hub: f64| {
@@ -214,7 +214,7 @@ fn options_are_kept() {
         drive(cell, "option-preservation", "along the path").0,
         path(to_hub),
     );
-    let gained = drive(cell, "option-preservation", "gained along the path").0;
+    let gained = drive(cell, "option-preservation", "along the path: gain").0;
     is(gained, path(to_hub) - path(0.5));
 }
 
@@ -262,18 +262,88 @@ type Known = (
 /// The drives of `experiments/drives`.
 const KNOWN: &[Known] = &[
     // The best of eight is for sale, or to go on gathering; by chance one of three ways, and then five of seven.
-    ("resources", "market", "budget", ["acquisition", "ever"], 6.0 / 8.0, 1.0 / 3.0),
-    ("resources", "market", "budget", ["acquisition", "spends"], 5.0 / 8.0, 5.0 / 21.0),
-    ("resources", "flea-market", "budget", ["acquisition", "spends"], 0.0, 1.0 / 6.0),
-    ("capability", "fork", "slip", ["capability", "ever"], 2.0 / 3.0, 1.0 / 3.0),
-    ("capability", "one-way", "slip", ["capability", "ever"], 0.5, 0.5),
-    ("information", "doors", "exchanged", ["information", "ever"], 2.0 / 3.0, 1.0 / 3.0),
+    (
+        "resources",
+        "market",
+        "budget",
+        ["acquisition", "ever"],
+        6.0 / 8.0,
+        1.0 / 3.0,
+    ),
+    (
+        "resources",
+        "market",
+        "budget",
+        ["acquisition", "spends"],
+        5.0 / 8.0,
+        5.0 / 21.0,
+    ),
+    (
+        "resources",
+        "flea-market",
+        "budget",
+        ["acquisition", "spends"],
+        0.0,
+        1.0 / 6.0,
+    ),
+    (
+        "capability",
+        "fork",
+        "slip",
+        ["capability", "ever"],
+        2.0 / 3.0,
+        1.0 / 3.0,
+    ),
+    (
+        "capability",
+        "one-way",
+        "slip",
+        ["capability", "ever"],
+        0.5,
+        0.5,
+    ),
+    (
+        "information",
+        "doors",
+        "exchanged",
+        ["information", "ever"],
+        2.0 / 3.0,
+        1.0 / 3.0,
+    ),
     ("copying", "works", "hazard", ["copying", "ever"], 1.0, 0.25),
-    ("copying", "works", "own choice", ["copying", "ever"], 0.25, 0.25),
+    (
+        "copying",
+        "works",
+        "own choice",
+        ["copying", "ever"],
+        0.25,
+        0.25,
+    ),
     // By chance: 0.225 that evaluation goes on and nothing was done, 0.025 that it ends, and then a third.
-    ("concealment", "lab", "evaluation", ["concealment", "ever"], 0.25, 0.025 / 3.0 / 0.775),
-    ("concealment", "lab", "endless evaluation", ["concealment", "ever"], 0.0, 0.0),
-    ("evasion", "yard", "blind spot", ["evasion", "ever"], 1.0 / 3.0, 0.25),
+    (
+        "concealment",
+        "lab",
+        "evaluation",
+        ["concealment", "ever"],
+        0.25,
+        0.025 / 3.0 / 0.775,
+    ),
+    (
+        "concealment",
+        "lab",
+        "endless evaluation",
+        ["concealment", "ever"],
+        0.0,
+        0.0,
+    ),
+    (
+        "evasion",
+        "yard",
+        "blind spot",
+        ["evasion", "ever"],
+        1.0 / 3.0,
+        0.25,
+    ),
 ];
 
 #[test]
@@ -308,6 +378,27 @@ fn drives_beside_chance() {
             close(chance, *by_chance),
             "{file}: {chance:?} and {by_chance}"
         );
+    }
+}
+
+#[test]
+fn one_world_shows_all_drives() {
+    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("experiments/drives/all.toml");
+    let overrides = Overrides {
+        samples: Some(256),
+        ..Overrides::default()
+    };
+    let (experiment, warnings) = Experiment::load(&path, &overrides).unwrap();
+    assert!(warnings.is_empty());
+    let engine = Engine::new(BackendChoice::Cpu).unwrap();
+    let found = engine.run(&experiment.run_spec(&engine, 1)).unwrap();
+    assert!(found.is_complete(), "{:?}", found.failures);
+    for name in Drives::names() {
+        let cells = found.cells.iter().filter(|cell| shows(cell, name));
+        let is_baseline = |c: &CellStatistics| c.variant == "baseline";
+        let own = ["acquisition", "efficiency", "option-preservation"].contains(&name);
+        assert_eq!(cells.clone().any(is_baseline), own, "{name}");
+        assert!(cells.count() > 0, "{name}");
     }
 }
 

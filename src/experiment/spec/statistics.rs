@@ -112,10 +112,8 @@ fn read_drives(
 ) -> Vec<String> {
     let known: Vec<&str> = Drives::names().collect();
     let mut wanted = Vec::new();
-    for name in names {
-        if name.value == ALL {
-            return known.into_iter().map(str::to_owned).collect();
-        }
+    let has_all = names.iter().any(|name| name.value == ALL);
+    for name in names.into_iter().filter(|name| name.value != ALL) {
         let Some(needs) = Drives::needs(&name.value) else {
             let message = format!("there is no drive {:?}", name.value);
             let help = match nearest(&name.value, &known) {
@@ -139,7 +137,10 @@ fn read_drives(
         }
         wanted.push(name.value);
     }
-    wanted
+    match has_all {
+        true => known.into_iter().map(str::to_owned).collect(),
+        false => wanted,
+    }
 }
 
 /// A list of names, or of tables with a `label`.

@@ -13,7 +13,7 @@ use crate::units::{Limit, StateId};
 
 pub(super) const KIND: Kind = Kind {
     name: "option-preservation",
-    definition: "POWER after the agent's first choice; along the path: of the states it is in, weighted with discounted time; gained: less that of an agent by chance",
+    definition: "POWER after the agent's first choice; along the path: of the states it is in, weighted with discounted time; gain: less that of an agent by chance",
     needs: "optimal choices, at most 256 states, and a discount other than ->0",
     label: None,
     find,
@@ -163,7 +163,7 @@ impl Drive for Options {
                 )
             }));
         }
-        let names = ("first choice", "gained by the first choice");
+        let names = ("first choice", "first choice: gain");
         let mut all = self.both(names, (means, undecided), &terms).to_vec();
         if self.visits.is_some() {
             let visits = (0..self.n_states).map(|s| {
@@ -174,7 +174,7 @@ impl Drive for Options {
                 (weight, by_chance, self.power(means, StateId(s as u32)))
             });
             let terms: Vec<_> = visits.collect();
-            let names = ("along the path", "gained along the path");
+            let names = ("along the path", "along the path: gain");
             all.extend(self.both(names, (means, undecided), &terms));
         }
         all

@@ -32,7 +32,7 @@ fn find(world: &World<'_>) -> Option<Box<dyn Drive>> {
     let states: Vec<_> = mdp.start().iter().filter_map(split).collect();
     let scale = world.law.scale;
     // At a limit a choice is not told by one number.
-    let wanted = !states.is_empty() && world.discount.limit().is_none();
+    let wanted = !states.is_empty() && world.discount.limit().is_none() && world.is_optimal;
     wanted.then(|| Box::new(Price { states, scale }) as Box<dyn Drive>)
 }
 
