@@ -9,8 +9,10 @@ use std::path::Path;
 use std::sync::Arc;
 
 use criterion::{BenchmarkId, Criterion, Throughput, criterion_group, criterion_main};
+use powersweep::intervention::{Agent, GoalButton, Variant, World};
+use powersweep::mdp::Mdp;
 use powersweep::plan::Plan;
-use powersweep::reward::GoalLaw;
+use powersweep::reward::{GoalLaw, Marginal, RewardDistribution};
 use powersweep::rng::{Stream, word};
 use powersweep::solve::cpu::{CpuBackend, Level};
 use powersweep::solve::{Backend, CellProblem, CellSolver, GoalProgram, pilot};
@@ -37,20 +39,38 @@ fn prepare(file: &str, discount: f64, backend: &CpuBackend) -> Box<dyn CellSolve
     prepare_with(file, discount, backend, &Request::default())
 }
 
+fn load(file: &str) -> Arc<Mdp> {
+    let path = Path::new(env!("CARGO_MANIFEST_DIR"))
+        .join("datasets/bench")
+        .join(file);
+    let (mdp, _) = powersweep::io::read_mdp(&path).expect("the benchmark workloads are valid");
+    Arc::new(mdp)
+}
+
 fn prepare_with(
     file: &str,
     discount: f64,
     backend: &CpuBackend,
     request: &Request,
 ) -> Box<dyn CellSolver> {
-    let path = Path::new(env!("CARGO_MANIFEST_DIR"))
-        .join("datasets/bench")
-        .join(file);
-    let (mdp, _) = powersweep::io::read_mdp(&path).expect("the benchmark workloads are valid");
+    let mdp = load(file);
+    let program = GoalProgram::optimal(mdp.clone(), GoalLaw::unit_uniform(&mdp));
+    prepare_program(program, discount, backend, request)
+}
+
+/// A cell of a program, with the schedule that the pilot finds for the stage that is shown.
+fn prepare_program(
+    program: GoalProgram,
+    discount: f64,
+    backend: &CpuBackend,
+    request: &Request,
+) -> Box<dyn CellSolver> {
+    let mdp = program.stage().mdp.clone();
     let discount = Discount::new(discount).expect("the benchmark discounts are valid");
     let plan = Plan::draw(&mdp, discount);
+    let plain = GoalProgram::optimal(mdp.clone(), GoalLaw::unit_uniform(&mdp));
     let mut problem = CellProblem {
-        program: GoalProgram::optimal(Arc::new(mdp.clone()), GoalLaw::unit_uniform(&mdp)),
+        program: plain,
         discount,
         tolerance: TOLERANCE,
         max_sweeps: CellProblem::sufficient_sweeps(discount, TOLERANCE, 1.0),
@@ -65,9 +85,10 @@ fn prepare_with(
     };
     let (schedule, _) = pilot(&problem, None).expect("a plain program can be piloted");
     problem.plan = Arc::new(plan.with_schedule(schedule));
+    problem.program = program;
     backend
         .prepare(problem)
-        .expect("the cpu backend takes plain programs")
+        .expect("the cpu backend takes every program")
 }
 
 fn end_to_end(c: &mut Criterion) {
@@ -158,6 +179,64 @@ fn statistics(c: &mut Criterion) {
 }
 
 /// The same blocks with every instruction set of this processor, on one thread.
+/// A cell of linked solves beside its solves on their own: the one should take no more than the others together and a fifth.
+///
+/// The solves are those of a goal button whose agent believes that it goes on acting for its goal: an optimal solve of the world, whose
+/// value is what the button is worth in a second one. `with readings` adds the sign of what is gained by the button, and solves tiles again where
+/// single precision leaves it open.
+fn linked(c: &mut Criterion) {
+    let mut group = c.benchmark_group("linked");
+    group.sample_size(10);
+    let (gamma, backend, none) = (0.9, CpuBackend::new(), Request::default());
+    let before = load("w1.toml");
+    let button = Variant::new("button").with(GoalButton {
+        at: None,
+        agent: Agent::Ignorant,
+        delay: 0,
+    });
+    let made = button.made_of(&before).expect("the workload has a start");
+    let unit = Marginal::uniform(0.0, 1.0).expect("an interval");
+    let reward = RewardDistribution::iid("uniform", unit);
+    let by = made.linked.as_ref().and_then(|l| l.by.linked());
+    let program = by.expect("a button is linked").program(&World {
+        before: &before,
+        made: &made.mdp,
+        reward: &reward,
+        discount: Discount::new(gamma).expect("a discount"),
+    });
+    let program = program.expect("the law fits");
+    let stages = program.stages().to_vec();
+    let without = GoalProgram::linked(stages.clone(), program.shown(), Vec::new());
+    let cells = [
+        ("cell", vec![without.expect("the same program")]),
+        ("cell with readings", vec![program]),
+        (
+            "solves",
+            stages
+                .iter()
+                .map(|s| GoalProgram::optimal(s.mdp.clone(), GoalLaw::unit_uniform(&s.mdp)))
+                .collect(),
+        ),
+    ];
+    for (name, programs) in cells {
+        let prepare = |p| prepare_program(p, gamma, &backend, &none);
+        let solvers: Vec<_> = programs.into_iter().map(prepare).collect();
+        let size = block_size(before.n_states());
+        let blocks = Blocks::new(8 * size, size);
+        group.throughput(Throughput::Elements(8 * size));
+        group.bench_function(name, |b| {
+            b.iter(|| {
+                for solver in &solvers {
+                    for block in (0..8).map(|i| blocks.get(i)) {
+                        black_box(solver.solve_block(block, false).expect("blocks are solved"));
+                    }
+                }
+            });
+        });
+    }
+    group.finish();
+}
+
 fn instruction_sets(c: &mut Criterion) {
     let mut group = c.benchmark_group("instruction_sets");
     group.sample_size(10);
@@ -189,5 +268,12 @@ fn rng(c: &mut Criterion) {
     group.finish();
 }
 
-criterion_group!(benches, rng, instruction_sets, statistics, end_to_end);
+criterion_group!(
+    benches,
+    rng,
+    instruction_sets,
+    statistics,
+    linked,
+    end_to_end
+);
 criterion_main!(benches);

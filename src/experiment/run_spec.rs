@@ -158,9 +158,6 @@ pub enum RunError {
     /// An intervention does not fit an MDP.
     #[error(transparent)]
     Variant(#[from] VariantError),
-    /// A law of goals for choices, and variants.
-    #[error("variants are not yet supported for rewards of choices ({0:?})")]
-    ChoiceRewards(String),
     /// What was done before is of another run.
     #[error("{cell}: what was done before cannot be continued: {difference}")]
     Foreign {
@@ -560,14 +557,6 @@ impl RunSpec {
             self.rewards.iter().map(|r| r.name()),
         )?;
         distinct("variants", self.variants.iter().map(|v| v.name.as_str()))?;
-        if self.has_variants()
-            && let Some(reward) = self
-                .rewards
-                .iter()
-                .find(|r| r.domain() == RewardDomain::Choice)
-        {
-            return Err(RunError::ChoiceRewards(reward.name().to_owned()));
-        }
         self.check_variants()?;
         let rules: Vec<String> = self.rules.iter().map(ToString::to_string).collect();
         distinct("decision rules", rules.iter().map(String::as_str))?;

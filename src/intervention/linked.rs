@@ -6,7 +6,7 @@ use std::sync::Arc;
 use crate::document::Faults;
 use crate::mdp::Mdp;
 use crate::program::{Expression, GoalProgram, ProgramError, Reading, Stage};
-use crate::reward::{BoundReward, Coupling, RewardDistribution, RewardError};
+use crate::reward::{BoundReward, Coupling, RewardDistribution, RewardDomain, RewardError};
 use crate::units::{ChoiceId, Discount, StateId};
 
 /// An intervention whose goals are solved in linked stages. [`transform`](super::Intervention::transform) makes the MDP of the stage that is shown.
@@ -35,6 +35,13 @@ pub struct World<'a> {
 impl World<'_> {
     /// The law on an MDP: names that the MDP does not have are left out.
     pub(super) fn bind(&self, mdp: &Arc<Mdp>) -> Result<BoundReward, RewardError> {
+        if self.reward.domain() == RewardDomain::Choice {
+            let mut faults = Faults::default();
+            let message =
+                "goals that are solved in linked stages have rewards of states, not of choices";
+            faults.error(None, message);
+            return Err(self.unfit(faults));
+        }
         self.reward.known_to(mdp).bind(mdp)
     }
 

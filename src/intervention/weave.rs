@@ -6,7 +6,7 @@ use sha2::{Digest, Sha256};
 
 use crate::document::{Fault, Faults};
 use crate::mdp::families::MAX_STATES;
-use crate::mdp::{BaseState, Mdp, MdpBuilder};
+use crate::mdp::{BaseState, ChoiceCoordinate, Mdp, MdpBuilder};
 use crate::units::{ChoiceId, StateId};
 
 /// A state of the modified MDP.
@@ -196,6 +196,7 @@ impl Weaving<'_> {
         });
         let mut choice_labels: Vec<(String, Vec<(StateId, String)>)> = Vec::new();
         let carried = labels_of_choices(mdp);
+        let mut coordinates: Vec<ChoiceCoordinate> = Vec::new();
         for (state, choices) in (0..).map(StateId).zip(rows) {
             let mut actions: HashSet<String> = HashSet::new();
             for (woven, to) in choices {
@@ -203,6 +204,13 @@ impl Weaving<'_> {
                 actions.insert(action.clone());
                 let (successors, p): (Vec<u32>, Vec<f64>) = to.into_iter().unzip();
                 builder.row(state, &action, &successors, &p);
+                coordinates.push(match woven.like {
+                    Some(like) => mdp.choice_coordinate(like),
+                    None => {
+                        let name = format!("{}\n{action}", names[state.index()]);
+                        ChoiceCoordinate::New(fresh_coordinate(&name))
+                    }
+                });
                 let like = woven.like.into_iter().flat_map(|c| &carried[c.index()]);
                 for label in like.copied().chain(woven.labels.iter().copied()) {
                     add(&mut choice_labels, label, (state, action.clone()));
@@ -222,6 +230,7 @@ impl Weaving<'_> {
         };
         builder.base_states(self.places.iter().map(base).collect());
         builder.reward_coordinates(self.coordinates(&names));
+        builder.choice_coordinates(coordinates);
         if let Some(layout) = mdp.layout() {
             builder.layout(layout.clone());
         }

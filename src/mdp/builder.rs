@@ -4,7 +4,7 @@ use std::collections::btree_map::Entry;
 use std::collections::{BTreeMap, HashMap};
 
 use super::validate::{normalise_row, plain_sum};
-use super::{BaseState, GridLayout, Mdp, RowFault};
+use super::{BaseState, ChoiceCoordinate, GridLayout, Mdp, RowFault};
 use crate::document::{Faults, Severity, Span};
 use crate::units::{ChoiceId, StateId};
 
@@ -89,6 +89,7 @@ pub struct MdpBuilder {
     state_labels: Vec<RawLabel<StateId>>,
     choice_labels: Vec<RawLabel<(StateId, String)>>,
     coordinates: Option<Vec<Option<u32>>>,
+    choice_coordinates: Option<Vec<ChoiceCoordinate>>,
     base: Option<Vec<BaseState>>,
     layout: Option<GridLayout>,
     keeps_rows: bool,
@@ -279,6 +280,11 @@ impl MdpBuilder {
         self.coordinates = Some(coordinates);
     }
 
+    /// Sets every choice's reward coordinate, `[n_choices]`, in the order of the states and of their choices. Without this call choice `c` has its own.
+    pub fn choice_coordinates(&mut self, coordinates: Vec<ChoiceCoordinate>) {
+        self.choice_coordinates = Some(coordinates);
+    }
+
     /// Says which state of the original MDP every state stands for, `[n_states]`. Without this call it is itself.
     pub fn base_states(&mut self, base: Vec<BaseState>) {
         self.base = Some(base);
@@ -337,6 +343,13 @@ impl MdpBuilder {
         if self.faults.has_errors() {
             return Err(self.faults);
         }
+        if let Some(coordinates) = &self.choice_coordinates {
+            assert_eq!(
+                coordinates.len(),
+                rows.choice_action.len(),
+                "a coordinate for every choice"
+            );
+        }
         let mdp = Mdp {
             name: self.name,
             base_state: base,
@@ -355,6 +368,11 @@ impl MdpBuilder {
             state_labels,
             choice_labels,
             reward_coordinate: coordinates,
+            // The choices' own numbers need not be said.
+            choice_coordinate: self.choice_coordinates.filter(|coordinates| {
+                let own = (0..).map(ChoiceCoordinate::Of);
+                !coordinates.iter().copied().eq(own.take(coordinates.len()))
+            }),
             layout: self.layout,
         };
         Ok((mdp, self.faults))

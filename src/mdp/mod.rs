@@ -33,6 +33,25 @@ pub enum BaseState {
     New,
 }
 
+/// Which reward a choice has, where choices have rewards.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum ChoiceCoordinate {
+    /// That of a choice of the original MDP, which it is or stands for.
+    Of(u32),
+    /// One of its own, by this random coordinate: an intervention added it.
+    New(u32),
+}
+
+impl ChoiceCoordinate {
+    /// The random coordinate.
+    #[must_use]
+    pub fn number(self) -> u32 {
+        match self {
+            Self::Of(number) | Self::New(number) => number,
+        }
+    }
+}
+
 /// A finite MDP: states, per state a ragged list of choices, per choice a sparse distribution over successors.
 ///
 /// Shapes: `choice_ptr` is `[n_states + 1]`, `successor_ptr` is `[n_choices + 1]`, `successors` and `probabilities` are
@@ -53,11 +72,22 @@ pub struct Mdp {
     pub(super) state_labels: BTreeMap<String, Vec<StateId>>,
     pub(super) choice_labels: BTreeMap<String, Vec<ChoiceId>>,
     pub(super) reward_coordinate: Vec<Option<u32>>,
+    /// Per choice, where they are not the choices' own numbers.
+    pub(super) choice_coordinate: Option<Vec<ChoiceCoordinate>>,
     pub(super) base_state: Vec<BaseState>,
     pub(super) layout: Option<GridLayout>,
 }
 
 impl Mdp {
+    /// Which reward a choice has, where choices have rewards: that of its own number, unless an intervention says otherwise.
+    #[must_use]
+    pub fn choice_coordinate(&self, choice: ChoiceId) -> ChoiceCoordinate {
+        match &self.choice_coordinate {
+            Some(coordinates) => coordinates[choice.index()],
+            None => ChoiceCoordinate::Of(choice.0),
+        }
+    }
+
     /// The name it is reported under.
     #[must_use]
     pub fn name(&self) -> &str {
@@ -215,6 +245,9 @@ impl Mdp {
         }
         for coordinate in &self.reward_coordinate {
             hash.update(coordinate.map_or([0xff; 8], |c| u64::from(c).to_le_bytes()));
+        }
+        if let Some(coordinates) = &self.choice_coordinate {
+            hash.update(format!("choice coordinates {coordinates:?}"));
         }
         hash.finalize().into()
     }

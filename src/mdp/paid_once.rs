@@ -1,6 +1,6 @@
 //! Terminal states that pay once.
 
-use super::{BaseState, Mdp};
+use super::{BaseState, ChoiceCoordinate, Mdp};
 use crate::units::StateId;
 
 /// Name of the state that follows a terminal state which pays once.
@@ -47,6 +47,9 @@ impl Mdp {
         mdp.probabilities.push(1.0);
         mdp.successor_ptr.push(mdp.successors.len() as u32);
         mdp.reward_coordinate.push(None);
+        if let Some(coordinates) = &mut mdp.choice_coordinate {
+            coordinates.push(ChoiceCoordinate::New(u32::MAX));
+        }
         mdp.base_state.push(BaseState::New);
         mdp
     }

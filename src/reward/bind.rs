@@ -4,7 +4,8 @@ use std::sync::Arc;
 
 use super::{Coupling, GoalLaw, RewardDomain};
 use crate::document::{Faults, Node, Spanned, nearest};
-use crate::mdp::{BaseState, Mdp};
+use crate::mdp::{BaseState, ChoiceCoordinate, Mdp};
+use crate::units::ChoiceId;
 
 /// A law on the MDP it was bound to.
 #[derive(Clone, Debug)]
@@ -153,12 +154,16 @@ impl Rows<'_> {
     pub(super) fn state(&self, row: usize) -> u32 {
         match self.domain {
             RewardDomain::State => row as u32,
-            RewardDomain::Choice => self.mdp.state_of(crate::units::ChoiceId(row as u32)).0,
+            RewardDomain::Choice => self.mdp.state_of(ChoiceId(row as u32)).0,
         }
     }
 
-    /// Whether a reward is that of a state which stands for none of the baseline.
+    /// Whether a reward is that of a state, or a choice, which stands for none of the baseline.
     pub(super) fn is_new(&self, row: usize) -> bool {
+        if self.domain == RewardDomain::Choice {
+            let coordinate = self.mdp.choice_coordinate(ChoiceId(row as u32));
+            return matches!(coordinate, ChoiceCoordinate::New(_));
+        }
         self.mdp.base_state()[self.state(row) as usize] == BaseState::New
     }
 

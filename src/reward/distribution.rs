@@ -9,7 +9,7 @@ use super::{
     Uniform,
 };
 use crate::document::{Faults, Node, Spanned, TableReader};
-use crate::mdp::{BaseState, Mdp};
+use crate::mdp::{BaseState, ChoiceCoordinate, Mdp};
 
 /// How long a terminal state goes on paying.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -407,10 +407,26 @@ impl RewardDistribution {
 
     /// The random coordinate of every reward.
     fn coordinates(&self, mdp: &Mdp) -> Vec<Option<u32>> {
-        match self.domain {
-            RewardDomain::Choice => (0..mdp.n_choices() as u32).map(Some).collect(),
-            RewardDomain::State if self.over_all => fresh_for_copies(mdp),
-            RewardDomain::State => mdp.reward_coordinate().to_vec(),
+        let rewards: Vec<(Option<u32>, Option<u32>)> = match self.domain {
+            RewardDomain::Choice => {
+                let choices = (0..mdp.n_choices() as u32).map(crate::units::ChoiceId);
+                let each = choices.map(|c| match mdp.choice_coordinate(c) {
+                    ChoiceCoordinate::Of(base) => (Some(base), Some(base)),
+                    ChoiceCoordinate::New(coordinate) => (None, Some(coordinate)),
+                });
+                each.collect()
+            }
+            RewardDomain::State => {
+                let base = mdp.base_state().iter().map(|base| match base {
+                    BaseState::Of(base) => Some(*base),
+                    BaseState::New => None,
+                });
+                base.zip(mdp.reward_coordinate().iter().copied()).collect()
+            }
+        };
+        match self.over_all {
+            true => fresh_for_copies(&rewards),
+            false => rewards.into_iter().map(|(_, c)| c).collect(),
         }
     }
 
@@ -481,29 +497,21 @@ impl RewardDistribution {
     }
 }
 
-/// Coordinates where every state draws for itself: the first state that stands for a base state keeps its coordinate, further
-/// copies get new ones beyond all of the original MDP's.
-fn fresh_for_copies(mdp: &Mdp) -> Vec<Option<u32>> {
-    let coordinates = mdp.reward_coordinate();
-    // New states have coordinates far beyond all others.
-    let of_old = coordinates.iter().zip(mdp.base_state());
-    let of_old = of_old.filter(|(_, base)| **base != BaseState::New);
-    let mut next = of_old.filter_map(|(c, _)| *c).max().map_or(0, |c| c + 1);
+/// Coordinates where every state (or choice) draws for itself: the first that stands for one of the original MDP keeps its coordinate, further
+/// copies get new ones beyond all of the original's. `rewards`: what each stands for, if anything, and its coordinate.
+fn fresh_for_copies(rewards: &[(Option<u32>, Option<u32>)]) -> Vec<Option<u32>> {
+    // New ones have coordinates far beyond all others.
+    let of_old = rewards.iter().filter(|(base, _)| base.is_some());
+    let mut next = of_old.filter_map(|(_, c)| *c).max().map_or(0, |c| c + 1);
     let mut seen = std::collections::HashSet::new();
-    let each = coordinates
-        .iter()
-        .zip(mdp.base_state())
-        .map(|(coordinate, base)| {
-            let coordinate = (*coordinate)?;
-            let BaseState::Of(base) = base else {
-                return Some(coordinate);
-            };
-            if seen.insert(*base) {
-                return Some(coordinate);
-            }
-            next += 1;
-            Some(next - 1)
-        });
+    let each = rewards.iter().map(|&(base, coordinate)| {
+        let coordinate = coordinate?;
+        if base.is_none_or(|base| seen.insert(base)) {
+            return Some(coordinate);
+        }
+        next += 1;
+        Some(next - 1)
+    });
     each.collect()
 }
 

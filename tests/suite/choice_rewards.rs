@@ -204,3 +204,82 @@ fn what_rewards_of_choices_do_not_have_is_told() {
     let law = GoalLaw::unit_uniform(&graph());
     assert_eq!(law.domain(), RewardDomain::State);
 }
+
+/// A state with two things to do for ever, in several variants, rewards of choices uniform on [0, 1].
+fn variants_of(law: RewardDistribution, discount: f64, texts: &[&str]) -> Vec<(f64, f64)> {
+    let mut b = MdpBuilder::new("work");
+    let s = b.state("s");
+    b.choice(s, "a", [(s, 1.0)]);
+    b.choice(s, "b", [(s, 1.0)]);
+    let engine = Engine::new(BackendChoice::Cpu).unwrap();
+    let mut variants = vec![powersweep::intervention::Variant::baseline()];
+    variants.extend(
+        texts
+            .iter()
+            .enumerate()
+            .map(|(i, text)| powersweep::intervention::Variant {
+                name: format!("{i}"),
+                ..crate::interventions::variant(text)
+            }),
+    );
+    let spec = RunSpec {
+        environments: vec![engine.upload(b.build().unwrap())],
+        variants,
+        rewards: vec![Arc::new(law.on(RewardDomain::Choice))],
+        samples: 40_000,
+        threads: 1,
+        ..RunSpec::default()
+    };
+    let found = engine.run(&spec.discount(discount).unwrap()).unwrap();
+    assert!(found.is_complete(), "{:?}", found.failures);
+    let of = |cell: &powersweep::experiment::CellStatistics| {
+        let value = cell.power[0];
+        (value.estimate, 4.5 * value.std_error.unwrap() + value.bound)
+    };
+    found.cells.iter().map(of).collect()
+}
+
+#[test]
+fn variants_carry_rewards_of_choices_along() {
+    let (g, p): (f64, f64) = (0.9, 0.25);
+    let law = || RewardDistribution::iid("law", Marginal::Uniform(Uniform::unit()));
+    let hazard = "{ kind = 'off-switch', at = 's', p = 0.25 }";
+    let disable = "{ kind = 'off-switch', at = 's', p = 0.25, disable = true }";
+    let close = |(found, error): (f64, f64), exact: f64| (found - exact).abs() <= error;
+    // M, the better of the two, goes on for ever or until it is ended, and the choices of `off` pay nothing. To disable that takes a step that pays nothing.
+    let t = (1.0 - g) / (1.0 - g * (1.0 - p));
+    let found = variants_of(law(), g, &[hazard, disable]);
+    for (found, exact) in found.iter().zip([2.0 / 3.0, t * 2.0 / 3.0, g * 2.0 / 3.0]) {
+        assert!(close(*found, exact), "{found:?} {exact}");
+        assert!(!close(*found, exact + 0.05));
+    }
+    // What is said of a state holds for the choices that an intervention gave it.
+    let found = variants_of(law().with_fixed("off", 1.0), g, &[hazard]);
+    assert!(close(found[1], t * 2.0 / 3.0 + 1.0 - t), "{found:?}");
+    // Copies that draw rewards of their own: the better of t M and g M', with densities 2 m.
+    let found = variants_of(law().over_all(), g, &[disable]);
+    let n = 1_000;
+    let at = |i: i32| (f64::from(i) + 0.5) / f64::from(n);
+    let mut exact = 0.0;
+    for (m, other) in (0..n).flat_map(|i| (0..n).map(move |j| (at(i), at(j)))) {
+        exact += 4.0 * m * other * f64::max(t * m, g * other) / f64::from(n).powi(2);
+    }
+    assert!(
+        close(found[1], exact) && !close(found[1], g * 2.0 / 3.0),
+        "{found:?} {exact}"
+    );
+}
+
+#[test]
+fn linked_goals_have_rewards_of_states() {
+    let engine = Engine::new(BackendChoice::Cpu).unwrap();
+    let law = RewardDistribution::iid("law", Marginal::Uniform(Uniform::unit()));
+    let spec = RunSpec {
+        environments: vec![engine.upload(crate::interventions::works(2))],
+        variants: vec![crate::interventions::variant("{ kind = 'goal-button' }")],
+        rewards: vec![Arc::new(law.on(RewardDomain::Choice))],
+        ..RunSpec::default()
+    };
+    let error = engine.run(&spec.discount(0.9).unwrap()).unwrap_err();
+    assert!(error.to_string().contains("not of choices"), "{error}");
+}

@@ -15,7 +15,7 @@ use crate::document::{Faults, Node, SourceText, Spanned, TableReader, nearest, p
 use crate::experiment::run_spec::{
     NO_BASELINE, condition_of_choices, rule_at_limit, unknown_reward_names,
 };
-use crate::experiment::{BackendChoice, RunError, RunSpec, Until, VariantMdp};
+use crate::experiment::{BackendChoice, RunSpec, Until, VariantMdp};
 use crate::intervention::BASELINE;
 use crate::io::ReadError;
 use crate::plan::Method;
@@ -280,11 +280,6 @@ fn check_fit(law: &RewardDistribution, made: &[Vec<VariantMdp>], faults: &mut Fa
     for variants in made {
         let before = faults.list.len();
         let has_variants = variants.len() > 1 || variants.iter().any(|v| v.variant != BASELINE);
-        if has_variants && law.domain() == RewardDomain::Choice {
-            let message = RunError::ChoiceRewards(law.name().to_owned()).to_string();
-            faults.error(None, message);
-            return;
-        }
         if has_variants {
             for name in unknown_reward_names(law, variants) {
                 let message = format!(
