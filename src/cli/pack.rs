@@ -46,7 +46,6 @@ pub(crate) fn execute(arguments: Arguments) -> Result<Outcome, Failure> {
 impl From<PackError> for Failure {
     fn from(error: PackError) -> Self {
         match error {
-            PackError::Run(error) => error.into(),
             PackError::File { ref error, .. } if error.kind() != std::io::ErrorKind::NotFound => {
                 Self::new(Kind::Environment, error.to_string())
             }

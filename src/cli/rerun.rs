@@ -39,7 +39,8 @@ pub(crate) fn execute(arguments: Arguments) -> Result<Outcome, Failure> {
             room.path().to_owned()
         }
     };
-    let manifest = run_dir::read_manifest(&run)?;
+    let manifest =
+        run_dir::read_manifest(&run).map_err(|error| Failure::new(Kind::Input, error))?;
     let here = env!("CARGO_PKG_VERSION");
     if let Some(there) = manifest["powersweep"].as_str().filter(|v| *v != here) {
         let message =
