@@ -6,9 +6,10 @@ use indicatif::HumanCount;
 use powersweep::experiment::checkpoint::Shard;
 use powersweep::experiment::run_dir::{CHECKPOINT, MANIFEST, RunDirectory, RunDirectoryError};
 use powersweep::experiment::{
-    self, CellStatistics, Engine, Experiment, RunRecord, RunSpec, Statistics, first_manifest,
-    manifest,
+    self, CellStatistics, Engine, Experiment, GoalTable, RunRecord, RunSpec, Statistics,
+    first_manifest, manifest,
 };
+use powersweep::io::parquet::write_table;
 use powersweep::io::tables;
 use powersweep::report;
 
@@ -53,8 +54,12 @@ enum Further {
 fn further_files(
     format: Further,
     statistics: &Statistics,
+    goals: Option<&GoalTable>,
 ) -> std::io::Result<Vec<(String, Vec<u8>)>> {
-    let tables = || statistics.tables().into_iter();
+    let tables = || {
+        let goals = goals.map(|goals| ("goals", goals.columns()));
+        statistics.tables().into_iter().chain(goals)
+    };
     Ok(match format {
         Further::Csv => tables()
             .map(|(name, columns)| {
@@ -135,6 +140,8 @@ pub(crate) struct Ending<'a> {
     pub(crate) outcome: &'a experiment::Outcome,
     pub(crate) record: &'a RunRecord,
     pub(crate) checkpoint: &'a [u8],
+    /// Goals one by one, where they are asked for and can be solved here.
+    pub(crate) goals: Option<&'a GoalTable>,
 }
 
 impl Ending<'_> {
@@ -236,8 +243,13 @@ impl Ending<'_> {
     fn write(&self, directory: RunDirectory) -> Result<PathBuf, Failure> {
         let statistics = &self.outcome.statistics;
         let manifest = manifest(self.experiment, self.engine, statistics, self.record);
+        if let Some(goals) = self.goals {
+            let bytes = write_table(&goals.columns(), Vec::new())
+                .map_err(|error| Failure::new(Kind::Environment, error))?;
+            directory.write("goals.parquet", &bytes)?;
+        }
         for format in &self.shown.write {
-            let files = further_files(*format, statistics);
+            let files = further_files(*format, statistics, self.goals);
             for (name, bytes) in files.map_err(|error| Failure::new(Kind::Environment, error))? {
                 directory.write(name, &bytes)?;
             }

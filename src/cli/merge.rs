@@ -75,7 +75,13 @@ pub(crate) fn execute(arguments: Arguments) -> Result<Outcome, Failure> {
         outcome: &outcome,
         record: &record,
         checkpoint: &checkpoint.encode(),
+        goals: None,
     };
+    if experiment.per_goal.is_some() {
+        let message = "`per_goal` is left out: goals are not solved while shards are merged";
+        let help = "run the experiment with as many goals as are listed, into another directory";
+        diagnostics::show_warning(message.to_owned(), Some(help.to_owned()));
+    }
     match outcome.is_finished() {
         true => ending.finished(directory),
         false => ending.partial(directory),

@@ -83,7 +83,7 @@ pub(crate) fn execute(arguments: Arguments) -> Result<Outcome, Failure> {
                     reward.name(),
                     &problem,
                     blocks,
-                    &Memory::of(mdp),
+                    &Memory::of(mdp).observing(spec.observation_bytes(variant, blocks.size())),
                 ))?;
             }
         }
@@ -115,9 +115,13 @@ impl Arguments {
         let mut most = 0;
         for environment in &spec.environments {
             let variants = spec.variants_of(environment).map_err(RunError::from)?;
-            let each = variants
-                .iter()
-                .map(|v| Memory::of(&v.mdp).total_bytes(processors));
+            let goals = RunSpec::block_size(&variants);
+            let each = variants.iter().map(|variant| {
+                let observed = spec.observation_bytes(variant, goals);
+                Memory::of(&variant.mdp)
+                    .observing(observed)
+                    .total_bytes(processors)
+            });
             // All cells of an environment are there at once.
             most = most.max(each.sum::<usize>() * spec.rewards.len() * spec.discounts.len());
         }

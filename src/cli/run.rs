@@ -138,6 +138,14 @@ pub(crate) fn execute(arguments: Arguments) -> Result<Outcome, Failure> {
         command: std::env::args().collect(),
         solved: outcome.solved,
     };
+    let goals = match outcome.is_finished() && shard.is_none() {
+        // A run that stopped by itself lists none that it did not solve.
+        true => engine.goals(&RunSpec {
+            samples: outcome.statistics.samples,
+            ..spec.clone()
+        })?,
+        false => None,
+    };
     let checkpoint = keeper.encode(&outcome.ledger, outcome.is_done);
     let ending = Ending {
         experiment: &experiment,
@@ -148,6 +156,7 @@ pub(crate) fn execute(arguments: Arguments) -> Result<Outcome, Failure> {
         outcome: &outcome,
         record: &record,
         checkpoint: &checkpoint,
+        goals: goals.as_ref(),
     };
     if let Some(shard) = shard.filter(|_| outcome.is_done) {
         return ending.shard(&directory, shard);

@@ -11,6 +11,7 @@ pub(super) use wanted::WantedCell;
 use wanted::{contrast, goals, key};
 
 use super::checkpoint::{CellRecord, Sums};
+use super::goals::CellGoals;
 use super::results::{CellError, CellFailure, CellStatistics};
 use super::{CellProgress, RunError, RunSpec};
 use crate::mdp::Mdp;
@@ -118,11 +119,14 @@ impl Cell {
         let mdp = problem.program.stage().mdp.clone();
         // Names that the MDP does not have were refused before the first cell was prepared.
         let domain = problem.program.stage().domain;
-        let of = wanted.observing(&facts, domain);
+        let of = wanted.observing(spec, &facts, domain);
         let asked = spec.observed_of(&mdp, of, wanted.baseline.is_none());
         let asked = match problem.program.stage().leader() {
             // A policy that is followed need not be optimal, and which choices would be is not asked.
-            Some(_) => asked.unwrap_or_default().without("optimality"),
+            Some(_) => asked
+                .unwrap_or_default()
+                .without("optimality")
+                .without("chosen"),
             None => asked.unwrap_or_default(),
         };
         let drives = Drives::find(
@@ -349,6 +353,50 @@ impl Cell {
         let sums = self.solver.as_ref()?.solve_block(block, parallel).ok()?;
         let observations = sums.observations;
         (observations.goals() as u64 == block.len).then_some(observations)
+    }
+
+    /// What a table of goals shows of the first `count` goals.
+    pub(super) fn goals_of(&self, count: u64) -> Result<CellGoals, CellError> {
+        let state = self.state();
+        if let Some((_, error)) = &state.failure {
+            return Err(error.clone());
+        }
+        let block_size = state.record.block_size;
+        drop(state);
+        let solver = self
+            .solver
+            .as_ref()
+            .expect("a cell without a solver has failed");
+        let mut observations = Observations::new(self.asked.n_columns(), 0);
+        let goals = count.min(self.goals);
+        for index in 0..goals.div_ceil(block_size) {
+            let first = index * block_size;
+            let block = Block {
+                index,
+                first,
+                len: block_size.min(goals - first),
+            };
+            let sums = solver.solve_block(block, true)?;
+            if sums.observations.goals() as u64 != block.len {
+                return Err(CellError::Unobserved {
+                    block: block.index,
+                    expected_goals: block.len,
+                    goals: sums.observations.goals(),
+                });
+            }
+            observations.append(&sums.observations);
+        }
+        Ok(CellGoals {
+            environment: self.mdp.name().to_owned(),
+            variant: self.variant.clone(),
+            reward: self.reward.name().to_owned(),
+            discount: self.discount.asked(),
+            rule: self.rule.to_string(),
+            mdp: self.mdp.clone(),
+            chosen: self.asked.chosen(),
+            names: self.asked.per_goal(&self.mdp),
+            observations,
+        })
     }
 
     /// One block's sums as integers: rounded outside the lock, which then only guards additions.

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use super::absent::Absent;
 use super::checkpoint::Shard;
 use super::runner::{self, Task};
-use super::{Ledger, Observer, Outcome, RunError, RunSpec, Statistics, Unobserved};
+use super::{GoalTable, Ledger, Observer, Outcome, RunError, RunSpec, Statistics, Unobserved};
 use crate::mdp::Mdp;
 use crate::solve::cpu::CpuBackend;
 #[cfg(feature = "gpu")]
@@ -161,7 +161,13 @@ impl Engine {
         observer: &dyn Observer,
     ) -> Result<Outcome, RunError> {
         spec.validate()?;
-        runner::run(&*self.backend, spec, done, Task::Solve, observer)
+        runner::run(
+            &*self.backend,
+            &spec.unlisted(),
+            done,
+            Task::Solve,
+            observer,
+        )
     }
 
     /// Like [`run_from`](Self::run_from), one shard of the run: the ledgers of all shards add up to that of the run.
@@ -179,7 +185,7 @@ impl Engine {
         spec.validate()?;
         runner::run(
             &*self.backend,
-            spec,
+            &spec.unlisted(),
             done,
             Task::SolveShard(shard),
             observer,
@@ -193,7 +199,23 @@ impl Engine {
     /// [`RunError`].
     pub fn read(&self, spec: &RunSpec, done: Ledger) -> Result<Outcome, RunError> {
         spec.validate()?;
-        runner::run(&*self.backend, spec, done, Task::Read, &Unobserved)
+        let spec = spec.unlisted();
+        runner::run(&*self.backend, &spec, done, Task::Read, &Unobserved)
+    }
+
+    /// The first goals one by one, where the spec asks for them ([`RunSpec::per_goal`]): solved (again) for the table alone, so that it is the same whatever became of
+    /// the run. Goals that do not meet a condition are listed too. `None` where it does not ask.
+    ///
+    /// # Errors
+    ///
+    /// [`RunError`]; also for a cell whose goals cannot be solved.
+    pub fn goals(&self, spec: &RunSpec) -> Result<Option<GoalTable>, RunError> {
+        let Some(per_goal) = &spec.per_goal else {
+            return Ok(None);
+        };
+        spec.validate()?;
+        let cells = runner::goals(&*self.backend, spec, per_goal.count.min(spec.samples))?;
+        Ok(Some(GoalTable::new(cells)))
     }
 
     /// An engine without a backend, to [`read`](Self::read) what one of this name, description and habit had done elsewhere.

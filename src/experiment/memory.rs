@@ -25,6 +25,8 @@ pub struct Memory {
     pub structure_bytes: usize,
     /// Once: integer sums of 16 bytes for both moments of every state, and as much again for the block being added.
     pub sums_bytes: usize,
+    /// Per thread: what is observed of the goals of a block beyond POWER.
+    pub observations_bytes: usize,
 }
 
 impl Memory {
@@ -40,12 +42,24 @@ impl Memory {
             values_bytes: mdp.n_states() * TILE * size_of::<f32>() * Self::BUFFERS,
             structure_bytes: 8 * mdp.n_successors() + 4 * (mdp.n_choices() + mdp.n_states()),
             sums_bytes: 32 * mdp.n_states() * Self::MOMENTS,
+            observations_bytes: 0,
+        }
+    }
+
+    /// The same, with observations.
+    #[must_use]
+    pub fn observing(self, observations_bytes: usize) -> Self {
+        Self {
+            observations_bytes,
+            ..self
         }
     }
 
     /// All of it, on so many threads.
     #[must_use]
     pub fn total_bytes(&self, threads: usize) -> usize {
-        self.values_bytes * threads + self.structure_bytes + self.sums_bytes
+        (self.values_bytes + self.observations_bytes) * threads
+            + self.structure_bytes
+            + self.sums_bytes
     }
 }

@@ -8,6 +8,7 @@ mod document;
 mod engine;
 #[cfg(test)]
 mod fake;
+mod goals;
 mod manifest;
 mod memory;
 mod observer;
@@ -25,6 +26,7 @@ pub mod verify;
 pub use agreement::{Agreement, agreement};
 pub use checkpoint::Ledger;
 pub use engine::{BackendChoice, Engine, EngineError, MdpHandle};
+pub use goals::{GoalTable, PerGoal};
 pub use manifest::{RunRecord, first_manifest, manifest};
 pub use memory::Memory;
 pub use observer::{CellProgress, Observer, Progress, Unobserved};

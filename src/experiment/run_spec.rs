@@ -3,7 +3,7 @@
 use std::collections::HashSet;
 use std::sync::Arc;
 
-use super::MdpHandle;
+use super::{MdpHandle, PerGoal};
 use crate::document::{Faults, Spanned};
 use crate::intervention::{BASELINE, LinkedTo, Made, Variant, VariantError, World};
 use crate::mdp::Mdp;
@@ -12,9 +12,9 @@ use crate::reward::{BoundReward, RewardDistribution, RewardDomain, RewardError, 
 use crate::solve::{
     Backend, CellProblem, DecisionRule, GoalProgram, PilotReport, SolveError, pilot,
 };
-use crate::statistics::behaviour::{Integrands, LawScale};
+use crate::statistics::behaviour::{Chosen, Integrands, LawScale};
 use crate::statistics::{
-    Asked, ConditionRequest, Intervals, PowerScale, Request, UnknownName, block_size,
+    Asked, ConditionRequest, Intervals, PowerScale, Request, UnknownName, block_size, named_states,
 };
 use crate::units::{Discount, Limit, Seed};
 
@@ -70,6 +70,8 @@ pub struct RunSpec {
     pub statistics: Request,
     /// Which goals belong: all statistics are over those of the `samples` goals that meet it in the baseline. Default: all.
     pub condition: Option<ConditionRequest>,
+    /// What [`Engine::goals`](super::Engine::goals) lists of the first goals one by one. Runs do not look at it. Default: nothing.
+    pub per_goal: Option<PerGoal>,
 }
 
 impl Default for RunSpec {
@@ -90,6 +92,7 @@ impl Default for RunSpec {
             threads: 0,
             statistics: Request::default(),
             condition: None,
+            per_goal: None,
         }
     }
 }
@@ -186,6 +189,9 @@ pub enum RunError {
         /// What was asked for.
         max: u64,
     },
+    /// Goals could not be listed one by one.
+    #[error("the table of goals cannot be made: {0}")]
+    Listing(#[source] Box<super::CellError>),
     /// The observer cancelled the run.
     #[error("the run was cancelled")]
     Cancelled,
@@ -237,6 +243,14 @@ impl VariantMdp {
 }
 
 impl RunSpec {
+    /// The same without goals one by one, which runs do not look at.
+    pub(super) fn unlisted(&self) -> Self {
+        Self {
+            per_goal: None,
+            ..self.clone()
+        }
+    }
+
     /// Adds a variant beside those that are there.
     #[must_use]
     pub fn variant(mut self, variant: Variant) -> Self {
@@ -411,7 +425,7 @@ impl RunSpec {
     pub(super) fn observed_of(
         &self,
         mdp: &Mdp,
-        of: Observing,
+        of: Observing<'_>,
         is_base: bool,
     ) -> Result<Asked, Vec<UnknownName>> {
         let Observing {
@@ -420,12 +434,19 @@ impl RunSpec {
             rule,
             domain,
             sums,
+            ..
         } = of;
         let mut request = self.statistics_of(mdp);
         for event in &mut request.events {
             event.without_time = !rule.is_optimal();
         }
         let asked = request.resolve(mdp, law)?;
+        let chosen = of.chosen.map(|states| {
+            let known = |name: &&String| named_states(mdp, "per_goal", &[(*name).clone()]).is_ok();
+            let names: Vec<String> = states.iter().filter(known).cloned().collect();
+            Chosen::new(named_states(mdp, "per_goal", &names).unwrap_or_default())
+        });
+        let asked = asked.listing(chosen);
         if let Some(condition) = &self.condition {
             let asked = asked.with(Some(Integrands::summed(mdp, law, sums)));
             let condition = is_base.then(|| condition.resolve(mdp)).transpose()?;
@@ -438,11 +459,50 @@ impl RunSpec {
         Ok(asked.with(compared.then(|| Integrands::new(mdp, law))))
     }
 
+    /// What is observed of every goal on an MDP, whatever the law, under the first discount.
+    fn usually_observed_of(&self, mdp: &Mdp, chosen: Option<&[String]>) -> Asked {
+        let Some(discount) = self.discounts.first() else {
+            return Asked::default();
+        };
+        let of = Observing {
+            law: LawScale::default(),
+            discount: *discount,
+            rule: DecisionRule::default(),
+            domain: RewardDomain::State,
+            sums: PowerScale::new(0.0, 1.0),
+            chosen,
+        };
+        self.observed_of(mdp, of, false).unwrap_or_default()
+    }
+
+    /// Bytes that the observations of a block of so many goals take on each thread: the rows of a cell; where it is compared, the baseline's, and its own once more with
+    /// the differences behind them; under a condition, those that belong once more.
+    #[must_use]
+    pub fn observation_bytes(&self, variant: &VariantMdp, goals: u64) -> usize {
+        let asked = self.usually_observed_of(&variant.mdp, None);
+        let columns = asked.n_columns();
+        let joined = columns + asked.comparables(&variant.mdp).len();
+        let mut numbers = columns;
+        if self.baseline().is_some() && variant.variant != BASELINE {
+            numbers += columns + joined;
+        }
+        if self.condition.is_some() {
+            numbers += joined;
+        }
+        numbers
+            .saturating_mul(goals as usize)
+            .saturating_mul(size_of::<f64>())
+    }
+
     /// Refuses interventions that do not fit, names that no variant of an environment has, and observations that no memory holds.
     fn check_variants(&self) -> Result<(), RunError> {
         let mut unknown = Vec::new();
+        // Numbers that a table of goals has of one goal, over all cells.
+        let agents = self.rewards.len() * self.discounts.len() * self.rules.len();
+        let (agents, mut values_per_goal) = (agents as u64, 0);
         for environment in &self.environments {
             let variants = self.variants_of(environment)?;
+            unknown.extend(self.unknown_per_goal(variants.iter().map(|v| &*v.mdp)));
             unknown.extend(
                 self.statistics
                     .unknown_to_all(variants.iter().map(|v| &*v.mdp)),
@@ -452,17 +512,9 @@ impl RunSpec {
             }
             let goals = Self::block_size(&variants) as usize;
             for VariantMdp { mdp, .. } in &variants {
-                let asked = self.discounts.first().map(|discount| {
-                    let of = Observing {
-                        law: LawScale::default(),
-                        discount: *discount,
-                        rule: DecisionRule::default(),
-                        domain: RewardDomain::State,
-                        sums: PowerScale::new(0.0, 1.0),
-                    };
-                    self.observed_of(mdp, of, false).unwrap_or_default()
-                });
-                let columns = asked.map_or(0, |asked| asked.n_columns());
+                let chosen = self.per_goal.as_ref().map(|p| &p.states[..]);
+                let columns = self.usually_observed_of(mdp, chosen).n_columns();
+                values_per_goal += (columns as u64).saturating_mul(agents);
                 let bytes = columns * goals * size_of::<f64>();
                 if bytes > MAX_OBSERVATION_BYTES {
                     return Err(RunError::OutOfRange {
@@ -473,10 +525,18 @@ impl RunSpec {
                 }
             }
         }
-        match unknown.is_empty() {
-            true => Ok(()),
-            false => Err(RunError::UnknownNames(unknown)),
+        if !unknown.is_empty() {
+            return Err(RunError::UnknownNames(unknown));
         }
+        let per_goal = self.per_goal.as_ref();
+        per_goal.map_or(Ok(()), |p| p.check_size(values_per_goal, self.samples))
+    }
+
+    /// States whose choices are to be listed and that none of several variants has.
+    fn unknown_per_goal<'m>(&self, mdps: impl Iterator<Item = &'m Mdp>) -> Vec<UnknownName> {
+        let names = self.per_goal.iter().flat_map(|p| &p.states);
+        let names: Vec<String> = names.cloned().collect();
+        unknown_per_goal(&names, mdps)
     }
 
     /// Refuses rules that have no meaning beside the rest.
@@ -590,15 +650,38 @@ impl RunSpec {
     }
 }
 
+/// Names of states for a table of goals that none of several MDPs has.
+pub(super) fn unknown_per_goal<'m>(
+    names: &[String],
+    mdps: impl Iterator<Item = &'m Mdp>,
+) -> Vec<UnknownName> {
+    let mut unknown: Option<Vec<UnknownName>> = None;
+    for mdp in mdps {
+        let own = named_states(mdp, "per_goal", names)
+            .err()
+            .unwrap_or_default();
+        unknown = Some(match unknown {
+            None => own,
+            Some(mut before) => {
+                before.retain(|name| own.iter().any(|o| o.position == name.position));
+                before
+            }
+        });
+    }
+    unknown.unwrap_or_default()
+}
+
 /// A cell as far as it decides what is observed.
 #[derive(Clone, Copy)]
-pub(super) struct Observing {
+pub(super) struct Observing<'a> {
     pub(super) law: LawScale,
     pub(super) discount: Discount,
     pub(super) rule: DecisionRule,
     pub(super) domain: RewardDomain,
     /// Units of sums of POWER integrands.
     pub(super) sums: PowerScale,
+    /// States whose choices are told goal by goal, where goals are listed.
+    pub(super) chosen: Option<&'a [String]>,
 }
 
 /// What is said of a condition that asks for nothing.

@@ -15,10 +15,11 @@ use rayon::{ThreadPool, ThreadPoolBuilder};
 
 use super::cell::{Cell, WantedCell};
 use super::checkpoint::{CellRecord, Shard, rescale};
+use super::goals::CellGoals;
 use super::run_spec::VariantMdp;
 use super::{
     CellFailure, CellStatistics, Ledger, MdpHandle, Observer, Progress, RunError, RunSpec,
-    Statistics, Unfinished,
+    Statistics, Unfinished, Unobserved,
 };
 use crate::solve::Backend;
 use crate::statistics::{Block, BlockSet, Blocks, Observations, block_size};
@@ -102,6 +103,35 @@ pub(super) fn run(
         ledger: run.work.into_ledger(),
         is_done,
     })
+}
+
+/// Lists the first goals of every cell, one by one.
+pub(super) fn goals(
+    backend: &dyn Backend,
+    spec: &RunSpec,
+    count: u64,
+) -> Result<Vec<CellGoals>, RunError> {
+    let pool = ThreadPoolBuilder::new().num_threads(spec.threads).build();
+    let run = Run {
+        backend,
+        spec,
+        pool: pool.map_err(RunError::Threads)?,
+        reporter: Reporter::new(spec, &Unobserved),
+        work: Work::new(Ledger::default()),
+        slices: Vec::new(),
+        task: Task::Solve,
+    };
+    let mut all = Vec::with_capacity(spec.n_cells());
+    for (number, mdp) in spec.environments.iter().enumerate() {
+        let variants = spec.variants_of(mdp)?;
+        let first = number * run.cells_each();
+        let cells = run.pool.install(|| run.prepare(&variants, first))?;
+        for cell in cells {
+            let listed = run.pool.install(|| cell.goals_of(count));
+            all.push(listed.map_err(|error| RunError::Listing(Box::new(error)))?);
+        }
+    }
+    Ok(all)
 }
 
 /// Blocks of each environment by the number of goals that was asked for, and the part of them that is to be solved.

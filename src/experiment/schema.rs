@@ -740,6 +740,17 @@ fn statistics() -> Value {
             ),
             false,
         ),
+        (
+            "per_goal",
+            json!({ "anyOf": [count(1), table(
+                "Which goals are listed, and of which states what is done there.",
+                vec![
+                    ("count", count(1), true),
+                    ("states", names("States, labels of states, or \"start\"."), false),
+                ],
+            )] }),
+            false,
+        ),
     ];
     table("What is measured.", keys.into())
 }

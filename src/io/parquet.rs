@@ -16,7 +16,7 @@ use ::parquet::schema::types::{Type, TypePtr};
 #[derive(Clone, Debug)]
 pub struct Column<'a> {
     /// Its name.
-    pub name: &'static str,
+    pub name: &'a str,
     /// Its values.
     pub values: Values<'a>,
 }

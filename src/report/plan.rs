@@ -66,8 +66,12 @@ pub fn plan_text(
 /// `24 KiB per thread, 2 KiB for the structure, 2 KiB for sums`.
 #[must_use]
 pub fn memory_line(memory: &Memory) -> String {
+    let observed = match memory.observations_bytes {
+        0 => String::new(),
+        n => format!(" and {} for observations", bytes(n)),
+    };
     format!(
-        "{} per thread for values, {} for the structure, {} for sums",
+        "{} per thread for values{observed}, {} for the structure, {} for sums",
         bytes(memory.values_bytes),
         bytes(memory.structure_bytes),
         bytes(memory.sums_bytes)

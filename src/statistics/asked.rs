@@ -6,10 +6,10 @@ use std::ops::Range;
 use std::sync::Arc;
 
 use super::behaviour::{
-    Choices, Condition, Distribution, Event, Events, LawScale, Look, Occupancy, Optimality, Target,
-    Ties,
+    Choices, Chosen, Condition, Distribution, Event, Events, LawScale, Look, Occupancy, Optimality,
+    Target, Ties,
 };
-use super::{Comparable, Conditioned, ObservedSums, Quantity, Row, Table};
+use super::{Comparable, Conditioned, Map, ObservedSums, Quantity, Row, Table};
 use crate::document::nearest;
 use crate::mdp::Mdp;
 use crate::units::{ChoiceId, Limit, StateId};
@@ -33,6 +33,15 @@ pub trait Statistic: Debug + Send + Sync {
     fn comparables(&self, mdp: &Mdp) -> Vec<Comparable> {
         let _ = mdp;
         Vec::new()
+    }
+
+    /// The numbers of a goal that a table of goals shows, with their names; columns count from the statistic's own first.
+    fn per_goal(&self, mdp: &Mdp) -> Vec<(String, usize)> {
+        let plain = |number: &Comparable| number.quantity.map == Map::Identity;
+        let numbers = self.comparables(mdp).into_iter().filter(plain);
+        numbers
+            .map(|number| (number.name(), number.quantity.column))
+            .collect()
     }
 
     /// What came out; its quantities are those of `sums` from number `first` on.
@@ -99,6 +108,8 @@ pub struct Asked {
     statistics: Vec<Arc<dyn Statistic>>,
     /// Which goals belong, where not all do.
     condition: Option<Arc<Condition>>,
+    /// What is told of goals one by one.
+    chosen: Option<Chosen>,
 }
 
 /// The start states, where no state and no label has that name.
@@ -221,7 +232,7 @@ impl Request {
         match unknown.is_empty() {
             true => Ok(Asked {
                 statistics,
-                condition: None,
+                ..Asked::default()
             }),
             false => Err(unknown),
         }
@@ -243,6 +254,24 @@ impl Request {
             }
         }
         Events::new(mdp, list)
+    }
+}
+
+/// The states that names stand for, each once; names that the MDP does not have are told apart.
+///
+/// # Errors
+///
+/// Every name that is no state, no label of states and not `start`.
+pub fn named_states(
+    mdp: &Mdp,
+    statistic: &'static str,
+    names: &[String],
+) -> Result<Vec<StateId>, Vec<UnknownName>> {
+    let mut unknown = Vec::new();
+    let found = states(mdp, statistic, names, &mut unknown);
+    match unknown.is_empty() {
+        true => Ok(found),
+        false => Err(unknown),
     }
 }
 
@@ -381,6 +410,21 @@ impl Asked {
         self
     }
 
+    /// The same, and what is told of goals one by one.
+    #[must_use]
+    pub fn listing(mut self, chosen: Option<Chosen>) -> Self {
+        self.chosen.clone_from(&chosen);
+        self.with(chosen)
+    }
+
+    /// What is told of goals one by one, and its first column.
+    #[must_use]
+    pub fn chosen(&self) -> Option<(Chosen, usize)> {
+        let chosen = self.chosen.clone()?;
+        let first = self.first_column(chosen.name())?;
+        Some((chosen, first))
+    }
+
     /// The same, and which goals belong.
     #[must_use]
     pub fn conditioned(mut self, condition: Option<Condition>) -> Self {
@@ -410,6 +454,19 @@ impl Asked {
             first += statistic.n_columns();
         }
         None
+    }
+
+    /// The numbers of a goal that a table of goals shows, with their names and columns.
+    #[must_use]
+    pub fn per_goal(&self, mdp: &Mdp) -> Vec<(String, usize)> {
+        let mut all = Vec::new();
+        let mut first = 0;
+        for statistic in &self.statistics {
+            let own = statistic.per_goal(mdp).into_iter();
+            all.extend(own.map(|(name, column)| (name, first + column)));
+            first += statistic.n_columns();
+        }
+        all
     }
 
     /// The number of the first quantity of the statistic of that name, where it has any.

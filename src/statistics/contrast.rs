@@ -49,6 +49,23 @@ impl Comparable {
         }
     }
 
+    /// What it is called where names are all there is: `STATISTIC.MEASURE:KEYS`.
+    #[must_use]
+    pub fn name(&self) -> String {
+        let mut name = match self.statistic == self.measure {
+            true => self.measure.to_owned(),
+            false => format!("{}.{}", self.statistic, self.measure),
+        };
+        for key in &self.of {
+            match key {
+                Key::Text(text) => name += &format!(":{text}"),
+                Key::Count(n) => name += &format!(":{n}"),
+                Key::Missing => {}
+            }
+        }
+        name
+    }
+
     fn is_same(&self, other: &Self) -> bool {
         self.statistic == other.statistic && self.of == other.of && self.measure == other.measure
     }
@@ -205,7 +222,15 @@ impl Contrast {
         power: &dyn Fn(Estimate) -> Estimate,
     ) -> Table {
         let quantities = self.quantities(0);
-        let estimate = |at: usize| sums.estimate(first + at, &quantities[at], level);
+        let estimate = |at: usize| {
+            let quantity = &quantities[at];
+            match self.pairs.get(at) {
+                Some((own, _)) if own.quantity.is_share => {
+                    sums.estimate_difference(first + at, quantity, level)
+                }
+                _ => sums.estimate(first + at, quantity, level),
+            }
+        };
         let width = self.widths().map(|_| estimate(self.pairs.len()));
         let rows = self.pairs.iter().enumerate().map(|(at, (own, _))| {
             let mut difference = estimate(at);

@@ -24,7 +24,7 @@ mod sums;
 mod table;
 
 pub use accepted::{Accepted, Conditioned};
-pub use asked::{Asked, EventRequest, Request, Statistic, UnknownName};
+pub use asked::{Asked, EventRequest, Request, Statistic, UnknownName, named_states};
 
 pub use block::{Block, Blocks, TILE, block_size};
 pub use block_set::{BlockSet, SharedBlock};

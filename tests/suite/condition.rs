@@ -151,7 +151,7 @@ fn statistics_are_those_of_the_goals_that_belong() {
 }
 
 /// Start with two ways, each to a fork of its own with two ends.
-fn forks() -> Mdp {
+pub(crate) fn forks() -> Mdp {
     let mut b = MdpBuilder::new("forks");
     let [s, left, right, a, c, d, e] =
         ["s", "left", "right", "a", "c", "d", "e"].map(|n| b.state(n));

@@ -31,6 +31,7 @@ mod matrices;
 mod numpy_mdps;
 mod one_goal;
 mod parity;
+mod per_goal;
 mod properties;
 mod readme;
 mod results;

@@ -27,13 +27,19 @@ pub(in crate::experiment) struct WantedCell<'a> {
 
 impl WantedCell<'_> {
     /// The cell as far as it decides what is observed.
-    pub(super) fn observing(&self, facts: &Facts, domain: RewardDomain) -> Observing {
+    pub(super) fn observing<'s>(
+        &self,
+        spec: &'s RunSpec,
+        facts: &Facts,
+        domain: RewardDomain,
+    ) -> Observing<'s> {
         Observing {
             law: LawScale::of(facts),
             discount: self.discount,
             rule: self.rule,
             domain,
             sums: CellProblem::power_scale_of(facts),
+            chosen: spec.per_goal.as_ref().map(|p| &p.states[..]),
         }
     }
 }
@@ -59,7 +65,7 @@ pub(super) fn contrast(
             )])),
         };
     }
-    let of = wanted.observing(law.facts(), law.domain());
+    let of = wanted.observing(spec, law.facts(), law.domain());
     let asked = spec.observed_of(&mdp, of, true).unwrap_or_default();
     let contrast = Contrast::between(own, &asked.comparables(&mdp));
     Ok(contrast.conditioned(asked.condition().as_ref()))

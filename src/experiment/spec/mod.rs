@@ -22,7 +22,7 @@ use sha2::{Digest, Sha256};
 
 pub use environments::{EnvironmentSource, MAX_ENVIRONMENTS};
 
-use super::{BackendChoice, Engine, RunSpec, Until};
+use super::{BackendChoice, Engine, PerGoal, RunSpec, Until};
 use crate::document::{Faults, Node};
 use crate::intervention::Variant;
 use crate::io::ReadError;
@@ -163,6 +163,8 @@ pub struct Experiment {
     pub statistics: Resolved<Request>,
     /// Which goals belong, where not all do.
     pub condition: Option<ConditionRequest>,
+    /// What is listed of the first goals one by one. It changes no number, and the hash does not cover it.
+    pub per_goal: Option<PerGoal>,
     /// The file as it was read.
     pub file: InputFile,
     /// The MDP files as they were read, in the order of `source`.
@@ -230,6 +232,7 @@ impl Experiment {
             threads,
             statistics: self.statistics.value.clone(),
             condition: self.condition.clone(),
+            per_goal: self.per_goal.clone(),
         }
     }
 

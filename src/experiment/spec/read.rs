@@ -109,6 +109,7 @@ fn read(
     let made = variants.make(&environments.mdps, faults);
     let statistics = table.take("statistics");
     let statistics = statistics.and_then(|node| read_statistics(node, &made, faults));
+    let (statistics, per_goal) = statistics.map_or((None, None), |(s, p)| (Some(s), p));
     let rules = table.take("agent");
     let rules = rules.and_then(|node| read_agent(node, faults));
     let condition = table.take("condition");
@@ -185,9 +186,7 @@ fn read(
     }
     for entry in rewards.iter().flatten() {
         if entry.distribution.domain() == RewardDomain::Choice
-            && statistics
-                .as_ref()
-                .is_some_and(|request| !request.is_empty())
+            && (per_goal.is_some() || statistics.iter().any(|request| !request.is_empty()))
         {
             let message = format!(
                 "statistics beyond the value are not yet supported for rewards of choices ({:?})",
@@ -241,6 +240,7 @@ fn read(
         level: Resolved::new(overrides.level, sample.level, defaults.level),
         statistics: Resolved::new(None, statistics, defaults.statistics),
         condition: condition.map(|c| c.value),
+        per_goal,
         file,
         mdp_files: environments.files,
         companions: environments.companions,

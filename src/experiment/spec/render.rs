@@ -9,6 +9,7 @@ use sha2::{Digest, Sha256};
 
 use super::{EnvironmentSource, Experiment, Origin, RewardEntry, matrices};
 use crate::document::{Faults, Node};
+use crate::experiment::PerGoal;
 use crate::plan::Method;
 use crate::solve::{DecisionRule, Level, Otherwise, Rule};
 use crate::statistics::{ConditionRequest, EventRequest, OptimalRequest, ReachRequest, Request};
@@ -153,6 +154,14 @@ impl Experiment {
         for (key, value) in request_entries(&self.statistics.value) {
             line(&mut text, key, &value, self.statistics.origin);
         }
+        if let Some(per_goal) = &self.per_goal {
+            line(
+                &mut text,
+                "per_goal",
+                &per_goal_value(per_goal),
+                Origin::File,
+            );
+        }
         if let Some(condition) = &self.condition {
             text.push_str("\n[condition]\n");
             for (key, value) in condition_entries(condition) {
@@ -227,6 +236,7 @@ impl Experiment {
             "level": entry(json!(self.level.value), self.level.origin),
             "rule": entry(rules_json(&self.rules.value), self.rules.origin),
             "statistics": entry(statistics_json(&self.statistics.value), self.statistics.origin),
+            "per_goal": self.per_goal.as_ref().map(|p| json!(per_goal_value(p))),
             "condition": entry(json!(self.condition.as_ref().map(condition_json)), condition),
         })
     }
@@ -343,6 +353,17 @@ fn request_entries(request: &Request) -> Vec<(&'static str, toml::Value)> {
         entries.push(("drives", toml::Value::Array(names.collect())));
     }
     entries
+}
+
+/// The key `per_goal`.
+fn per_goal_value(per_goal: &PerGoal) -> toml::Value {
+    let states = per_goal.states.iter().map(|name| string(name)).collect();
+    let pairs = [
+        ("count", per_goal.count.into_value()),
+        ("states", toml::Value::Array(states)),
+    ];
+    let pairs = pairs.map(|(key, value)| (key.to_owned(), value));
+    toml::Value::Table(pairs.into_iter().collect())
 }
 
 /// The keys of `[condition]`.

@@ -2,9 +2,10 @@
 
 use std::collections::HashSet;
 
-use super::read::one_of;
+use super::read::{in_range, one_of};
 use crate::document::{Faults, Node, Span, Spanned, TableReader, nearest};
-use crate::experiment::VariantMdp;
+use crate::experiment::run_spec::unknown_per_goal;
+use crate::experiment::{PerGoal, VariantMdp};
 use crate::mdp::Mdp;
 use crate::statistics::behaviour::{Drives, Ties};
 use crate::statistics::{EventRequest, Request};
@@ -21,7 +22,6 @@ const LATER: &[&str] = &[
     "joint",
     "paired",
     "orbits",
-    "goals",
     "visits",
     "tails",
     "policies",
@@ -36,7 +36,7 @@ pub(super) fn read_statistics(
     node: &Spanned<Node>,
     environments: &[Vec<VariantMdp>],
     faults: &mut Faults,
-) -> Option<Request> {
+) -> Option<(Request, Option<PerGoal>)> {
     let mut table = TableReader::open(node, "[statistics]", faults)?;
     if let Some(power) = table.boolean("power", faults)
         && !power.value
@@ -75,10 +75,54 @@ pub(super) fn read_statistics(
         let names = read_names("drives", &list, faults);
         request.drives = read_drives(names, environments, faults);
     }
+    let per_goal = table.take("per_goal");
+    let per_goal = per_goal.and_then(|node| read_per_goal(node, environments, faults));
     table.reserve(LATER, faults);
     table.finish(faults);
     check_names(&request, &places, environments, faults);
-    Some(request)
+    Some((request, per_goal))
+}
+
+/// A number of goals, or a table with a `count` and `states`.
+fn read_per_goal(
+    node: &Spanned<Node>,
+    environments: &[Vec<VariantMdp>],
+    faults: &mut Faults,
+) -> Option<PerGoal> {
+    if !matches!(node.value, Node::Table(_)) {
+        // As a table of its own, so that a number is read as everywhere.
+        let key = Spanned {
+            value: "count".to_owned(),
+            span: node.span.clone(),
+        };
+        let alone = Spanned {
+            value: Node::Table(vec![(key, node.clone())]),
+            span: node.span.clone(),
+        };
+        return read_per_goal(&alone, environments, faults);
+    }
+    let mut table = TableReader::open(node, "`per_goal`", faults)?;
+    table.require("count", faults);
+    let count = table.count("count", faults);
+    let count = count.and_then(|c| in_range(c, "`per_goal`", "at least 1", |n| n > 0, faults));
+    let list = table.list("states").unwrap_or_default();
+    let names = read_names("per_goal", &list, faults);
+    table.finish(faults);
+    let spans: Vec<Span> = names.iter().map(|n| n.span.clone()).collect();
+    let states: Vec<String> = names.into_iter().map(|n| n.value).collect();
+    let mut told = HashSet::new();
+    for variants in environments.iter().filter(|v| !v.is_empty()) {
+        for name in unknown_per_goal(&states, variants.iter().map(|v| &*v.mdp)) {
+            if told.insert(name.position) {
+                let message = format!("{} has no {} {:?}", name.mdp, name.wanted, name.name);
+                faults.error(spans.get(name.position).cloned(), message);
+            }
+        }
+    }
+    Some(PerGoal {
+        count: count?,
+        states,
+    })
 }
 
 /// A list of different names.

@@ -93,6 +93,20 @@ impl Statistic for Choices {
             .collect()
     }
 
+    fn per_goal(&self, mdp: &Mdp) -> Vec<(String, usize)> {
+        let columns = self.of.columns().enumerate();
+        let named = columns.map(|(column, (options, choice))| {
+            let keys = options.keys(mdp, choice).into_iter();
+            let keys = keys.filter_map(|key| match key {
+                crate::statistics::Key::Text(name) => Some(format!(":{name}")),
+                _ => None,
+            });
+            let keys: String = keys.collect();
+            (format!("choices.probability{keys}"), column)
+        });
+        named.collect()
+    }
+
     fn tables(&self, mdp: &Mdp, sums: &ObservedSums, first: usize, level: f64) -> Vec<Table> {
         let quantities = self.quantities();
         let rows = self.of.columns().enumerate();

@@ -149,6 +149,14 @@ impl Statistic for Condition {
         Vec::new()
     }
 
+    fn per_goal(&self, _: &crate::mdp::Mdp) -> Vec<(String, usize)> {
+        let names = std::iter::once("all").chain(self.parts.iter().map(|p| p.name.as_str()));
+        let named = names.enumerate();
+        named
+            .map(|(column, name)| (format!("condition:{name}"), column))
+            .collect()
+    }
+
     fn tables(&self, _: &crate::mdp::Mdp, _: &ObservedSums, _: usize, _: f64) -> Vec<Table> {
         Vec::new()
     }

@@ -176,6 +176,23 @@ impl Statistic for Events {
         all
     }
 
+    fn per_goal(&self, mdp: &Mdp) -> Vec<(String, usize)> {
+        let numbers = self.comparables(mdp).into_iter();
+        let mut all: Vec<_> = numbers
+            .map(|number| (number.name(), number.quantity.column))
+            .collect();
+        let mut next = 0;
+        for event in &self.list {
+            next += event.n_columns();
+            if event.has_time() {
+                let (name, ties) = (&event.label, event.ties.name());
+                // Over all paths, 0 where there is none: divided by `ever` it is the time of those that get there.
+                all.push((format!("events.time:{name}:{ties}"), next - 1));
+            }
+        }
+        all
+    }
+
     fn tables(&self, _mdp: &Mdp, sums: &ObservedSums, first: usize, level: f64) -> Vec<Table> {
         let quantities = self.quantities();
         let mut at = first;

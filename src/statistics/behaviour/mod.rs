@@ -3,11 +3,13 @@
 //! No backend is known here. A backend hands every goal of a block to an [`Observer`], which asks each statistic for its
 //! observations. `standing` compares the choices of a state, `second_look` solves a goal again in f64 where the first certificate leaves
 //! choices open, `look` puts both together, state by state, `acting` is what an agent does that follows another rule, `optimality`, `choices`, `events`,
-//! `occupancy`, `distribution`, `readings` and `drives` are statistics, `condition` says which goals belong, and `chain` is a policy at work.
+//! `occupancy`, `distribution`, `readings` and `drives` are statistics, `condition` says which goals belong, `chosen` is for tables of goals, and `chain` is a
+//! policy at work.
 
 mod acting;
 mod chain;
 mod choices;
+mod chosen;
 mod condition;
 mod distribution;
 mod drives;
@@ -22,6 +24,7 @@ mod standing;
 
 pub use acting::{Acting, WholePlan};
 pub use choices::Choices;
+pub use chosen::Chosen;
 pub use condition::Condition;
 pub(in crate::statistics) use condition::{Demand, Part};
 pub use distribution::{Distribution, LawScale};

@@ -98,6 +98,13 @@ impl Statistic for Readings {
         all
     }
 
+    fn per_goal(&self, _mdp: &Mdp) -> Vec<(String, usize)> {
+        let numbers = self.columns();
+        numbers
+            .map(|(name, _, first)| (format!("readings:{name}"), first))
+            .collect()
+    }
+
     fn tables(&self, _mdp: &Mdp, sums: &ObservedSums, first: usize, level: f64) -> Vec<Table> {
         let quantities = self.quantities();
         let rows = self.columns().map(|(name, signed, column)| {
