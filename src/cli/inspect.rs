@@ -5,13 +5,13 @@ use std::sync::Arc;
 
 use powersweep::experiment::{Experiment, Memory, Overrides, RunError};
 use powersweep::io::read_mdp;
-use powersweep::mdp::Structure;
+use powersweep::mdp::{Influence, Structure};
 use powersweep::plan::Plan;
-use powersweep::report::{reward_text, states_text, structure_text, variant_text};
+use powersweep::report::{influence_text, reward_text, states_text, structure_text, variant_text};
 use powersweep::reward::{PairLaw, Sketch};
 use powersweep::{Discount, Seed};
 
-use super::failure::{Failure, Outcome};
+use super::failure::{Failure, Kind, Outcome};
 use super::one_goal::unsolved;
 use super::{arguments, diagnostics, output};
 
@@ -33,6 +33,12 @@ pub(crate) struct Arguments {
     /// Also list every state with its number and where its choices lead.
     #[arg(long)]
     states: bool,
+    /// Also list what every state leaves open, whatever is rewarded: states and ends in reach, and empowerment.
+    #[arg(long)]
+    structure: bool,
+    /// Steps of the empowerment.
+    #[arg(long, value_name = "N", default_value_t = 1, value_parser = clap::value_parser!(u32).range(..=1000), requires = "structure")]
+    steps: u32,
 }
 
 /// Reads the MDP and prints its structure.
@@ -51,6 +57,20 @@ pub(crate) fn execute(arguments: Arguments) -> Result<Outcome, Failure> {
     output::print(&text)?;
     if arguments.states {
         output::print(&format!("\n{}", states_text(&mdp)))?;
+    }
+    if arguments.structure {
+        if mdp.n_states() > Influence::MAX_STATES {
+            let message = format!(
+                "--structure is for at most {} states, {} has {}",
+                Influence::MAX_STATES,
+                mdp.name(),
+                mdp.n_states()
+            );
+            return Err(Failure::new(Kind::Input, message));
+        }
+        let influence = Influence::of(&mdp, arguments.steps);
+        let text = influence_text(&mdp, &influence, arguments.steps);
+        output::print(&format!("\n{text}"))?;
     }
     Ok(Outcome::Done)
 }

@@ -7,6 +7,7 @@ mod builder;
 pub mod families;
 mod graph;
 mod grid;
+mod influence;
 mod layout;
 mod paid_once;
 mod validate;
@@ -19,6 +20,7 @@ use sha2::{Digest, Sha256};
 pub use builder::{MdpBuilder, RawChoice};
 pub use graph::{Components, Structure, reachable};
 pub use grid::{Blocked, GridChoice, GridMoves, Slip, SlipTo, cell_name};
+pub use influence::{Influence, empowerment};
 pub use layout::GridLayout;
 pub use validate::{ROW_SUM_TOLERANCE, RowFault};
 

@@ -34,7 +34,7 @@ pub use plan::{memory_line, plan_text};
 pub use reward::reward_text;
 pub use slurm::{SlurmScript, slurm_script};
 pub use stop::stopped;
-pub use structure::{states_text, structure_text, summary_line};
+pub use structure::{influence_text, states_text, structure_text, summary_line};
 pub use table::{TableOptions, power_text};
 pub use variant::{of_variant, variant_text};
 pub use verify::{verification_json, verification_table};

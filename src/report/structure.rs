@@ -6,7 +6,7 @@ use super::marks::Marks;
 use super::plan::memory_line;
 use super::table::layout;
 use crate::experiment::Memory;
-use crate::mdp::{Mdp, Structure};
+use crate::mdp::{Influence, Mdp, Structure};
 use crate::plan::Plan;
 use crate::units::{ChoiceId, StateId};
 
@@ -187,6 +187,32 @@ pub fn states_text(mdp: &Mdp) -> String {
     }
     let header = ["state", "coordinate", "labels", "choice", "leads to"];
     layout(header.map(str::to_owned).into(), rows)
+}
+
+/// Every state with what can be reached from it and its empowerment, by the number of states in reach.
+#[must_use]
+pub fn influence_text(mdp: &Mdp, influence: &Influence, steps: u32) -> String {
+    let mut states: Vec<StateId> = mdp.states().collect();
+    states.sort_by_key(|s| std::cmp::Reverse(influence.reachable[s.index()]));
+    let rows = states.iter().map(|state| {
+        let at = state.index();
+        let bits = influence.empowerment[at];
+        vec![
+            plain_name(mdp.state_name(*state), 32),
+            grouped(influence.reachable[at] as u64),
+            grouped(influence.ends[at] as u64),
+            bits.map_or("-".to_owned(), |bits| format!("{bits:.4}")),
+            String::new(),
+        ]
+    });
+    let header = [
+        "state".to_owned(),
+        "in reach".to_owned(),
+        "ends in reach".to_owned(),
+        format!("empowerment({steps})"),
+        String::new(),
+    ];
+    layout(header.into(), rows.collect())
 }
 
 /// `r0c1`, or `r0c1 0.9, r1c0 0.1`, likeliest first and cut after a few.
