@@ -29,6 +29,9 @@ pub(crate) struct Shown {
     /// List every state of every cell, however many there are.
     #[arg(long)]
     all: bool,
+    /// Also print how rankings of states and favourite actions survive other laws and discounts.
+    #[arg(long)]
+    robustness: bool,
 }
 
 /// What is printed.
@@ -277,11 +280,14 @@ impl Ending<'_> {
         let statistics = &self.outcome.statistics;
         output::print(&match self.shown.format {
             Format::Json => statistics.to_json(),
-            Format::Table => report::power_text(
-                statistics,
-                &terminal::table_options(self.shown.all),
-                terminal::colours(),
-            ),
+            Format::Table => {
+                let options = terminal::table_options(self.shown.all);
+                let mut text = report::power_text(statistics, &options, terminal::colours());
+                if self.shown.robustness {
+                    text += &format!("\n{}", report::robustness_text(statistics));
+                }
+                text
+            }
         })
     }
 

@@ -14,6 +14,7 @@ mod observed;
 mod picture;
 mod plan;
 mod reward;
+mod robustness;
 #[cfg(test)]
 mod samples;
 mod slurm;
@@ -32,6 +33,7 @@ pub use map::{Field, MapOptions, grid_map, power_map};
 pub use picture::{MAX_PANELS, power_picture};
 pub use plan::{memory_line, plan_text};
 pub use reward::reward_text;
+pub use robustness::robustness_text;
 pub use slurm::{SlurmScript, slurm_script};
 pub use stop::stopped;
 pub use structure::{influence_text, states_text, structure_text, summary_line};

@@ -37,6 +37,7 @@ mod per_goal;
 mod properties;
 mod readme;
 mod results;
+mod robustness;
 mod rules;
 mod schema;
 mod variants;
