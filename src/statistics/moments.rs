@@ -394,8 +394,9 @@ impl ObservedSums {
         let middle = sum / (n + 2.0);
         let variance = ((square + 2.0) / (n + 2.0) - middle * middle).max(0.0);
         let half = normal_quantile(level) * (variance / (n + 2.0)).sqrt();
-        let ci_low = (middle - half).clamp(-1.0, plain.estimate);
-        let ci_high = (middle + half).clamp(plain.estimate, 1.0);
+        // The estimate is in it, whatever it is.
+        let ci_low = (middle - half).max(-1.0).min(plain.estimate);
+        let ci_high = (middle + half).min(1.0).max(plain.estimate);
         // What brackets add on either side stays as it is.
         let (below, above) = match plain.std_error {
             Some(_) => (plain.ci_low - plain.low, plain.high - plain.ci_high),
