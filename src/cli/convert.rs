@@ -2,10 +2,10 @@
 
 use std::path::PathBuf;
 
-use powersweep::io::{Layout, MdpFormat, ReadOptions, encode_mdp, losses, read_mdp_as};
+use powersweep::io::{Layout, MdpFormat, ReadOptions, losses, read_mdp_as};
 use powersweep::report::summary_line;
 
-use super::failure::{Failure, Kind, Outcome};
+use super::failure::{Failure, Outcome};
 use super::{arguments, diagnostics, output};
 
 /// Arguments of `convert`.
@@ -15,6 +15,7 @@ use super::{arguments, diagnostics, output};
     toml   .toml       tree, grid or family; not written\n  \
     npz    .npz        NumPy arrays: dense T[s, a, s'], or SciPy's sparse matrices\n  \
     prism  .tra        PRISM's explicit files, with .sta and .lab beside it\n  \
+    drn    .drn        Storm's explicit format\n  \
     gv     .gv, .dot   POWERplay's graphs\n\n\
     Nothing is written when IN has a fault. docs/formats.md describes every format.\n\n\
     Examples:\n  \
@@ -55,8 +56,7 @@ pub(crate) fn execute(arguments: Arguments) -> Result<Outcome, Failure> {
     for lost in losses(&mdp, format) {
         diagnostics::show_warning(format!("{:?} loses {lost}", mdp.name()), None);
     }
-    let files = encode_mdp(&mdp, format, out).map_err(|error| Failure::new(Kind::Input, error))?;
-    output::write_files(&files, arguments.force)?;
+    output::write_mdp_files(&mdp, format, out, arguments.force)?;
     diagnostics::show_note(&format!("{}: {}", out.display(), summary_line(&mdp)));
     Ok(Outcome::Done)
 }

@@ -3,7 +3,7 @@
 use std::path::PathBuf;
 
 use powersweep::document::{Faults, Node, SourceText, parse_toml};
-use powersweep::io::{Format, MdpFormat, encode_mdp, losses, parse_mdp, write_json};
+use powersweep::io::{Format, MdpFormat, losses, parse_mdp, write_json};
 use powersweep::report::summary_line;
 
 use super::failure::{Failure, Kind, Outcome};
@@ -68,8 +68,7 @@ pub(crate) fn execute(arguments: Arguments) -> Result<Outcome, Failure> {
     for lost in losses(&mdp, format) {
         diagnostics::show_warning(format!("the file loses {lost}"), None);
     }
-    let files = encode_mdp(&mdp, format, path).map_err(|error| Failure::new(Kind::Input, error))?;
-    output::write_files(&files, arguments.force)?;
+    output::write_mdp_files(&mdp, format, path, arguments.force)?;
     diagnostics::show_note(&format!("{}: {}", path.display(), summary_line(&mdp)));
     Ok(Outcome::Done)
 }

@@ -1,9 +1,10 @@
 //! Data to stdout and into files.
 
-use std::io::{self, Write};
-use std::path::{Path, PathBuf};
+use std::io::{self, BufWriter, Write};
+use std::path::Path;
 
-use powersweep::io::{MdpFormat, ReadError};
+use powersweep::io::{MdpFormat, ReadError, WriteError, files_of, write_mdp};
+use powersweep::mdp::Mdp;
 
 use super::failure::{Failure, Kind};
 
@@ -33,29 +34,48 @@ pub(crate) fn mdp_format(asked: Option<MdpFormat>, path: &Path) -> Result<MdpFor
     })
 }
 
-/// Writes files, each whole or not at all. None is written where one of them is there already, unless `replace`.
-pub(crate) fn write_files(files: &[(PathBuf, Vec<u8>)], replace: bool) -> Result<(), Failure> {
-    if let Some((path, _)) = files.iter().find(|(path, _)| !replace && path.exists()) {
+/// Writes the files of an MDP: all of them whole, or none. Files that are there already are not touched, unless `replace`.
+pub(crate) fn write_mdp_files(
+    mdp: &Mdp,
+    format: MdpFormat,
+    path: &Path,
+    replace: bool,
+) -> Result<(), Failure> {
+    let paths = files_of(format, path);
+    if let Some(path) = paths.iter().find(|path| !replace && path.exists()) {
         let failure = Failure::new(Kind::Input, format!("{} is there already", path.display()));
         return Err(failure.with_help("replace it with --force, or write elsewhere"));
     }
-    for (path, bytes) in files {
-        write_file(path, bytes).map_err(|error| {
-            Failure::new(
-                Kind::Environment,
-                format!("cannot write {}: {error}", path.display()),
-            )
-        })?;
+    let failed = |path: &Path, error: io::Error| {
+        let message = format!("cannot write {}: {error}", path.display());
+        Failure::new(Kind::Environment, message)
+    };
+    let mut written = Vec::new();
+    for (number, path) in paths.iter().enumerate() {
+        let mut file = temporary_file(path).map_err(|error| failed(path, error))?;
+        let mut to = BufWriter::new(file.as_file_mut());
+        let outcome = write_mdp(mdp, format, number, &mut to);
+        match outcome.and_then(|()| Ok(to.flush()?)) {
+            Ok(()) => {}
+            Err(WriteError::Writer(error)) => return Err(failed(path, error)),
+            Err(error) => return Err(Failure::new(Kind::Input, error.to_string())),
+        }
+        drop(to);
+        written.push((file, path));
+    }
+    for (file, path) in written {
+        let persisted = file.persist(path);
+        persisted.map_err(|error| failed(path, error.error))?;
     }
     Ok(())
 }
 
-fn write_file(path: &Path, bytes: &[u8]) -> io::Result<()> {
+/// A file beside `path` that takes its place when it is whole.
+fn temporary_file(path: &Path) -> io::Result<tempfile::NamedTempFile> {
     let directory = path
         .parent()
         .filter(|parent| !parent.as_os_str().is_empty());
-    let mut file = tempfile::NamedTempFile::new_in(directory.unwrap_or(Path::new(".")))?;
-    file.write_all(bytes)?;
+    let file = tempfile::NamedTempFile::new_in(directory.unwrap_or(Path::new(".")))?;
     // A temporary file is its owner's alone; what is written here is like any other file.
     #[cfg(unix)]
     {
@@ -63,6 +83,5 @@ fn write_file(path: &Path, bytes: &[u8]) -> io::Result<()> {
         file.as_file()
             .set_permissions(std::fs::Permissions::from_mode(0o644))?;
     }
-    file.persist(path).map_err(|error| error.error)?;
-    Ok(())
+    Ok(file)
 }

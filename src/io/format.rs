@@ -1,12 +1,16 @@
 //! Which format an MDP's file has, and the reader for it.
 
-use std::io::Cursor;
+use std::io::{self, Cursor, Seek, Write};
 use std::path::{Path, PathBuf};
 
 use super::npz::Arrays;
-use super::{Format, Layout, ReadError, graphviz, npz_mdp, open_file, parse_mdp, prism, read_text};
+use super::write_tree::write_tree;
+use super::{
+    Format, Layout, ReadError, drn, graphviz, npz_mdp, open_file, parse_mdp, prism, read_text,
+};
 use crate::document::Faults;
 use crate::mdp::Mdp;
+use crate::units::ChoiceId;
 
 /// A format of MDP files.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -19,22 +23,25 @@ pub enum MdpFormat {
     Npz,
     /// PRISM's explicit files: `.tra`, with `.sta` and `.lab` beside it.
     Prism,
+    /// Storm's explicit format: `.drn`.
+    Drn,
     /// POWERplay's graphs: `.gv`, `.dot`.
     Graphviz,
 }
 
 impl MdpFormat {
     /// All of them.
-    pub const ALL: [Self; 5] = [
+    pub const ALL: [Self; 6] = [
         Self::Json,
         Self::Toml,
         Self::Npz,
         Self::Prism,
+        Self::Drn,
         Self::Graphviz,
     ];
 
     /// The extensions that [`of`](Self::of) knows.
-    pub const EXTENSIONS: [&'static str; 6] = ["json", "toml", "npz", "tra", "gv", "dot"];
+    pub const EXTENSIONS: [&'static str; 7] = ["json", "toml", "npz", "tra", "drn", "gv", "dot"];
 
     /// The name on the command line.
     #[must_use]
@@ -44,6 +51,7 @@ impl MdpFormat {
             Self::Toml => "toml",
             Self::Npz => "npz",
             Self::Prism => "prism",
+            Self::Drn => "drn",
             Self::Graphviz => "gv",
         }
     }
@@ -56,6 +64,7 @@ impl MdpFormat {
             "toml" => Some(Self::Toml),
             "npz" => Some(Self::Npz),
             "tra" => Some(Self::Prism),
+            "drn" => Some(Self::Drn),
             "gv" | "dot" => Some(Self::Graphviz),
             _ => None,
         }
@@ -101,6 +110,7 @@ pub fn read_mdp_as(path: &Path, options: ReadOptions) -> Result<(Mdp, Faults), R
             npz_mdp::read(&path.display().to_string(), arrays, options.layout)
         }
         MdpFormat::Prism => return prism::read(path),
+        MdpFormat::Drn => return drn::read(path),
         MdpFormat::Graphviz => graphviz::parse_graphviz(read_text(path)?),
     };
     read.map_err(ReadError::Faults)
@@ -115,36 +125,81 @@ pub fn companions(path: &Path) -> Vec<PathBuf> {
     }
 }
 
-/// The files of an MDP in a format: their paths and their content. PRISM's are three; the others are one, `path` itself.
+/// Why an MDP cannot be written.
+#[derive(Debug, thiserror::Error)]
+pub enum WriteError {
+    /// A name that the format has no way to hold.
+    #[error("the {what} {name:?} cannot be written in a {extension} file")]
+    Name {
+        /// What is called so.
+        what: &'static str,
+        /// The name.
+        name: String,
+        /// The extension of the file.
+        extension: &'static str,
+    },
+    /// A format that is read alone.
+    #[error("MDPs are read from TOML, not written to it: .json holds the same tree")]
+    Toml,
+    /// What the writer said.
+    #[error(transparent)]
+    Writer(#[from] io::Error),
+}
+
+impl WriteError {
+    pub(super) fn name(what: &'static str, name: &str, extension: &'static str) -> Self {
+        Self::Name {
+            what,
+            name: name.to_owned(),
+            extension,
+        }
+    }
+}
+
+/// What a writer writes, as a text.
+pub(super) fn in_memory(
+    write: impl FnOnce(&mut dyn Write) -> Result<(), WriteError>,
+) -> Result<String, WriteError> {
+    let mut bytes = Vec::new();
+    write(&mut bytes)?;
+    Ok(String::from_utf8_lossy(&bytes).into_owned())
+}
+
+/// The files of an MDP in a format: PRISM's are three, the others are one, `path` itself.
+#[must_use]
+pub fn files_of(format: MdpFormat, path: &Path) -> Vec<PathBuf> {
+    let beside = match format {
+        MdpFormat::Prism => &["sta", "lab"][..],
+        _ => &[],
+    };
+    let beside = beside
+        .iter()
+        .map(|extension| path.with_extension(extension));
+    std::iter::once(path.to_owned()).chain(beside).collect()
+}
+
+/// Writes one of the files of an MDP, by its number among [`files_of`]; row by row, so that no file is ever in memory.
 ///
 /// # Errors
 ///
-/// A name that the format cannot hold, and TOML, which is not written.
-pub fn encode_mdp(
+/// A name that the format cannot hold; TOML, which is not written; what the writer says.
+pub fn write_mdp(
     mdp: &Mdp,
     format: MdpFormat,
-    path: &Path,
-) -> Result<Vec<(PathBuf, Vec<u8>)>, String> {
-    let one = |bytes: Vec<u8>| vec![(path.to_owned(), bytes)];
+    file: usize,
+    to: &mut (impl Write + Seek),
+) -> Result<(), WriteError> {
     match format {
-        MdpFormat::Json => Ok(one(super::write_json(mdp).into_bytes())),
-        MdpFormat::Toml => {
-            Err("MDPs are read from TOML, not written to it: .json holds the same tree".to_owned())
-        }
-        MdpFormat::Npz => {
-            let written = super::write_npz(mdp, Cursor::new(Vec::new()));
-            let cursor = written.map_err(|error| error.to_string())?;
-            Ok(one(cursor.into_inner()))
-        }
-        MdpFormat::Prism => {
-            let files = super::write_prism(mdp)?;
-            Ok(vec![
-                (path.to_owned(), files.tra.into_bytes()),
-                (path.with_extension("sta"), files.sta.into_bytes()),
-                (path.with_extension("lab"), files.lab.into_bytes()),
-            ])
-        }
-        MdpFormat::Graphviz => super::write_graphviz(mdp).map(|text| one(text.into_bytes())),
+        MdpFormat::Json => write_tree(mdp, to),
+        MdpFormat::Toml => Err(WriteError::Toml),
+        MdpFormat::Npz => Ok(super::write_npz(mdp, to).map(drop)?),
+        MdpFormat::Prism => match file {
+            0 => prism::write_tra(mdp, to),
+            1 => prism::write_sta(mdp, to),
+            _ => prism::write_lab(mdp, to),
+        },
+        MdpFormat::Drn => drn::write(mdp, to),
+        MdpFormat::Graphviz => graphviz::write(mdp, to),
     }
 }
 
@@ -152,6 +207,9 @@ pub fn encode_mdp(
 #[must_use]
 pub fn losses(mdp: &Mdp, format: MdpFormat) -> Vec<&'static str> {
     let only_rows = format == MdpFormat::Graphviz;
+    let listed = matches!(format, MdpFormat::Prism | MdpFormat::Drn);
+    let is_spaced = |c: u32| mdp.action_name(ChoiceId(c)).contains(char::is_whitespace);
+    let has_spaces = || (0..mdp.n_choices() as u32).any(is_spaced);
     let is_first = matches!(mdp.start(), [(first, _)] if first.0 == 0);
     [
         (
@@ -159,13 +217,17 @@ pub fn losses(mdp: &Mdp, format: MdpFormat) -> Vec<&'static str> {
             "where its cells lie on the grid (results will be lists, not maps)",
         ),
         (
-            format == MdpFormat::Prism && mdp.start().len() > 1,
+            listed && mdp.start().len() > 1,
             "the probabilities of its start states (they become equally likely)",
+        ),
+        (
+            format == MdpFormat::Drn && has_spaces(),
+            "the spaces in its actions' names (they become _)",
         ),
         (only_rows && !is_first, "its start"),
         (only_rows && !mdp.state_labels().is_empty(), "its labels"),
         (
-            (only_rows || format == MdpFormat::Prism) && !mdp.choice_labels().is_empty(),
+            (only_rows || listed) && !mdp.choice_labels().is_empty(),
             "its labels of choices",
         ),
     ]

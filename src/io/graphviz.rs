@@ -16,6 +16,7 @@ use crate::mdp::{Mdp, MdpBuilder, RawChoice};
 use crate::units::StateId;
 use dot::{Edge, Graph};
 
+pub(super) use write::write;
 pub use write::write_graphviz;
 
 /// Reads an MDP from a text.

@@ -6,6 +6,8 @@
 
 mod csr;
 mod csv;
+mod drn;
+mod explicit;
 mod family;
 mod format;
 mod goal;
@@ -28,8 +30,10 @@ use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
+pub use drn::{parse_drn, write_drn};
 pub use format::{
-    MdpFormat, ReadOptions, companions, encode_mdp, losses, parse_npz, read_mdp, read_mdp_as,
+    MdpFormat, ReadOptions, WriteError, companions, files_of, losses, parse_npz, read_mdp,
+    read_mdp_as, write_mdp,
 };
 pub use goal::{parse_goal, read_goal};
 pub use graphviz::{parse_graphviz, write_graphviz};

@@ -160,6 +160,27 @@ impl<W: Write + Seek> NpzWriter<W> {
         }
     }
 
+    /// Adds an array whose values are written to what is returned, little-endian: as many as its shape says.
+    ///
+    /// # Errors
+    ///
+    /// What the writer says.
+    pub(super) fn begin(
+        &mut self,
+        name: &str,
+        shape: &[usize],
+        descr: &str,
+    ) -> std::io::Result<&mut ZipWriter<W>> {
+        let options = SimpleFileOptions::default()
+            .compression_method(CompressionMethod::Deflated)
+            .compression_level(Some(1))
+            .last_modified_time(::zip::DateTime::default())
+            .large_file(shape.iter().product::<usize>() > 1 << 24);
+        self.archive.start_file(format!("{name}.npy"), options)?;
+        npy::write_header(descr, shape, &mut self.archive)?;
+        Ok(&mut self.archive)
+    }
+
     /// Adds an array.
     ///
     /// # Errors
@@ -175,19 +196,12 @@ impl<W: Write + Seek> NpzWriter<W> {
             shape,
             values,
         } = array;
-        let options = SimpleFileOptions::default()
-            .compression_method(CompressionMethod::Deflated)
-            .compression_level(Some(1))
-            .last_modified_time(::zip::DateTime::default())
-            .large_file(values.len() > 1 << 24);
         assert_eq!(
             shape.iter().product::<usize>(),
             values.len(),
             "the shape of {name:?}"
         );
-        self.archive.start_file(format!("{name}.npy"), options)?;
-        npy::write_header(&values.descr(), shape, &mut self.archive)?;
-        let to = &mut self.archive;
+        let to = self.begin(name, shape, &values.descr())?;
         match values {
             ArrayValues::Numbers(list) => write_all(list, to, |x| x.to_le_bytes()),
             ArrayValues::Integers(list) => write_all(list, to, |x| x.to_le_bytes()),

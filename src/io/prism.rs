@@ -4,26 +4,21 @@
 
 mod write;
 
-use std::collections::HashSet;
 use std::fs::File;
-use std::io::{BufRead, BufReader, Cursor, Read};
+use std::io::{Cursor, Read};
 use std::path::{Path, PathBuf};
 
-use super::{Limited, ReadError, open_file, stem};
+use super::explicit::{Current, Lines, Opened, SHOWN, Taken, file_name};
+use super::{ReadError, open_file, stem};
 use crate::document::{Faults, SourceText};
 use crate::mdp::{Mdp, MdpBuilder};
 use crate::units::StateId;
 
 pub use write::{PrismFiles, write_prism};
-
-/// Faults and warnings about rows that are told one by one.
-const SHOWN: usize = 20;
+pub(super) use write::{write_lab, write_sta, write_tra};
 
 /// Bytes of the shortest line of a `.tra` file, `0 0 0 1` and its end.
 const SHORTEST_LINE: u64 = 8;
-
-/// Most bytes of a line.
-const LONGEST_LINE: u64 = 1 << 20;
 
 /// The files that belong to a `.tra` file, where they are there: `.sta` and `.lab`.
 pub(super) fn companions(tra: &Path) -> Vec<PathBuf> {
@@ -83,73 +78,6 @@ pub fn parse_prism(
     )
 }
 
-/// Name, length and content of a file.
-type Opened = (String, u64, Box<dyn Read>);
-
-/// Lines of a file with their numbers; the place of a fault.
-struct Lines {
-    file: String,
-    from: BufReader<Box<dyn Read>>,
-    number: usize,
-    text: String,
-    bad: Limited,
-}
-
-impl Lines {
-    fn of((file, _, from): Opened) -> Self {
-        Self {
-            file,
-            from: BufReader::new(from),
-            number: 0,
-            text: String::new(),
-            bad: Limited::default(),
-        }
-    }
-
-    /// Reads the next line that is not empty. What cannot be read ends the file and is told.
-    fn advance(&mut self, faults: &mut Faults) -> bool {
-        loop {
-            self.text.clear();
-            self.number += 1;
-            match self
-                .from
-                .by_ref()
-                .take(LONGEST_LINE)
-                .read_line(&mut self.text)
-            {
-                Ok(0) => return false,
-                Ok(read) if read as u64 == LONGEST_LINE => {
-                    self.error(faults, format!("a line of more than {LONGEST_LINE} bytes"));
-                    return false;
-                }
-                Ok(_) if self.text.trim().is_empty() => {}
-                Ok(_) => return true,
-                Err(error) => {
-                    self.error(faults, format!("cannot be read: {error}"));
-                    return false;
-                }
-            }
-        }
-    }
-
-    fn error(&mut self, faults: &mut Faults, message: impl std::fmt::Display) {
-        if self.bad.is_told() {
-            self.bad.error(
-                faults,
-                None,
-                format!("{}, line {}: {message}", self.file, self.number),
-            );
-        } else {
-            self.bad.error(faults, None, String::new());
-        }
-    }
-
-    fn finish(&self, faults: &mut Faults) {
-        self.bad
-            .finish(faults, &format!("lines of {} that are wrong", self.file));
-    }
-}
-
 fn parse(tra: Opened, sta: Option<Opened>, lab: Option<Opened>) -> Result<(Mdp, Faults), Faults> {
     let (name, length) = (tra.0.clone(), tra.1);
     let mut builder =
@@ -176,13 +104,6 @@ fn parse(tra: Opened, sta: Option<Opened>, lab: Option<Opened>) -> Result<(Mdp, 
         read_labels(Lines::of(opened), states, &mut builder);
     }
     builder.build_with_warnings()
-}
-
-fn file_name(path: &str) -> String {
-    Path::new(path).file_name().map_or_else(
-        || path.to_owned(),
-        |name| name.to_string_lossy().into_owned(),
-    )
 }
 
 /// Numbers of states, choices and transitions, as far as the length of the file allows them.
@@ -224,16 +145,6 @@ fn header(lines: &mut Lines, length: u64, faults: &mut Faults) -> Option<[usize;
             None
         }
     }
-}
-
-/// The choice whose lines are being read.
-#[derive(Default)]
-struct Current {
-    state: usize,
-    choice: usize,
-    action: Option<String>,
-    successors: Vec<u32>,
-    probabilities: Vec<f64>,
 }
 
 fn read_transitions(
@@ -338,46 +249,6 @@ fn transition(
     match [state, to].into_iter().find(|&s| s >= states) {
         Some(s) => Err(format!("there is no state {s} among {states}")),
         None => Ok((state, choice, to, p, action)),
-    }
-}
-
-/// Names of actions that are taken within a state.
-#[derive(Default)]
-struct Taken {
-    state: usize,
-    names: HashSet<String>,
-    renamed: usize,
-}
-
-impl Taken {
-    /// Hands a choice to the builder. PRISM allows two choices of one action in a state: the second one is numbered.
-    fn add(&mut self, choice: Current, builder: &mut MdpBuilder) {
-        if choice.state != self.state {
-            self.state = choice.state;
-            self.names.clear();
-        }
-        let given = choice
-            .action
-            .unwrap_or_else(|| format!("a{}", choice.choice));
-        let mut name = given.clone();
-        let mut number = 1;
-        while !self.names.insert(name.clone()) {
-            number += 1;
-            name = format!("{given} ({number})");
-        }
-        self.renamed += usize::from(number > 1);
-        builder.row(
-            StateId(choice.state as u32),
-            &name,
-            &choice.successors,
-            &choice.probabilities,
-        );
-    }
-
-    fn tell(&self, faults: &mut Faults) {
-        if self.renamed > 0 {
-            faults.warning(None, format!("{} choices share their action with another one of their state; they are numbered: \"go (2)\"", self.renamed));
-        }
     }
 }
 

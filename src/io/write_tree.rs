@@ -1,9 +1,10 @@
 //! MDPs as trees in JSON.
 
-use std::fmt::Write;
+use std::io::Write;
 
 use serde_json::json;
 
+use super::format::{WriteError, in_memory};
 use crate::mdp::Mdp;
 use crate::units::StateId;
 
@@ -14,8 +15,13 @@ use crate::units::StateId;
 /// Probabilities are written with the fewest digits that read back to the same bits.
 #[must_use]
 pub fn write_json(mdp: &Mdp) -> String {
+    in_memory(|to| write_tree(mdp, to)).unwrap_or_default()
+}
+
+/// The same, state by state.
+pub(super) fn write_tree(mdp: &Mdp, to: &mut dyn Write) -> Result<(), WriteError> {
     let name = |s: u32| json!(mdp.state_name(StateId(s)));
-    let to = |states: &[u32], p: &[f64]| match states {
+    let row = |states: &[u32], p: &[f64]| match states {
         // One successor is certain, but for rounding.
         [only] => name(*only).to_string(),
         _ => {
@@ -26,34 +32,34 @@ pub fn write_json(mdp: &Mdp) -> String {
             format!("{{{}}}", each.collect::<Vec<_>>().join(", "))
         }
     };
-    let mut text = format!("{{\n  \"name\": {},\n  \"states\": [", json!(mdp.name()));
-    let names: Vec<String> = mdp.states().map(|s| name(s.0).to_string()).collect();
-    text.push_str(&names.join(", "));
+    write!(
+        to,
+        "{{\n  \"name\": {},\n  \"states\": [",
+        json!(mdp.name())
+    )?;
+    for state in mdp.states() {
+        let comma = if state.0 > 0 { ", " } else { "" };
+        write!(to, "{comma}{}", name(state.0))?;
+    }
     let (states, p): (Vec<u32>, Vec<f64>) = mdp.start().iter().map(|&(s, p)| (s.0, p)).unzip();
-    let _ = write!(
-        text,
-        "],\n  \"start\": {},\n  \"transitions\": {{",
-        to(&states, &p)
-    );
+    let start = row(&states, &p);
+    write!(to, "],\n  \"start\": {start},\n  \"transitions\": {{")?;
     for state in mdp.states() {
         let choices = mdp.choices(state).map(|choice| {
             let (states, p) = mdp.row(choice);
-            format!(
-                "{{\"action\": {}, \"to\": {}}}",
-                json!(mdp.action_name(choice)),
-                to(states, p)
-            )
+            let action = json!(mdp.action_name(choice));
+            format!("{{\"action\": {action}, \"to\": {}}}", row(states, p))
         });
         let choices = choices.collect::<Vec<_>>().join(", ");
         let comma = if state.0 > 0 { "," } else { "" };
-        let _ = write!(text, "{comma}\n    {}: [{choices}]", name(state.0));
+        write!(to, "{comma}\n    {}: [{choices}]", name(state.0))?;
     }
-    text.push_str("\n  }");
+    write!(to, "\n  }}")?;
     let labels = mdp.state_labels().iter().map(|(label, members)| {
         let members: Vec<String> = members.iter().map(|s| name(s.0).to_string()).collect();
         (label, members)
     });
-    push_labels("labels", labels, &mut text);
+    write_labels("labels", labels, to)?;
     let labels = mdp.choice_labels().iter().map(|(label, members)| {
         let pair = |&c| {
             format!(
@@ -64,24 +70,20 @@ pub fn write_json(mdp: &Mdp) -> String {
         };
         (label, members.iter().map(pair).collect())
     });
-    push_labels("choice_labels", labels, &mut text);
-    text.push_str("\n}\n");
-    text
+    write_labels("choice_labels", labels, to)?;
+    Ok(writeln!(to, "\n}}")?)
 }
 
-fn push_labels<'a>(
+fn write_labels<'a>(
     key: &str,
     labels: impl ExactSizeIterator<Item = (&'a String, Vec<String>)>,
-    text: &mut String,
-) {
+    to: &mut dyn Write,
+) -> Result<(), WriteError> {
     if labels.len() == 0 {
-        return;
+        return Ok(());
     }
     let each =
         labels.map(|(label, members)| format!("    {}: [{}]", json!(label), members.join(", ")));
-    let _ = write!(
-        text,
-        ",\n  \"{key}\": {{\n{}\n  }}",
-        each.collect::<Vec<_>>().join(",\n")
-    );
+    let each = each.collect::<Vec<_>>().join(",\n");
+    Ok(write!(to, ",\n  \"{key}\": {{\n{each}\n  }}")?)
 }

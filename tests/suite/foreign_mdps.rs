@@ -1,9 +1,9 @@
-//! MDPs in the text formats of other tools: Gymnasium's tables and PRISM's explicit files.
+//! MDPs in the text formats of other tools: Gymnasium's tables, the explicit files of PRISM and Storm, POWERplay's graphs.
 
 use powersweep::document::{Faults, SourceText};
 use powersweep::io::{
-    Format, parse_graphviz, parse_mdp, parse_prism, read_mdp, write_graphviz, write_json,
-    write_prism,
+    Format, parse_drn, parse_graphviz, parse_mdp, parse_prism, read_mdp, write_drn, write_graphviz,
+    write_json, write_prism,
 };
 use powersweep::mdp::Mdp;
 use powersweep::{ChoiceId, StateId};
@@ -138,6 +138,71 @@ proptest! {
         prop_assert_eq!(difference(&without_choice_labels(&once), &once), None);
         let rows = |m: &Mdp| (0..m.n_choices() as u32).map(|c| (m.action_name(ChoiceId(c)).to_owned(), m.row(ChoiceId(c)).0.to_vec())).collect::<Vec<_>>();
         prop_assert_eq!(rows(&once), rows(&mdp));
+        let names = |m: &Mdp| m.states().map(|s| m.state_name(s).to_owned()).collect::<Vec<_>>();
+        prop_assert_eq!(names(&once), names(&mdp));
+        prop_assert_eq!(once.state_labels(), mdp.state_labels());
+    }
+}
+
+const STORM: &str = include_str!("../data/formats/storm-labelled.drn");
+
+#[test]
+fn what_storm_writes_is_read() {
+    let plain = include_str!("../data/formats/storm-plain.drn");
+    let [labelled, plain] = [STORM, plain].map(|text| parse_drn("walk.drn", text));
+    insta::assert_snapshot!(shown(labelled.clone()));
+    // Without values and names of actions it is the same MDP under other names.
+    let rows = |read: Result<(Mdp, Faults), Faults>| {
+        let mdp = read.unwrap().0;
+        let rows = (0..mdp.n_choices() as u32).map(|c| format!("{:?}", mdp.row(ChoiceId(c))));
+        (
+            rows.collect::<Vec<_>>(),
+            mdp.state_labels().clone(),
+            mdp.start().to_vec(),
+        )
+    };
+    assert_eq!(rows(labelled), rows(plain));
+    // Storm itself wrote the probability of the second `rain` with ten digits, and the name `rain` twice.
+    let text = write_drn(&parse_drn("walk.drn", STORM).unwrap().0).unwrap();
+    assert!(
+        text.contains("\taction rain_(2)\n\t\t1 : 0.6666666667\n"),
+        "{text}"
+    );
+}
+
+#[test]
+fn drn_files_with_faults_are_answered_with_all_of_them() {
+    let header = "@type: MDP\n@nr_states\n2\n@nr_choices\n2\n@model\n";
+    let good = "state 0 init\n action a\n  1 : 1/1\nstate 1 \"the end\" done\n action b\n  1 : 1\n";
+    let answers = [
+        String::new(),
+        "@type: CTMC\n@value_type: interval\n@colour: red\n@parameters\np q\n@nr_states\nmany\n@model\n".to_owned(),
+        "@type: MDP\n@model\nstate 0\n".to_owned(),
+        "@type: MDP\n@nr_states\n4000000000\n@model\n".to_owned(),
+        format!("{header}{good}"),
+        format!("{}{good}", header.replace("2\n@m", "3\n@m")),
+        format!("{header}0 : 1\naction x\nstate 0 !3\n 1 : 1\n action a\n 1 : half\n 7 : 1\n x : 1\nstate 2\nstate z\nwhat\n"),
+        format!("{header}state 0 [1, 2\n action a [1]\n  0 : 0.5\nstate 1 \"x\n action a\n  1 : 1\n"),
+        format!("{header}{}", good.replace("1/1", "1/0")),
+        format!("{header}state 0\n//[x=1]\n action __NOLABEL__\n  0 : 1\n"),
+    ]
+    .map(|text| format!("{text}=> {}\n", shown(parse_drn("x.drn", &text))));
+    insta::assert_snapshot!(answers.join("\n"));
+}
+
+proptest! {
+    #[test]
+    fn what_is_written_for_storm_is_read_back(mdp in mdps()) {
+        let through = |m: &Mdp| parse_drn(&format!("{}.drn", m.name()), &write_drn(m).unwrap()).unwrap().0;
+        let once = through(&mdp);
+        prop_assert_eq!(difference(&through(&once), &once), None);
+        // Storm ends the name of an action at a space.
+        let action = |m: &Mdp, c: u32| m.action_name(ChoiceId(c)).replace(' ', "_");
+        let rows = |m: &Mdp| (0..m.n_choices() as u32).map(|c| (action(m, c), m.row(ChoiceId(c)).0.to_vec())).collect::<Vec<_>>();
+        prop_assert_eq!(rows(&once), rows(&mdp));
+        // Rows that were read are scaled to a sum of one.
+        let p = |m: &Mdp| (0..m.n_choices() as u32).flat_map(|c| m.row(ChoiceId(c)).1.to_vec()).collect::<Vec<_>>();
+        prop_assert!(p(&once).iter().zip(p(&mdp)).all(|(x, y)| (x - y).abs() <= 4.0 * f64::EPSILON * x));
         let names = |m: &Mdp| m.states().map(|s| m.state_name(s).to_owned()).collect::<Vec<_>>();
         prop_assert_eq!(names(&once), names(&mdp));
         prop_assert_eq!(once.state_labels(), mdp.state_labels());
@@ -310,12 +375,13 @@ proptest! {
     #![proptest_config(ProptestConfig { cases: 5_000, ..ProptestConfig::default() })]
 
     #[test]
-    fn no_mutation_makes_a_reader_panic(which in 0..6, changes in changes()) {
+    fn no_mutation_makes_a_reader_panic(which in 0..7, changes in changes()) {
         let changed = |text: &str, of: i32| if which == of { mutate(text, &changes) } else { text.to_owned() };
         match which {
             0 => check(gymnasium(&mutate(WALK, &changes))),
             4 => check(graph(&mutate(include_str!("../data/formats/graph-stochastic.gv"), &changes))),
             5 => check(graph(&mutate(include_str!("../data/formats/graph-deterministic.gv"), &changes))),
+            6 => check(parse_drn("x.drn", &mutate(STORM, &changes))),
             _ => check(parse_prism("x.tra", &changed(TRA, 1), Some(&changed(STA, 2)), Some(&changed(LAB, 3)))),
         }
     }

@@ -1,7 +1,8 @@
 //! MDPs as POWERplay's stochastic graphs.
 
-use std::fmt::Write;
+use std::io::Write;
 
+use crate::io::format::{WriteError, in_memory};
 use crate::mdp::Mdp;
 use crate::units::StateId;
 
@@ -10,34 +11,36 @@ use crate::units::StateId;
 /// # Errors
 ///
 /// A name that the form cannot hold: one with `]__[`, or one that ends in a backslash.
-pub fn write_graphviz(mdp: &Mdp) -> Result<String, String> {
-    let mut text = "strict digraph {\n".to_owned();
+pub fn write_graphviz(mdp: &Mdp) -> Result<String, WriteError> {
+    in_memory(|to| write(mdp, to))
+}
+
+/// The same, state by state.
+pub(in super::super) fn write(mdp: &Mdp, to: &mut dyn Write) -> Result<(), WriteError> {
+    writeln!(to, "strict digraph {{")?;
     for state in mdp.states() {
-        let _ = writeln!(text, "{};", node(&[mdp.state_name(state)])?);
+        writeln!(to, "{};", node(&[mdp.state_name(state)])?)?;
     }
     for state in mdp.states() {
         let name = mdp.state_name(state);
         for choice in mdp.choices(state) {
             let action = mdp.action_name(choice);
             let from = node(&[action, name])?;
-            let _ = writeln!(text, "{} -> {from};", node(&[name])?);
+            writeln!(to, "{} -> {from};", node(&[name])?)?;
             let (successors, probabilities) = mdp.row(choice);
-            for (&to, p) in successors.iter().zip(probabilities) {
-                let to = node(&[mdp.state_name(StateId(to)), action, name])?;
-                let _ = writeln!(text, "{from} -> {to} [weight={p:?}];");
+            for (&successor, p) in successors.iter().zip(probabilities) {
+                let ends = node(&[mdp.state_name(StateId(successor)), action, name])?;
+                writeln!(to, "{from} -> {ends} [weight={p:?}];")?;
             }
         }
     }
-    text.push_str("}\n");
-    Ok(text)
+    Ok(writeln!(to, "}}")?)
 }
 
-fn node(parts: &[&str]) -> Result<String, String> {
-    if let Some(bad) = parts
-        .iter()
-        .find(|part| part.contains("]__[") || part.contains('\\'))
-    {
-        return Err(format!("the name {bad:?} cannot be written in a graph"));
+fn node(parts: &[&str]) -> Result<String, WriteError> {
+    let cannot = |part: &&&str| part.contains("]__[") || part.contains('\\');
+    if let Some(bad) = parts.iter().find(cannot) {
+        return Err(WriteError::name("name", bad, ".gv"));
     }
     let inner = parts
         .iter()

@@ -15,6 +15,51 @@ use crate::units::ChoiceId;
 pub fn write_npz<W: Write + Seek>(mdp: &Mdp, to: W) -> Result<W> {
     let (states, choices) = (mdp.n_states(), mdp.n_choices());
     let mut writer = NpzWriter::new(to);
+    let all = || (0..choices as u32).map(ChoiceId);
+    // The long ones row by row.
+    let count = mdp.n_successors();
+    let data = writer.begin("data", &[count], "<f8")?;
+    for choice in all() {
+        let (_, probabilities) = mdp.row(choice);
+        for p in probabilities {
+            data.write_all(&p.to_le_bytes())?;
+        }
+    }
+    let successors = || all().flat_map(|choice| mdp.row(choice).0);
+    // SciPy wants both index arrays to be as narrow as can be.
+    let is_narrow = i32::try_from(count.max(states)).is_ok();
+    integers(
+        &mut writer,
+        "indices",
+        is_narrow,
+        count,
+        successors().map(|&s| i64::from(s)),
+    )?;
+    let lengths = all().map(|choice| mdp.row(choice).0.len() as i64);
+    let ends = lengths.scan(0, |end, length| {
+        *end += length;
+        Some(*end)
+    });
+    integers(
+        &mut writer,
+        "indptr",
+        is_narrow,
+        choices + 1,
+        std::iter::once(0).chain(ends),
+    )?;
+    let states_of = || {
+        let each = |s| mdp.choices(s).map(move |_| i64::from(s.0));
+        mdp.states().flat_map(each)
+    };
+    integers(&mut writer, "choice_state", is_narrow, choices, states_of())?;
+    let (actions, of_action) = actions(mdp);
+    integers(
+        &mut writer,
+        "choice_action",
+        is_narrow,
+        choices,
+        of_action.into_iter(),
+    )?;
     let mut write = |name: &str, shape: &[usize], values: ArrayValues<'_>| {
         writer.write(&Array {
             name,
@@ -22,34 +67,12 @@ pub fn write_npz<W: Write + Seek>(mdp: &Mdp, to: W) -> Result<W> {
             values,
         })
     };
-
-    let all = || (0..choices as u32).map(ChoiceId);
-    let mut pointers = vec![0];
-    let (mut indices, mut data) = (Vec::new(), Vec::new());
-    for choice in all() {
-        let (successors, probabilities) = mdp.row(choice);
-        // Numbers of states and choices are below 2^31 wherever SciPy can follow.
-        indices.extend(successors.iter().map(|&s| i64::from(s)));
-        data.extend_from_slice(probabilities);
-        pointers.push(data.len() as i64);
-    }
-    write("data", &[data.len()], ArrayValues::Numbers(&data))?;
-    integers("indices", &indices, &mut write)?;
-    integers("indptr", &pointers, &mut write)?;
     write(
         "shape",
         &[2],
         ArrayValues::Integers(&[choices as i64, states as i64]),
     )?;
     write("format", &[], ArrayValues::Texts(&["csr"]))?;
-
-    let of_state: Vec<i64> = mdp
-        .states()
-        .flat_map(|s| mdp.choices(s).map(move |_| i64::from(s.0)))
-        .collect();
-    integers("choice_state", &of_state, &mut write)?;
-    let (actions, of_action) = actions(mdp);
-    integers("choice_action", &of_action, &mut write)?;
     write(
         "action_names",
         &[actions.len()],
@@ -90,17 +113,23 @@ pub fn write_npz<W: Write + Seek>(mdp: &Mdp, to: W) -> Result<W> {
     Ok(writer.finish()?)
 }
 
-/// Writes 32 bits where they are enough: SciPy wants both index arrays to be as narrow as can be.
-fn integers(
+/// Writes whole numbers, of 32 bits where they fit.
+fn integers<W: Write + Seek>(
+    writer: &mut NpzWriter<W>,
     name: &str,
-    values: &[i64],
-    write: &mut impl FnMut(&str, &[usize], ArrayValues<'_>) -> Result<()>,
+    is_narrow: bool,
+    count: usize,
+    values: impl Iterator<Item = i64>,
 ) -> Result<()> {
-    let narrow: Option<Vec<i32>> = values.iter().map(|&x| i32::try_from(x).ok()).collect();
-    match narrow {
-        Some(narrow) => write(name, &[values.len()], ArrayValues::Indices(&narrow)),
-        None => write(name, &[values.len()], ArrayValues::Integers(values)),
+    let descr = if is_narrow { "<i4" } else { "<i8" };
+    let to = writer.begin(name, &[count], descr)?;
+    for value in values {
+        match is_narrow {
+            true => to.write_all(&(value as i32).to_le_bytes())?,
+            false => to.write_all(&value.to_le_bytes())?,
+        }
     }
+    Ok(())
 }
 
 /// The actions' names in the order in which they are met, and every choice's number among them.
