@@ -239,3 +239,59 @@ fn the_snippets_of_the_page_read_the_results() {
         assert!(error.contains("AssertionError: estimates"), "{error}");
     }
 }
+
+/// R reads numbers a bit off the last digit, so that this is closer than any number but not exact.
+const CHECK_IN_R: &str = r#"
+estimate <- c(ESTIMATES)
+stopifnot(nrow(power) == length(estimate), all(abs(power$estimate - estimate) < 1e-14))
+stopifnot(nrow(highest) > 0, highest$estimate[1] == max(power$estimate), nrow(wide) == length(unique(power$state)))
+"#;
+
+#[test]
+#[expect(clippy::print_stderr, reason = "a skipped test must be visible")]
+fn the_snippet_in_r_reads_the_results() {
+    let page = include_str!("../../docs/results.md");
+    let code = page.split("```r\n").nth(1).unwrap();
+    let code = code.split("```").next().unwrap();
+    let runs = |code: &str| {
+        let output = Command::new("Rscript").args(["-e", code]).output();
+        output.is_ok_and(|output| output.status.success())
+    };
+    if !runs("1") {
+        eprintln!("SKIPPED: there is no Rscript for the snippet in docs/results.md");
+        return;
+    }
+    let home = run("csv,jsonl,npz");
+    let out = home.path().join("out");
+    let results = std::fs::read_to_string(out.join("results.json")).unwrap();
+    let results: serde_json::Value = serde_json::from_str(&results).unwrap();
+    let cells = results["cells"].as_array().unwrap().iter();
+    let rows = cells.flat_map(|cell| cell["power"].as_array().unwrap());
+    let estimates: Vec<String> = rows.map(|row| row["estimate"].to_string()).collect();
+    let check = CHECK_IN_R.replace("ESTIMATES", &estimates.join(", "));
+    // Parquet and JSON lines need packages that few have.
+    for (package, instead) in [
+        ("arrow", "arrow::read_parquet(\"power.parquet\")"),
+        ("utils", "read.csv(\"power.csv\")"),
+        ("jsonlite", "jsonlite::stream_in(file(\"power.jsonl\"))"),
+    ] {
+        if !runs(&format!("stopifnot(requireNamespace(\"{package}\"))")) {
+            eprintln!("SKIPPED: R has no package {package}");
+            continue;
+        }
+        assert!(code.contains(instead), "{instead}");
+        let other = code.replacen("arrow::read_parquet(\"power.parquet\")", instead, 1);
+        let run = |text: String| {
+            let command = Command::new("Rscript")
+                .current_dir(&out)
+                .args(["-e", &text])
+                .output();
+            command.unwrap()
+        };
+        let output = run(format!("{other}{check}"));
+        assert!(output.status.success(), "{package}: {output:?}");
+        // The control: a number that is off by little is noticed.
+        let spoilt = "power$estimate[1] <- power$estimate[1] + 1e-12\n";
+        assert!(!run(format!("{other}{spoilt}{check}")).status.success());
+    }
+}
