@@ -1,6 +1,6 @@
 //! MDPs as NumPy archives: one sparse row a choice, so that what is read back is the same MDP.
 
-use std::io::{Result, Seek, Write};
+use std::io::{BufWriter, Result, Seek, Write};
 
 use crate::io::npz::{Array, ArrayValues, NpzWriter};
 use crate::mdp::Mdp;
@@ -18,13 +18,15 @@ pub fn write_npz<W: Write + Seek>(mdp: &Mdp, to: W) -> Result<W> {
     let all = || (0..choices as u32).map(ChoiceId);
     // The long ones row by row.
     let count = mdp.n_successors();
-    let data = writer.begin("data", &[count], "<f8")?;
+    let mut data = BufWriter::new(writer.begin("data", &[count], "<f8")?);
     for choice in all() {
         let (_, probabilities) = mdp.row(choice);
         for p in probabilities {
             data.write_all(&p.to_le_bytes())?;
         }
     }
+    data.flush()?;
+    drop(data);
     let successors = || all().flat_map(|choice| mdp.row(choice).0);
     // SciPy wants both index arrays to be as narrow as can be.
     let is_narrow = i32::try_from(count.max(states)).is_ok();
@@ -122,14 +124,14 @@ fn integers<W: Write + Seek>(
     values: impl Iterator<Item = i64>,
 ) -> Result<()> {
     let descr = if is_narrow { "<i4" } else { "<i8" };
-    let to = writer.begin(name, &[count], descr)?;
+    let mut to = BufWriter::new(writer.begin(name, &[count], descr)?);
     for value in values {
         match is_narrow {
             true => to.write_all(&(value as i32).to_le_bytes())?,
             false => to.write_all(&value.to_le_bytes())?,
         }
     }
-    Ok(())
+    to.flush()
 }
 
 /// The actions' names in the order in which they are met, and every choice's number among them.
