@@ -14,7 +14,7 @@ const STILL: f64 = 1e-15;
 ///
 /// # Precision
 ///
-/// Iterated from below until nothing moves by more than 1e-15: see [`reachability_half_width`].
+/// Iterated from below until nothing moves by more than 1e-15: see `reachability_half_width`.
 ///
 /// # Source
 ///
