@@ -166,6 +166,7 @@ targets! {
     mdps_in_toml => "mdp-toml",
     mdps_in_numpy_archives => "mdp-npz",
     mdps_in_prism_s_files => "mdp-prism",
+    mdps_in_storm_s_format => "mdp-drn",
     mdps_in_graphviz => "mdp-gv",
     matrices_in_numpy_s_formats => "matrix-numpy",
     matrices_in_csv => "matrix-csv",

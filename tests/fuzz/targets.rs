@@ -9,8 +9,8 @@ use powersweep::experiment::checkpoint::{Checkpoint, Merged};
 use powersweep::experiment::pack::unpack;
 use powersweep::experiment::{Experiment, Overrides};
 use powersweep::io::{
-    Format, MatrixFormat, parse_goal, parse_graphviz, parse_matrix, parse_mdp, parse_npz,
-    parse_prism,
+    Format, MatrixFormat, parse_drn, parse_goal, parse_graphviz, parse_matrix, parse_mdp,
+    parse_npz, parse_prism,
 };
 use sha2::{Digest, Sha256};
 
@@ -33,6 +33,9 @@ const ALL: &[Target] = &[
         drop(parse_npz("x.npz", input, None))
     }),
     plain("mdp-prism", |_| vec![PRISM.into()], |input, _| prism(input)),
+    plain("mdp-drn", storm, |input, _| {
+        drop(parse_drn("x.drn", &String::from_utf8_lossy(input)))
+    }),
     plain("mdp-gv", graphs, |input, _| {
         drop(parse_graphviz(text("x.gv", input)))
     }),
@@ -136,6 +139,10 @@ fn npz(_: &Path) -> Vec<Vec<u8>> {
 
 fn graphs(_: &Path) -> Vec<Vec<u8>> {
     files(&root("tests/data/formats"), &["gv"])
+}
+
+fn storm(_: &Path) -> Vec<Vec<u8>> {
+    files(&root("tests/data/formats"), &["drn"])
 }
 
 fn csv(_: &Path) -> Vec<Vec<u8>> {
