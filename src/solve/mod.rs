@@ -3,12 +3,13 @@
 //! `reference` is the judge (f64, policy iteration with direct solves, sharing no code with the fast ones), `cpu` is
 //! the SIMD backend, `gpu` the one in compute shaders. Siblings are blind to each other. A backend turns a [`CellProblem`] into a [`CellSolver`] once and
 //! is then asked for blocks of goals. A cell at a limit of the discount is solved by `limit`, one whose agent
-//! follows another rule than optimality by `rule`, whatever the backend.
+//! follows another rule than optimality by `rule`, whatever the backend; `one_by_one` is what solvers share that take one goal after the other.
 
 pub mod cpu;
 #[cfg(feature = "gpu")]
 pub mod gpu;
 mod limit;
+mod one_by_one;
 mod pilot;
 mod reference;
 mod rule;

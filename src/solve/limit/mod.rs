@@ -17,17 +17,16 @@ mod zero;
 
 use std::fmt::Debug;
 
-use rayon::prelude::*;
-
 use chains::Chains;
 use graph::Graph;
 use zero::{CertainSteps, UncertainSteps};
 
-use super::{CellProblem, CellSolver, Goals, SolveError, SolvedGoal, check_given};
+use super::one_by_one::{self, Chunk};
+use super::{CellProblem, CellSolver, Goals, SolveError, SolvedGoal};
 use crate::reward::RewardDomain;
 use crate::rng::Stream;
-use crate::statistics::behaviour::{GoalValues, Memory, Settled};
-use crate::statistics::{Block, BlockSums, TILE};
+use crate::statistics::behaviour::{GoalValues, Settled};
+use crate::statistics::{Block, BlockSums};
 use crate::units::{Limit, SampleIndex, StateId};
 
 /// What a method finds out about one goal.
@@ -81,12 +80,6 @@ impl LimitSolver {
         Ok(Self { problem, method })
     }
 
-    fn draw(&self, stream: Stream, index: SampleIndex) -> Vec<f64> {
-        let law = &self.problem.program.stage().law;
-        let rewards = law.draw(self.problem.seed, stream, index);
-        rewards.into_iter().map(f64::from).collect()
-    }
-
     fn solve(&self, goal: u64, rewards: Vec<f64>) -> Result<SolvedGoal, SolveError> {
         let outcome = self.method.solve(&rewards);
         let outcome = outcome.ok_or(SolveError::Singular { goal })?;
@@ -101,40 +94,19 @@ impl LimitSolver {
         })
     }
 
-    /// Sums the goals `first..end`, one after the other.
-    fn sum_goals(&self, first: u64, end: u64) -> Result<BlockSums, SolveError> {
-        let stage = self.problem.program.stage();
-        let shift = self.problem.power_scale().shift;
-        let mut sums = BlockSums::new(stage.mdp.n_states());
-        let observer = self.problem.observer();
-        let mut memory = Memory::default();
-        if let Some(observer) = &observer {
-            sums.observations = observer.observations((end - first) as usize);
+    /// Adds a goal to its chunk.
+    fn add(&self, goal: u64, chunk: &mut Chunk<'_>) -> Result<(), SolveError> {
+        let rewards = self.problem.draw(Stream::Reward, SampleIndex(goal));
+        let solved = self.solve(goal, rewards)?;
+        chunk.add(goal, &solved.integrand, solved.half_width, solved.sweeps);
+        if chunk.is_observed() {
+            let worths = solved.worths(self.problem.discount);
+            let half_width = self.problem.discount.used() * solved.half_width;
+            let reward = |state: StateId| solved.rewards[state.index()];
+            let values = GoalValues::new(&worths, half_width, &reward);
+            chunk.observe(values.with_settled(solved.settled.as_ref()));
         }
-        for goal in first..end {
-            let solved = self.solve(goal, self.draw(Stream::Reward, SampleIndex(goal)))?;
-            let sums_of_states = sums.power.iter_mut().zip(&mut sums.power_squared);
-            for ((sum, squares), x) in sums_of_states.zip(&solved.integrand) {
-                let centred = x - shift;
-                *sum += centred;
-                *squares += centred * centred;
-            }
-            sums.note_goal(
-                goal,
-                solved.half_width,
-                self.problem.tolerance,
-                solved.sweeps,
-            );
-            if let Some(observer) = &observer {
-                let worths = solved.worths(self.problem.discount);
-                let half_width = self.problem.discount.used() * solved.half_width;
-                let reward = |state: StateId| solved.rewards[state.index()];
-                let values = GoalValues::new(&worths, half_width, &reward);
-                let values = values.with_settled(solved.settled.as_ref());
-                observer.observe(values, &mut memory, &mut sums.observations);
-            }
-        }
-        Ok(sums)
+        Ok(())
     }
 }
 
@@ -147,36 +119,17 @@ impl CellSolver for LimitSolver {
         Some(self.method.description().to_owned())
     }
 
-    /// Chunks of [`TILE`] goals are summed on their own and appended in order: the sums do not depend on threads.
     fn solve_block(&self, block: Block, parallel: bool) -> Result<BlockSums, SolveError> {
-        let end = block.first + block.len;
-        let firsts: Vec<u64> = (block.first..end).step_by(TILE).collect();
-        let sum = |&first: &u64| self.sum_goals(first, end.min(first + TILE as u64));
-        let chunks: Vec<BlockSums> = match parallel {
-            true => firsts.par_iter().map(sum).collect::<Result<_, _>>()?,
-            false => firsts.iter().map(sum).collect::<Result<_, _>>()?,
-        };
-        let mut sums = BlockSums::new(self.problem.program.stage().mdp.n_states());
-        chunks.iter().for_each(|chunk| sums.append(chunk));
-        Ok(sums)
+        let add = |goal, chunk: &mut Chunk<'_>| self.add(goal, chunk);
+        one_by_one::solve_block(&self.problem, block, parallel, add)
     }
 
     fn solve_goals(&self, goals: Goals<'_>) -> Result<Vec<SolvedGoal>, SolveError> {
-        match goals {
-            Goals::Sampled { stream, indices } => indices
-                .par_iter()
-                .map(|&index| self.solve(index.0, self.draw(stream, index)))
-                .collect(),
-            Goals::Given(list) => {
-                let n_states = self.problem.program.stage().mdp.n_states();
-                for (goal, rewards) in list.iter().enumerate() {
-                    check_given(goal, rewards, n_states)?;
-                }
-                let numbered = list.par_iter().enumerate();
-                numbered
-                    .map(|(goal, rewards)| self.solve(goal as u64, rewards.clone()))
-                    .collect()
-            }
-        }
+        let sampled = |stream, index: SampleIndex| {
+            let rewards = self.problem.draw(stream, index);
+            self.solve(index.0, rewards)
+        };
+        let given = |goal, rewards| self.solve(goal, rewards);
+        one_by_one::solve_goals(&self.problem, goals, sampled, given)
     }
 }

@@ -8,15 +8,14 @@ mod iteration;
 mod linked;
 mod model;
 
-use rayon::prelude::*;
-
 use linked::{Linked, solve_stage};
 
-use super::{Backend, CellProblem, CellSolver, Goals, SolveError, SolvedGoal, check_given};
+use super::one_by_one::{self, Chunk};
+use super::{Backend, CellProblem, CellSolver, Goals, SolveError, SolvedGoal};
 use crate::rng::Stream;
-use crate::statistics::behaviour::{self, Acting, GoalValues, Memory};
-use crate::statistics::{Block, BlockSums, TILE};
-use crate::units::SampleIndex;
+use crate::statistics::behaviour::{self, Acting, GoalValues};
+use crate::statistics::{Block, BlockSums};
+use crate::units::{SampleIndex, StateId};
 
 const NAME: &str = "reference";
 
@@ -73,47 +72,32 @@ struct ReferenceSolver {
 }
 
 impl ReferenceSolver {
-    /// Sums the goals `first..end`, one after the other.
-    fn sum_goals(&self, first: u64, end: u64) -> Result<BlockSums, SolveError> {
+    /// Adds a goal to its chunk.
+    fn add(&self, goal: u64, chunk: &mut Chunk<'_>) -> Result<(), SolveError> {
         let problem = &self.problem;
-        let shift = problem.power_scale().shift;
-        let mut sums = BlockSums::new(problem.program.stage().mdp.n_states());
-        let observer = problem.observer();
-        let mut memory = Memory::default();
-        let mut acting = Acting::default();
-        if let Some(observer) = &observer {
-            sums.observations = observer.observations((end - first) as usize);
+        let stages = self.linked.solve(problem, SampleIndex(goal))?;
+        let shown = &stages[problem.program.shown()];
+        let sweeps = stages.iter().map(|s| s.sweeps).sum();
+        chunk.add(goal, &shown.integrand, shown.half_width, sweeps);
+        if chunk.is_observed() {
+            let readings = self.linked.read(problem, &stages);
+            let reward = |state: StateId| shown.rewards[state.index()];
+            let acting = shown.followed.as_ref().map(|(policy, open)| {
+                let mut acting = Acting::default();
+                let n_choices = problem.program.stage().mdp.n_choices();
+                acting.follow(n_choices, policy.iter().copied(), *open);
+                acting
+            });
+            chunk.observe(GoalValues {
+                acting: acting.as_ref(),
+                linked: behaviour::Linked {
+                    readings: &readings,
+                    reward_half_width: shown.reward_half_width,
+                },
+                ..GoalValues::new(&shown.worths, shown.worth_half_width, &reward)
+            });
         }
-        for goal in first..end {
-            let stages = self.linked.solve(problem, SampleIndex(goal))?;
-            let shown = &stages[problem.program.shown()];
-            for (state, x) in shown.integrand.iter().enumerate() {
-                let centred = x - shift;
-                sums.power[state] += centred;
-                sums.power_squared[state] += centred * centred;
-            }
-            let sweeps = stages.iter().map(|s| s.sweeps).sum();
-            sums.note_goal(goal, shown.half_width, problem.tolerance, sweeps);
-            if let Some(observer) = &observer {
-                let readings = self.linked.read(problem, &stages);
-                let reward = |state: crate::units::StateId| shown.rewards[state.index()];
-                let followed = shown.followed.as_ref();
-                if let Some((policy, open)) = followed {
-                    let n_choices = problem.program.stage().mdp.n_choices();
-                    acting.follow(n_choices, policy.iter().copied(), *open);
-                }
-                let values = GoalValues {
-                    acting: followed.map(|_| &acting),
-                    linked: behaviour::Linked {
-                        readings: &readings,
-                        reward_half_width: shown.reward_half_width,
-                    },
-                    ..GoalValues::new(&shown.worths, shown.worth_half_width, &reward)
-                };
-                observer.observe(values, &mut memory, &mut sums.observations);
-            }
-        }
-        Ok(sums)
+        Ok(())
     }
 
     /// One sampled goal of any stream; where there are several stages, of the goals' own.
@@ -125,9 +109,7 @@ impl ReferenceSolver {
             let shown = stages.swap_remove(problem.program.shown());
             return Ok(shown.into_goal(problem, sweeps));
         }
-        let law = &problem.program.stage().law;
-        let rewards = law.draw(problem.seed, stream, index);
-        self.solve_given(index.0, rewards.into_iter().map(f64::from).collect())
+        self.solve_given(index.0, problem.draw(stream, index))
     }
 
     /// A goal from outside: for the plain kind of program.
@@ -145,38 +127,15 @@ impl CellSolver for ReferenceSolver {
         &self.problem
     }
 
-    /// Chunks of [`TILE`] goals are summed on their own and appended in order, whether or not they run side by side:
-    /// the sums do not depend on threads.
     fn solve_block(&self, block: Block, parallel: bool) -> Result<BlockSums, SolveError> {
-        let end = block.first + block.len;
-        let firsts: Vec<u64> = (block.first..end).step_by(TILE).collect();
-        let sum = |&first: &u64| self.sum_goals(first, end.min(first + TILE as u64));
-        let chunks: Vec<BlockSums> = if parallel {
-            firsts.par_iter().map(sum).collect::<Result<_, _>>()?
-        } else {
-            firsts.iter().map(sum).collect::<Result<_, _>>()?
-        };
-        let mut sums = BlockSums::new(self.problem.program.stage().mdp.n_states());
-        chunks.iter().for_each(|chunk| sums.append(chunk));
-        Ok(sums)
+        let add = |goal, chunk: &mut Chunk<'_>| self.add(goal, chunk);
+        one_by_one::solve_block(&self.problem, block, parallel, add)
     }
 
     fn solve_goals(&self, goals: Goals<'_>) -> Result<Vec<SolvedGoal>, SolveError> {
-        match goals {
-            Goals::Sampled { stream, indices } => {
-                let solve = |&index: &SampleIndex| self.solve_sampled(stream, index);
-                indices.par_iter().map(solve).collect()
-            }
-            Goals::Given(list) => {
-                let n_rewards = self.problem.program.stage().law.n_rewards();
-                let mut each = list.iter().enumerate();
-                each.try_for_each(|(i, rewards)| check_given(i, rewards, n_rewards))?;
-                let numbered = list.par_iter().enumerate();
-                let solve =
-                    |(i, rewards): (usize, &Vec<f64>)| self.solve_given(i as u64, rewards.clone());
-                numbered.map(solve).collect()
-            }
-        }
+        let sampled = |stream, index| self.solve_sampled(stream, index);
+        let given = |goal, rewards| self.solve_given(goal, rewards);
+        one_by_one::solve_goals(&self.problem, goals, sampled, given)
     }
 }
 

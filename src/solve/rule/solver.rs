@@ -2,16 +2,15 @@
 
 use std::fmt::Debug;
 
-use rayon::prelude::*;
-
 use super::plans::Plans;
 use super::steps::Steps;
 use super::{DecisionRule, Level};
 use crate::reward::RewardDomain;
 use crate::rng::Stream;
-use crate::solve::{CellProblem, CellSolver, Goals, SolveError, SolvedGoal, check_given};
-use crate::statistics::behaviour::{Acting, GoalValues, Memory};
-use crate::statistics::{Block, BlockSums, TILE};
+use crate::solve::one_by_one::{self, Chunk};
+use crate::solve::{CellProblem, CellSolver, Goals, SolveError, SolvedGoal};
+use crate::statistics::behaviour::{Acting, GoalValues};
+use crate::statistics::{Block, BlockSums};
 use crate::units::{SampleIndex, StateId};
 
 /// What an agent does with one goal, and what that is worth.
@@ -68,49 +67,23 @@ impl RuleSolver {
         Ok(Self { problem, method })
     }
 
-    fn draw(&self, stream: Stream, index: SampleIndex) -> Vec<f64> {
-        let law = &self.problem.program.stage().law;
-        let rewards = law.draw(self.problem.seed, stream, index);
-        rewards.into_iter().map(f64::from).collect()
+    /// Adds a goal to its chunk.
+    fn add(&self, goal: u64, chunk: &mut Chunk<'_>) {
+        let rewards = self.problem.draw(Stream::Reward, SampleIndex(goal));
+        let (solved, acting) = self.solve(rewards);
+        chunk.add(goal, &solved.integrand, solved.half_width, solved.sweeps);
+        if chunk.is_observed() {
+            let worths = solved.worths(self.problem.discount);
+            let half_width = self.problem.discount.used() * solved.half_width;
+            let reward = |state: StateId| solved.rewards[state.index()];
+            let values = GoalValues::new(&worths, half_width, &reward);
+            chunk.observe(values.with_acting(&acting));
+        }
     }
 
-    /// Sums the goals `first..end`, one after the other.
-    fn sum_goals(&self, first: u64, end: u64) -> BlockSums {
-        let stage = self.problem.program.stage();
-        let (shift, discount) = (self.problem.power_scale().shift, self.problem.discount);
-        let mut sums = BlockSums::new(stage.mdp.n_states());
-        let observer = self.problem.observer();
-        let mut memory = Memory::default();
-        if let Some(observer) = &observer {
-            sums.observations = observer.observations((end - first) as usize);
-        }
-        for goal in first..end {
-            let rewards = self.draw(Stream::Reward, SampleIndex(goal));
-            let acted = self.method.act(&rewards);
-            for (state, x) in acted.integrand.iter().enumerate() {
-                let centred = x - shift;
-                sums.power[state] += centred;
-                sums.power_squared[state] += centred * centred;
-            }
-            sums.note_goal(goal, acted.half_width, self.problem.tolerance, acted.rounds);
-            if let Some(observer) = &observer {
-                let each = rewards.iter().zip(&acted.integrand);
-                let worths: Vec<f64> = each
-                    .map(|(r, x)| discount.complement() * r + discount.used() * x)
-                    .collect();
-                let reward = |state: StateId| rewards[state.index()];
-                let half_width = discount.used() * acted.half_width;
-                let values = GoalValues::new(&worths, half_width, &reward);
-                let values = values.with_acting(&acted.acting);
-                observer.observe(values, &mut memory, &mut sums.observations);
-            }
-        }
-        sums
-    }
-
-    fn solve(&self, rewards: Vec<f64>) -> SolvedGoal {
+    fn solve(&self, rewards: Vec<f64>) -> (SolvedGoal, Acting) {
         let acted = self.method.act(&rewards);
-        SolvedGoal {
+        let solved = SolvedGoal {
             domain: RewardDomain::State,
             rewards,
             converged: acted.half_width <= self.problem.tolerance,
@@ -118,7 +91,8 @@ impl RuleSolver {
             half_width: acted.half_width,
             sweeps: acted.rounds,
             settled: None,
-        }
+        };
+        (solved, acted.acting)
     }
 }
 
@@ -131,33 +105,17 @@ impl CellSolver for RuleSolver {
         Some(self.method.description().to_owned())
     }
 
-    /// Chunks of [`TILE`] goals are summed on their own and appended in order: the sums do not depend on threads.
     fn solve_block(&self, block: Block, parallel: bool) -> Result<BlockSums, SolveError> {
-        let end = block.first + block.len;
-        let firsts: Vec<u64> = (block.first..end).step_by(TILE).collect();
-        let sum = |&first: &u64| self.sum_goals(first, end.min(first + TILE as u64));
-        let chunks: Vec<BlockSums> = match parallel {
-            true => firsts.par_iter().map(sum).collect(),
-            false => firsts.iter().map(sum).collect(),
+        let add = |goal, chunk: &mut Chunk<'_>| {
+            self.add(goal, chunk);
+            Ok(())
         };
-        let mut sums = BlockSums::new(self.problem.program.stage().mdp.n_states());
-        chunks.iter().for_each(|chunk| sums.append(chunk));
-        Ok(sums)
+        one_by_one::solve_block(&self.problem, block, parallel, add)
     }
 
     fn solve_goals(&self, goals: Goals<'_>) -> Result<Vec<SolvedGoal>, SolveError> {
-        match goals {
-            Goals::Sampled { stream, indices } => {
-                let solve = |&index: &SampleIndex| self.solve(self.draw(stream, index));
-                Ok(indices.par_iter().map(solve).collect())
-            }
-            Goals::Given(list) => {
-                let n_states = self.problem.program.stage().mdp.n_states();
-                for (goal, rewards) in list.iter().enumerate() {
-                    check_given(goal, rewards, n_states)?;
-                }
-                Ok(list.par_iter().map(|r| self.solve(r.clone())).collect())
-            }
-        }
+        let sampled = |stream, index| Ok(self.solve(self.problem.draw(stream, index)).0);
+        let given = |_, rewards| Ok(self.solve(rewards).0);
+        one_by_one::solve_goals(&self.problem, goals, sampled, given)
     }
 }
