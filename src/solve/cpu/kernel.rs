@@ -465,138 +465,68 @@ impl<F: Scalar> Kernel<F> for Sparse<F> {
     }
 }
 
-/// The sparse kernel for rewards of choices.
-#[derive(Clone, Debug)]
-pub(super) struct Chosen<F>(pub(super) Sparse<F>);
-
-impl<F: Scalar> Kernel<F> for Chosen<F> {
-    const CHOICE_REWARDS: bool = true;
-
-    #[inline(always)]
-    fn backup<V: Vector<Scalar = F>>(
-        &self,
-        s: usize,
-        rewards: Rows<'_, F>,
-        rows: Rows<'_, F>,
-    ) -> [V; VECTORS] {
-        let [common_first, common_end, choice_first, choice_end] = self.0.states[s];
-        let base: [V; VECTORS] = self.0.weighted(common_first, common_end, splat(0.0), rows);
-        let mut best = splat(f64::NEG_INFINITY);
-        for choice in choice_first as usize..choice_end as usize {
-            let (first, end, inverse, _) = self.0.choices[choice];
-            let inverse = V::splat(inverse);
-            let reward: [V; VECTORS] = rewards.row(choice);
-            let start = each!(|i| base[i].add(reward[i]));
-            let q: [V; VECTORS] = self.0.weighted(first, end, start, rows);
-            best = each!(|i| q[i].mul(inverse).max(best[i]));
-        }
-        best
-    }
-
-    #[inline(always)]
-    fn expected<V: Vector<Scalar = F>>(
-        &self,
-        s: usize,
-        own: [V; VECTORS],
-        rewards: Rows<'_, F>,
-        rows: Rows<'_, F>,
-    ) -> [V; VECTORS] {
-        let [common_first, common_end, choice_first, choice_end] = self.0.states[s];
-        let base: [V; VECTORS] = self.0.weighted(common_first, common_end, splat(0.0), rows);
-        let mut best = splat(f64::NEG_INFINITY);
-        for choice in choice_first as usize..choice_end as usize {
-            let (first, end, _, stay) = self.0.choices[choice];
-            let stay = V::splat(stay);
-            let reward: [V; VECTORS] = rewards.row(choice);
-            let start = each!(|i| own[i].mul_add(stay, base[i].add(reward[i])));
-            best = max(best, self.0.weighted(first, end, start, rows));
-        }
-        let inverse = V::splat(self.0.inverse_discount);
-        each!(|i| best[i].mul(inverse))
-    }
-
-    /// # Precision
-    ///
-    /// Beyond the error of the sum (see [`Sparse`]) the reward is added once: u(|R| + |q|), with |q| at most the sum of sizes. `low`
-    /// and `high` take 2u of each.
-    #[inline(always)]
-    fn differences<V: Vector<Scalar = F>>(
-        &self,
-        s: usize,
-        own: [V; VECTORS],
-        _magnitude: [V; VECTORS],
-        rewards: Rows<'_, F>,
-        rows: Rows<'_, F>,
-    ) -> Differences<V> {
-        let [common_first, common_end, choice_first, choice_end] = self.0.states[s];
-        let zero = splat(0.0);
-        let base = self
-            .0
-            .weighted_differences(common_first, common_end, own, (zero, zero), rows);
-        let lowest = splat(f64::NEG_INFINITY);
-        let (mut low, mut high, mut best) = (lowest, lowest, lowest);
-        let sum_error = self.0.sum_error.to_f64() + 2.02 * F::UNIT;
-        let error = V::splat(F::from_f64(sum_error));
-        let minus_error = V::splat(F::from_f64(-sum_error));
-        let reward_error = V::splat(F::from_f64(2.02 * F::UNIT));
-        let minus_reward_error = V::splat(F::from_f64(-2.02 * F::UNIT));
-        for choice in choice_first as usize..choice_end as usize {
-            let (first, end, ..) = self.0.choices[choice];
-            let (sum, size): ([V; VECTORS], [V; VECTORS]) =
-                self.0.weighted_differences(first, end, own, base, rows);
-            let reward: [V; VECTORS] = rewards.row(choice);
-            let q = each!(|i| sum[i].add(reward[i]));
-            low = each!(|i| {
-                let less = reward[i].abs().mul_add(minus_reward_error, q[i]);
-                size[i].mul_add(minus_error, less).max(low[i])
-            });
-            high = each!(|i| {
-                let more = reward[i].abs().mul_add(reward_error, q[i]);
-                size[i].mul_add(error, more).max(high[i])
-            });
-            best = max(best, q);
-        }
-        let inverse = V::splat(self.0.inverse_discount);
-        Differences {
-            low,
-            high,
-            best: each!(|i| best[i].mul_add(inverse, own[i])),
-        }
-    }
-
-    #[inline(always)]
-    fn n_states(&self) -> usize {
-        self.0.states.len()
-    }
-}
-
 /// What is added to a choice that is not taken: beyond any value, and far from the largest number there is.
 pub(super) const UNCHOSEN: f64 = -1e30;
 
-/// The sparse kernel where the choices are given, goal by goal. `CHOICE`: whether rewards are those of choices.
+/// The sparse kernel that looks at every choice by itself. `REWARDED`: rewards are those of choices. `GIVEN`: which choice is taken is given, goal by goal.
 ///
-/// The maximum stays: 0 is added to the choice that is taken, which changes no bit, and [`UNCHOSEN`] to the others.
+/// The maximum stays where choices are given: 0 is added to the choice that is taken, which changes no bit, and [`UNCHOSEN`] to the others.
 #[derive(Clone, Copy, Debug)]
-pub(super) struct Following<'a, F, const CHOICE: bool> {
+pub(super) struct ByChoice<'a, F, const REWARDED: bool, const GIVEN: bool> {
     sparse: &'a Sparse<F>,
-    /// `[n_choices, TILE]` in sweep order.
-    chosen: &'a [F],
+    /// `[n_choices, TILE]` in sweep order; empty where none is given.
+    given: &'a [F],
 }
 
-impl<'a, F: Scalar, const CHOICE: bool> Following<'a, F, CHOICE> {
-    pub(super) fn new(sparse: &'a Sparse<F>, chosen: &'a [F]) -> Self {
-        Self { sparse, chosen }
+impl<'a, F: Scalar> ByChoice<'a, F, true, false> {
+    /// Optimal choices under rewards of choices.
+    pub(super) fn rewarded(sparse: &'a Sparse<F>) -> Self {
+        Self { sparse, given: &[] }
     }
+}
 
-    /// 0 where a choice is taken.
+impl<'a, F: Scalar, const REWARDED: bool> ByChoice<'a, F, REWARDED, true> {
+    /// The choices that are given.
+    pub(super) fn following(sparse: &'a Sparse<F>, given: &'a [F]) -> Self {
+        Self { sparse, given }
+    }
+}
+
+impl<F: Scalar, const REWARDED: bool, const GIVEN: bool> ByChoice<'_, F, REWARDED, GIVEN> {
+    /// What a choice is worth, unless it is not the one that is given.
     #[inline(always)]
-    fn penalty<V: Vector<Scalar = F>>(&self, choice: usize, lane: usize) -> [V; VECTORS] {
-        load_row(self.chosen, choice * TILE + lane)
+    fn if_taken<V: Vector<Scalar = F>>(
+        &self,
+        choice: usize,
+        lane: usize,
+        q: [V; VECTORS],
+    ) -> [V; VECTORS] {
+        if !GIVEN {
+            return q;
+        }
+        let penalty: [V; VECTORS] = load_row(self.given, choice * TILE + lane);
+        each!(|i| q[i].add(penalty[i]))
+    }
+
+    /// The sum of a choice with its reward, where it has one.
+    #[inline(always)]
+    fn rewarded_sum<V: Vector<Scalar = F>>(
+        choice: usize,
+        rewards: Rows<'_, F>,
+        sum: [V; VECTORS],
+    ) -> [V; VECTORS] {
+        if !REWARDED {
+            return sum;
+        }
+        let reward: [V; VECTORS] = rewards.row(choice);
+        each!(|i| sum[i].add(reward[i]))
     }
 }
 
-impl<F: Scalar, const CHOICE: bool> Kernel<F> for Following<'_, F, CHOICE> {
-    const CHOICE_REWARDS: bool = CHOICE;
+impl<F: Scalar, const REWARDED: bool, const GIVEN: bool> Kernel<F>
+    for ByChoice<'_, F, REWARDED, GIVEN>
+{
+    const CHOICE_REWARDS: bool = REWARDED;
 
     #[inline(always)]
     fn backup<V: Vector<Scalar = F>>(
@@ -606,7 +536,7 @@ impl<F: Scalar, const CHOICE: bool> Kernel<F> for Following<'_, F, CHOICE> {
         rows: Rows<'_, F>,
     ) -> [V; VECTORS] {
         let [common_first, common_end, choice_first, choice_end] = self.sparse.states[s];
-        let start: [V; VECTORS] = match CHOICE {
+        let start: [V; VECTORS] = match REWARDED {
             true => splat(0.0),
             false => rewards.row(s),
         };
@@ -615,16 +545,10 @@ impl<F: Scalar, const CHOICE: bool> Kernel<F> for Following<'_, F, CHOICE> {
         for choice in choice_first as usize..choice_end as usize {
             let (first, end, inverse, _) = self.sparse.choices[choice];
             let inverse = V::splat(inverse);
-            let own: [V; VECTORS] = match CHOICE {
-                true => {
-                    let reward: [V; VECTORS] = rewards.row(choice);
-                    each!(|i| base[i].add(reward[i]))
-                }
-                false => base,
-            };
+            let own = Self::rewarded_sum(choice, rewards, base);
             let q: [V; VECTORS] = self.sparse.weighted(first, end, own, rows);
-            let penalty: [V; VECTORS] = self.penalty(choice, rows.lane);
-            best = each!(|i| q[i].mul(inverse).add(penalty[i]).max(best[i]));
+            let q = each!(|i| q[i].mul(inverse));
+            best = max(self.if_taken(choice, rows.lane, q), best);
         }
         best
     }
@@ -638,21 +562,17 @@ impl<F: Scalar, const CHOICE: bool> Kernel<F> for Following<'_, F, CHOICE> {
         rows: Rows<'_, F>,
     ) -> [V; VECTORS] {
         let [common_first, common_end, choice_first, choice_end] = self.sparse.states[s];
-        let base: [V; VECTORS] = self
+        let base = self
             .sparse
             .weighted(common_first, common_end, splat(0.0), rows);
         let mut best = splat(f64::NEG_INFINITY);
         for choice in choice_first as usize..choice_end as usize {
             let (first, end, _, stay) = self.sparse.choices[choice];
             let stay = V::splat(stay);
-            let reward: [V; VECTORS] = match CHOICE {
-                true => rewards.row(choice),
-                false => splat(0.0),
-            };
-            let start = each!(|i| own[i].mul_add(stay, base[i].add(reward[i])));
+            let start = Self::rewarded_sum(choice, rewards, base);
+            let start = each!(|i| own[i].mul_add(stay, start[i]));
             let q: [V; VECTORS] = self.sparse.weighted(first, end, start, rows);
-            let penalty: [V; VECTORS] = self.penalty(choice, rows.lane);
-            best = max(best, each!(|i| q[i].add(penalty[i])));
+            best = max(best, self.if_taken(choice, rows.lane, q));
         }
         let inverse = V::splat(self.sparse.inverse_discount);
         each!(|i| best[i].mul(inverse))
@@ -660,7 +580,8 @@ impl<F: Scalar, const CHOICE: bool> Kernel<F> for Following<'_, F, CHOICE> {
 
     /// # Precision
     ///
-    /// As of [`Sparse`], or of [`Chosen`] where choices have rewards.
+    /// As of [`Sparse`]. Where choices have rewards, one is added once beyond the error of the sum: u(|R| + |q|), with |q| at most the sum of
+    /// sizes. `low` and `high` take 2u of each.
     #[inline(always)]
     fn differences<V: Vector<Scalar = F>>(
         &self,
@@ -677,7 +598,7 @@ impl<F: Scalar, const CHOICE: bool> Kernel<F> for Following<'_, F, CHOICE> {
                 .weighted_differences(common_first, common_end, own, (zero, zero), rows);
         let lowest = splat(f64::NEG_INFINITY);
         let (mut low, mut high, mut best) = (lowest, lowest, lowest);
-        let of_reward = if CHOICE { 2.02 * F::UNIT } else { 0.0 };
+        let of_reward = if REWARDED { 2.02 * F::UNIT } else { 0.0 };
         let sum_error = self.sparse.sum_error.to_f64() + of_reward;
         let (error, minus_error) = (both::<V>(sum_error), both::<V>(-sum_error));
         let (reward_error, minus_reward_error) = (both::<V>(of_reward), both::<V>(-of_reward));
@@ -686,20 +607,16 @@ impl<F: Scalar, const CHOICE: bool> Kernel<F> for Following<'_, F, CHOICE> {
             let (sum, size): ([V; VECTORS], [V; VECTORS]) = self
                 .sparse
                 .weighted_differences(first, end, own, base, rows);
-            let reward: [V; VECTORS] = match CHOICE {
-                true => rewards.row(choice),
-                false => zero,
-            };
-            let penalty: [V; VECTORS] = self.penalty(choice, rows.lane);
-            let q = each!(|i| sum[i].add(reward[i]).add(penalty[i]));
-            low = each!(|i| {
-                let less = reward[i].abs().mul_add(minus_reward_error, q[i]);
-                size[i].mul_add(minus_error, less).max(low[i])
-            });
-            high = each!(|i| {
-                let more = reward[i].abs().mul_add(reward_error, q[i]);
-                size[i].mul_add(error, more).max(high[i])
-            });
+            let q = Self::rewarded_sum(choice, rewards, sum);
+            let q = self.if_taken(choice, rows.lane, q);
+            let (mut less, mut more) = (q, q);
+            if REWARDED {
+                let reward: [V; VECTORS] = rewards.row(choice);
+                less = each!(|i| reward[i].abs().mul_add(minus_reward_error, q[i]));
+                more = each!(|i| reward[i].abs().mul_add(reward_error, q[i]));
+            }
+            low = each!(|i| size[i].mul_add(minus_error, less[i]).max(low[i]));
+            high = each!(|i| size[i].mul_add(error, more[i]).max(high[i]));
             best = max(best, q);
         }
         let inverse = V::splat(self.sparse.inverse_discount);

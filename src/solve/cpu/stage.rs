@@ -3,7 +3,7 @@
 use super::dense::Dense;
 use super::draw::Drawing;
 use super::iterate::{Effort, Limits, iterate};
-use super::kernel::{Chosen, Deterministic, Following, Kernel, Sparse, UNCHOSEN};
+use super::kernel::{ByChoice, Deterministic, Kernel, Sparse, UNCHOSEN};
 use super::simd::{Isa, Job, Level, dispatch};
 use super::tile::{Constants, Stay, Tile};
 use crate::plan::{KernelClass, Plan, SweepModel};
@@ -22,7 +22,8 @@ enum Kernels {
     Deterministic(Deterministic<f32>, Deterministic<f64>),
     Sparse(Sparse<f32>, Sparse<f64>),
     Dense(Dense<f32>, Dense<f64>),
-    Chosen(Chosen<f32>, Chosen<f64>),
+    /// Choices have rewards.
+    Rewarded(Sparse<f32>, Sparse<f64>),
     /// The choices are given.
     Following(Sparse<f32>, Sparse<f64>, RewardDomain),
 }
@@ -124,10 +125,9 @@ impl StageSolver {
                 Sparse::new(model, discount),
                 domain,
             ),
-            (_, RewardDomain::Choice, _) => Kernels::Chosen(
-                Chosen(Sparse::new(model, discount)),
-                Chosen(Sparse::new(model, discount)),
-            ),
+            (_, RewardDomain::Choice, _) => {
+                Kernels::Rewarded(Sparse::new(model, discount), Sparse::new(model, discount))
+            }
             (_, RewardDomain::State, KernelClass::Deterministic) => Kernels::Deterministic(
                 Deterministic::new(model, discount),
                 Deterministic::new(model, discount),
@@ -319,8 +319,9 @@ impl Job for SolveJob<'_> {
             Kernels::Dense(single, double) => {
                 stage.solve::<I>(single, double, limits, tiles, source)
             }
-            Kernels::Chosen(single, double) => {
-                stage.solve::<I>(single, double, limits, tiles, source)
+            Kernels::Rewarded(single, double) => {
+                let (single, double) = (ByChoice::rewarded(single), ByChoice::rewarded(double));
+                stage.solve::<I>(&single, &double, limits, tiles, source)
             }
             Kernels::Following(single, double, domain) => {
                 let Source::Made { chosen, .. } = source else {
@@ -328,13 +329,15 @@ impl Job for SolveJob<'_> {
                 };
                 match domain {
                     RewardDomain::State => {
-                        let single = Following::<f32, false>::new(single, &chosen.single);
-                        let double = Following::<f64, false>::new(double, &chosen.double);
+                        let single =
+                            ByChoice::<f32, false, true>::following(single, &chosen.single);
+                        let double =
+                            ByChoice::<f64, false, true>::following(double, &chosen.double);
                         stage.solve::<I>(&single, &double, limits, tiles, source)
                     }
                     RewardDomain::Choice => {
-                        let single = Following::<f32, true>::new(single, &chosen.single);
-                        let double = Following::<f64, true>::new(double, &chosen.double);
+                        let single = ByChoice::<f32, true, true>::following(single, &chosen.single);
+                        let double = ByChoice::<f64, true, true>::following(double, &chosen.double);
                         stage.solve::<I>(&single, &double, limits, tiles, source)
                     }
                 }
