@@ -1,7 +1,7 @@
 //! What agents do in a state: the probability of every choice, under any decision rule.
 
 use super::look::Look;
-use super::optimality::{Optimality, share_of_choice, share_of_set};
+use super::optimality::Optimality;
 use crate::mdp::Mdp;
 use crate::statistics::asked::Statistic;
 use crate::statistics::{
@@ -73,16 +73,7 @@ impl Statistic for Choices {
                 }
                 continue;
             }
-            let decided = look.decide(options.state);
-            let standings = options.choices.iter().map(|&c| look.standing(c));
-            match &options.set {
-                None => standings.for_each(|standing| {
-                    row.push_observed(share_of_choice(standing, decided.optimal, decided.possible));
-                }),
-                Some((_, members)) => {
-                    row.push_observed(share_of_set(standings.zip(members.iter().copied())));
-                }
-            }
+            options.observe(look, row);
         }
     }
 

@@ -40,6 +40,20 @@ impl Options {
             set.map_or(Key::Missing, |(name, _)| Key::text(name)),
         ]
     }
+
+    /// The shares of its columns.
+    pub(super) fn observe(&self, look: &mut Look<'_>, row: &mut Row<'_>) {
+        let decided = look.decide(self.state);
+        let standings = self.choices.iter().map(|&c| look.standing(c));
+        match &self.set {
+            None => standings.for_each(|standing| {
+                row.push_observed(share_of_choice(standing, decided.optimal, decided.possible));
+            }),
+            Some((_, members)) => {
+                row.push_observed(share_of_set(standings.zip(members.iter().copied())));
+            }
+        }
+    }
 }
 
 /// What is told of a share, in the order of its quantities.
@@ -98,7 +112,7 @@ impl Optimality {
 }
 
 /// The share of one choice, given where it stands and how many are optimal or may be.
-pub(super) fn share_of_choice(standing: Standing, optimal: u32, possible: u32) -> Observed {
+fn share_of_choice(standing: Standing, optimal: u32, possible: u32) -> Observed {
     let even = 1.0 / f64::from(optimal);
     match (standing, possible) {
         (Standing::Worse, _) => Observed::sure(0.0),
@@ -156,18 +170,9 @@ impl Statistic for Optimality {
     }
 
     fn observe(&self, look: &mut Look<'_>, row: &mut Row<'_>) {
-        for options in &self.rows {
-            let decided = look.decide(options.state);
-            let standings = options.choices.iter().map(|&c| look.standing(c));
-            match &options.set {
-                None => standings.for_each(|standing| {
-                    row.push_observed(share_of_choice(standing, decided.optimal, decided.possible));
-                }),
-                Some((_, members)) => {
-                    row.push_observed(share_of_set(standings.zip(members.iter().copied())));
-                }
-            }
-        }
+        self.rows
+            .iter()
+            .for_each(|options| options.observe(look, row));
     }
 
     fn quantities(&self) -> Vec<Quantity> {
