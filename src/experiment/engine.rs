@@ -160,14 +160,7 @@ impl Engine {
         done: Ledger,
         observer: &dyn Observer,
     ) -> Result<Outcome, RunError> {
-        spec.validate()?;
-        runner::run(
-            &*self.backend,
-            &spec.unlisted(),
-            done,
-            Task::Solve,
-            observer,
-        )
+        self.run_task(spec, done, Task::Solve, observer)
     }
 
     /// Like [`run_from`](Self::run_from), one shard of the run: the ledgers of all shards add up to that of the run.
@@ -182,14 +175,18 @@ impl Engine {
         done: Ledger,
         observer: &dyn Observer,
     ) -> Result<Outcome, RunError> {
+        self.run_task(spec, done, Task::SolveShard(shard), observer)
+    }
+
+    fn run_task(
+        &self,
+        spec: &RunSpec,
+        done: Ledger,
+        task: Task,
+        observer: &dyn Observer,
+    ) -> Result<Outcome, RunError> {
         spec.validate()?;
-        runner::run(
-            &*self.backend,
-            &spec.unlisted(),
-            done,
-            Task::SolveShard(shard),
-            observer,
-        )
+        runner::run(&*self.backend, &spec.unlisted(), done, task, observer)
     }
 
     /// The results of what is done, and of nothing else: no goal is solved.
