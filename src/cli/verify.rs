@@ -2,7 +2,7 @@
 
 use powersweep::Seed;
 use powersweep::experiment::BackendChoice;
-use powersweep::experiment::verify::ExactCases;
+use powersweep::experiment::verify::{ExactCases, FEWEST_SAMPLES};
 use powersweep::report::{verification_json, verification_table};
 
 use super::failure::{Failure, Kind, Outcome};
@@ -22,8 +22,8 @@ pub(crate) struct Arguments {
     backend: BackendChoice,
     #[command(flatten)]
     adapter: arguments::Adapter,
-    /// Goals per case [default: 1_000_000, or 20_000 on the reference backend].
-    #[arg(long, value_name = "N", value_parser = arguments::count)]
+    /// Goals per case, at least 1_000 [default: 1_000_000, or 20_000 on the reference backend].
+    #[arg(long, value_name = "N", value_parser = samples)]
     samples: Option<u64>,
     /// Key of the goals.
     #[arg(long, value_name = "N", value_parser = arguments::seed, default_value = "0")]
@@ -39,6 +39,17 @@ enum Format {
     Table,
     /// One JSON document.
     Json,
+}
+
+/// Goals per case: enough for what a case is held to.
+fn samples(text: &str) -> Result<u64, String> {
+    let count = arguments::count(text)?;
+    match count >= FEWEST_SAMPLES {
+        true => Ok(count),
+        false => Err(format!(
+            "at least {FEWEST_SAMPLES}: below, means of skewed numbers stray further than their standard errors say"
+        )),
+    }
 }
 
 /// Runs every exact case and prints what came of it.

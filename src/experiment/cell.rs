@@ -62,13 +62,17 @@ impl Cell {
             tables.push(self.contrast.table(observed, first, level, &power));
         }
         tables.iter_mut().for_each(|table| self.guard(table));
-        match self.reading.all_goals(goals) {
-            true => {
-                let exact = |e: Estimate| e.of_sampling(Sampling::Exhaustive);
-                tables.into_iter().map(|t| t.map_estimates(exact)).collect()
-            }
-            false => tables,
-        }
+        // A policy from outside does the same whatever the goal: there is nothing to estimate of what it does.
+        let all_goals = self.reading.all_goals(goals);
+        let is_known = |table: &Table| {
+            all_goals
+                || self.rule.is_given() && ["choices", "events", "occupancy"].contains(&table.name)
+        };
+        let exact = |table: Table| match is_known(&table) {
+            true => table.map_estimates(|e| e.of_sampling(Sampling::Exhaustive)),
+            false => table,
+        };
+        tables.into_iter().map(exact).collect()
     }
 
     /// [`Reading::guarded`], for the tables that a run may stop by: shares, and differences of shares and of POWER. The time of an event has no upper end.
@@ -111,7 +115,7 @@ impl Cell {
             variant,
             reward,
             discount,
-            rule,
+            ref rule,
             ..
         } = wanted;
         let mut problem = spec.problem_of(variant, reward, discount)?;
@@ -119,6 +123,7 @@ impl Cell {
         let mdp = problem.program.stage().mdp.clone();
         // Names that the MDP does not have were refused before the first cell was prepared.
         let domain = problem.program.stage().domain;
+        let rule = rule.on(wanted.environment, &mdp).map_err(RunError::Rules)?;
         let of = wanted.observing(spec, &facts, domain);
         let asked = spec.observed_of(&mdp, of, wanted.baseline.is_none());
         let asked = match problem.program.stage().leader() {
@@ -137,13 +142,15 @@ impl Cell {
                 law: LawScale::of(&facts),
                 program: &problem.program,
                 is_optimal: rule.is_optimal() && problem.program.stage().leader().is_none(),
+                knows_optimum: (rule.is_optimal() || rule.is_given())
+                    && problem.program.stage().leader().is_none(),
             },
         );
         let asked = asked.with(drives);
         let beyond_power = !asked.is_empty();
         let asked = Arc::new(asked.with(Readings::of(&problem.program, facts.scale)));
         problem.asked = asked.clone();
-        problem.rule = rule;
+        problem.rule = rule.clone();
         let goals = goals(&facts, spec.samples);
         let cell = || {
             let names = [mdp.name(), &variant.variant, reward.name()];
@@ -155,7 +162,7 @@ impl Cell {
         }
         let pilot = spec.schedule(backend, &mut problem);
         let plan = problem.plan.clone();
-        let contrast = contrast(spec, wanted, goals, &asked.comparables(&mdp))?;
+        let contrast = contrast(spec, &wanted, goals, &asked.comparables(&mdp))?;
         let mut quantities = asked.quantities();
         quantities.extend(contrast.quantities(asked.n_columns()));
         let condition = asked.condition();

@@ -37,6 +37,6 @@ pub use runner::Outcome;
 pub use schema::experiment_schema;
 pub use spec::{
     EnvironmentSource, Experiment, ExperimentError, InputFile, MAX_ENVIRONMENTS, Origin, Overrides,
-    Resolved, RewardEntry, SCHEMA,
+    PolicyEntry, Resolved, RewardEntry, SCHEMA,
 };
 pub use until::{Looks, StopOf, StopReason, Stopped, Until};

@@ -464,10 +464,11 @@ impl RunSpec {
         let Some(discount) = self.discounts.first() else {
             return Asked::default();
         };
+        let optimal = DecisionRule::default();
         let of = Observing {
             law: LawScale::default(),
             discount: *discount,
-            rule: DecisionRule::default(),
+            rule: &optimal,
             domain: RewardDomain::State,
             sums: PowerScale::new(0.0, 1.0),
             chosen,
@@ -550,8 +551,11 @@ impl RunSpec {
         }
         for environment in self.environments.iter().filter(|_| !others.is_empty()) {
             let variants = self.variants_of(environment)?;
-            let each = variants.iter().map(|variant| &variant.mdp);
-            obstacles.extend(each.flat_map(|mdp| others.iter().filter_map(|r| r.obstacle(mdp))));
+            for variant in &variants {
+                let each = others.iter();
+                let on = each.filter_map(|r| r.on(environment.mdp(), &variant.mdp).err());
+                obstacles.extend(on.flatten());
+            }
         }
         match obstacles.is_empty() {
             true => Ok(()),
@@ -676,7 +680,7 @@ pub(super) fn unknown_per_goal<'m>(
 pub(super) struct Observing<'a> {
     pub(super) law: LawScale,
     pub(super) discount: Discount,
-    pub(super) rule: DecisionRule,
+    pub(super) rule: &'a DecisionRule,
     pub(super) domain: RewardDomain,
     /// Units of sums of POWER integrands.
     pub(super) sums: PowerScale,

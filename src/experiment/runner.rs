@@ -317,6 +317,7 @@ impl Run<'_> {
 
     /// The cells of one environment, in the order of the experiment; the first one's position among all is given.
     fn prepare(&self, variants: &[VariantMdp], first: usize) -> Result<Vec<Arc<Cell>>, RunError> {
+        let environment = self.spec.environments[first / self.cells_each()].mdp();
         let mut wanted = Vec::new();
         let baseline = self.spec.baseline().map(|at| &variants[at]);
         for variant in variants {
@@ -326,11 +327,12 @@ impl Run<'_> {
                 let each = discounts.flat_map(|discount| {
                     let rules = self.spec.rules.iter();
                     rules.map(move |rule| WantedCell {
+                        environment,
                         variant,
                         baseline: compared,
                         reward,
                         discount: *discount,
-                        rule: *rule,
+                        rule: rule.clone(),
                     })
                 });
                 wanted.extend(each);

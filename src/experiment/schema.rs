@@ -600,7 +600,29 @@ fn agent() -> Value {
         json!({ "anyOf": forms }),
         "Decision rules; a list makes cells.",
     );
-    table("How agents decide.", vec![("rule", rule, false)])
+    let done = json!({ "anyOf": [
+        { "type": "string" },
+        { "type": "integer", "minimum": 0 },
+        { "type": "object", "additionalProperties": { "type": "number", "minimum": 0, "maximum": 1 } },
+    ] });
+    let choices = json!({
+        "description": "What is done in every state: an action, or actions with probabilities.",
+        "anyOf": [
+            { "type": "object", "additionalProperties": done },
+            { "type": "array", "items": done },
+        ],
+    });
+    let name = || json!({ "type": "string", "minLength": 1 });
+    let in_file = vec![("name", name(), false), ("path", name(), true)];
+    let written = vec![("name", name(), true), ("choices", choices, true)];
+    let policy = one_or_several(
+        json!({ "anyOf": [name(), table("A policy in a file.", in_file), table("A policy.", written)] }),
+        "Policies from outside, of trained agents say: .npz, .npy, .json or .toml.",
+    );
+    table(
+        "How agents decide.",
+        vec![("rule", rule, false), ("policy", policy, false)],
+    )
 }
 
 fn until() -> Value {

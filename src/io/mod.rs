@@ -20,6 +20,7 @@ mod npy;
 pub mod npz;
 mod npz_mdp;
 pub mod parquet;
+mod policy;
 mod prism;
 pub mod tables;
 mod tree;
@@ -40,6 +41,7 @@ pub use graphviz::{parse_graphviz, write_graphviz};
 pub use matrix::{MatrixFormat, NamedMatrix, parse_matrix, read_matrix};
 
 pub use npz_mdp::{Layout, write_npz};
+pub use policy::{PolicyRows, parse_policy, policy_of, read_policy};
 pub use prism::{PrismFiles, parse_prism, write_prism};
 pub use write_tree::write_json;
 

@@ -11,6 +11,7 @@ mod influence;
 mod layout;
 mod paid_once;
 mod validate;
+mod visits;
 
 use std::collections::BTreeMap;
 use std::ops::Range;
@@ -23,6 +24,8 @@ pub use grid::{Blocked, GridChoice, GridMoves, Slip, SlipTo, cell_name};
 pub use influence::{Influence, empowerment};
 pub use layout::GridLayout;
 pub use validate::{ROW_SUM_TOLERANCE, RowFault};
+pub use visits::VisitDistributions;
+pub(crate) use visits::{Partial, SAME, partial_policies, representative};
 
 use crate::units::{ChoiceId, StateId};
 

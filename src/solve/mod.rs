@@ -22,7 +22,7 @@ use limit::LimitSolver;
 pub use pilot::{PilotCandidate, PilotReport, pilot};
 pub use reference::ReferenceBackend;
 use rule::RuleSolver;
-pub use rule::{DecisionRule, Level, Otherwise, Rule};
+pub use rule::{DecisionRule, GivenPolicy, Level, Otherwise, PolicyRow, Rule, Which};
 
 use crate::plan::Plan;
 use crate::program::Stage;
@@ -230,7 +230,7 @@ pub enum SolveError {
         /// What happened.
         problem: String,
     },
-    /// A decision rule on plans, and an MDP that has too many of them.
+    /// A decision rule that cannot be followed on an MDP: it has too many plans, or a policy from outside is of another one.
     #[error("{problem}")]
     NoPlans {
         /// What is in the way.
@@ -355,7 +355,9 @@ pub fn prepare(
     problem: CellProblem,
 ) -> Result<Box<dyn CellSolver>, SolveError> {
     match problem.discount.limit() {
-        _ if !problem.rule.is_optimal() => Ok(Box::new(RuleSolver::new(problem.rule, problem)?)),
+        _ if !problem.rule.is_optimal() => {
+            Ok(Box::new(RuleSolver::new(problem.rule.clone(), problem)?))
+        }
         Some(limit) => Ok(Box::new(LimitSolver::new(limit, problem)?)),
         None => backend.prepare(problem),
     }

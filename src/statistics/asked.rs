@@ -23,6 +23,16 @@ pub trait Statistic: Debug + Send + Sync {
     /// Numbers per goal.
     fn n_columns(&self) -> usize;
 
+    /// Whether its numbers depend on what the agent does alone, and not on what that is worth.
+    fn is_of_behaviour(&self) -> bool {
+        false
+    }
+
+    /// Whether it looks at what optimal agents have, whatever the agent does.
+    fn looks_at_optimum(&self) -> bool {
+        false
+    }
+
     /// Appends its numbers of one goal.
     fn observe(&self, look: &mut Look<'_>, row: &mut Row<'_>);
 
@@ -387,6 +397,12 @@ impl Asked {
     #[must_use]
     pub fn is_empty(&self) -> bool {
         self.statistics.is_empty()
+    }
+
+    /// Whether any of it looks at what optimal agents have, whatever the agent does.
+    #[must_use]
+    pub fn looks_at_optimum(&self) -> bool {
+        self.statistics.iter().any(|s| s.looks_at_optimum())
     }
 
     /// The statistics, in the order of their columns.

@@ -13,6 +13,21 @@ pub fn block_size(n_states: usize) -> u64 {
     (goals / TILE * TILE).clamp(TILE, 16_384) as u64
 }
 
+/// Running sums that the observations of a block's goals are dealt to in turn.
+pub(super) const PARTIAL: usize = 8;
+
+/// How far rounding can have moved the mean over `goals` numbers, relative to the largest of them.
+///
+/// With u = 2^-53: numbers are added in f64 inside a block of m goals only, each by way of at most m/8 + 8 additions (observations, in eight running sums that
+/// are then brought together) or [`TILE`] + m/[`TILE`] (POWER, tile by tile), and each addition errs by u of a partial sum. The block's sum is rounded to an integer once,
+/// by less than u; integers add exactly; turning them into a number, dividing and shifting it take three roundings, one less than the mean a fourth.
+#[must_use]
+pub fn rounding_of_mean(goals: u64) -> f64 {
+    let block = goals.min(block_size(1));
+    let additions = block.div_ceil(PARTIAL as u64) + (PARTIAL + TILE) as u64;
+    (additions + 5) as f64 * (f64::EPSILON / 2.0)
+}
+
 /// One run of consecutive goals.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Block {

@@ -26,7 +26,7 @@ mod table;
 pub use accepted::{Accepted, Conditioned};
 pub use asked::{Asked, EventRequest, Request, Statistic, UnknownName, named_states};
 
-pub use block::{Block, Blocks, TILE, block_size};
+pub use block::{Block, Blocks, TILE, block_size, rounding_of_mean};
 pub use block_set::{BlockSet, SharedBlock};
 pub use condition::{ConditionRequest, OptimalRequest, ReachRequest};
 pub use contrast::{Comparable, Contrast};

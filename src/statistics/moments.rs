@@ -2,6 +2,7 @@
 
 use std::ops::Range;
 
+use super::block::PARTIAL;
 use super::estimate::normal_quantile;
 use super::{Estimate, FixedPoint, FixedPointError, Observations, PowerScale, ShareInterval};
 
@@ -418,13 +419,10 @@ impl ObservedSums {
     }
 }
 
-/// Partial sums: goals whose places in the block are equal modulo this number add up one after the other.
-const PARTIAL: usize = 8;
-
 /// Goals that are looked at together for one quantity after the other, while their rows are in cache: a multiple of [`PARTIAL`].
 const CHUNK: usize = 256;
 
-/// Adds a quantity less its shift, and its square, over some rows.
+/// Adds a quantity less its shift, and its square, over some rows. Goals whose places in the block are equal modulo [`PARTIAL`] add up one after the other.
 fn add(rows: &[f64], columns: usize, quantity: &Quantity, parts: &mut [[f64; PARTIAL]; 2]) {
     let Quantity { column, scale, .. } = *quantity;
     let shift = scale.shift;

@@ -86,6 +86,18 @@ impl Observations {
         &self.uncertain
     }
 
+    /// The numbers of one goal with their brackets.
+    #[must_use]
+    pub fn observed(&self, goal: usize) -> Vec<Observed> {
+        let row = &self.values[goal * self.columns..(goal + 1) * self.columns];
+        let mut all: Vec<Observed> = row.iter().map(|x| Observed::sure(*x)).collect();
+        for u in self.uncertain.iter().filter(|u| u.goal as usize == goal) {
+            let x = &mut all[u.column as usize];
+            (x.low, x.high) = (u.low, u.high);
+        }
+        all
+    }
+
     /// Starts the row of the next goal.
     pub fn row(&mut self) -> Row<'_> {
         Row { to: self }

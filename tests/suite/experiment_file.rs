@@ -131,7 +131,7 @@ fn every_key_of_the_page_is_known() {
         [[reward]]\ndistribution = \"uniform\"\nlow = 1\nhigh = 2\nname = \"r\"\n\
         states = { s0 = 1 }\nonly = \"s1\"\ngroups = [[\"s1\", \"s2\"]]\nover = \"all\"\npair = { coupling = \"independent\" }\ndomain = \"states\"\n\
         [solve]\ndiscount = 0.5\ntolerance = 1e-4\nmethod = \"jacobi\"\nmax_sweeps = 9\nbackend = \"cpu\"\n\
-        [sample]\ncount = 3\nseed = 4\nlevel = 0.5\n[agent]\nrule = \"optimal\"\n[statistics]\npower = true\n\
+        [sample]\ncount = 3\nseed = 4\nlevel = 0.5\n[agent]\nrule = \"optimal\"\npolicy = { name = \"p\", choices = [0, 0, 0, 0, 0] }\n[statistics]\npower = true\n\
         optimality = [\"start\"]\nchoices = [\"s1\"]\nevents = [{ label = \"s1\", within = 3, ties = \"away\" }]\n\
         occupancy = true\ndistribution = [\"s0\"]\ndrives = [\"all\"]\nper_goal = { count = 5, states = [\"s0\"] }\n\
         [condition]\noptimal = { state = \"s0\", action = \"a0\" }\nreach = [\"s1\"]\navoid = { label = \"s2\", within = 2 }\nstrict = false\n";
@@ -148,7 +148,7 @@ fn every_key_of_the_page_is_known() {
         let is_tried = full.contains(&line) || stops.contains(&line) || name.starts_with("path");
         assert!(is_tried, "{key}");
     }
-    assert_eq!(keys.len(), 40, "{keys:?}");
+    assert_eq!(keys.len(), 41, "{keys:?}");
 }
 
 #[test]

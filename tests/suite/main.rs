@@ -34,6 +34,7 @@ mod numpy_mdps;
 mod one_goal;
 mod parity;
 mod per_goal;
+mod policies;
 mod properties;
 mod readme;
 mod results;

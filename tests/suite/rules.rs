@@ -55,6 +55,7 @@ fn pick(rule: Rule, values: &[f64]) -> Vec<f64> {
         Rule::Optimal => evenly(&|x| equal(x, best)),
         Rule::Minimise => evenly(&|x| equal(x, least)),
         Rule::Uniform => vec![1.0 / n as f64; n],
+        Rule::Given(_) => unreachable!("policies from outside are a topic of their own"),
         Rule::Boltzmann { beta } | Rule::Soft { beta } => {
             let sum: f64 = values.iter().map(|x| (beta * x).exp()).sum();
             values.iter().map(|x| (beta * x).exp() / sum).collect()
@@ -220,7 +221,7 @@ fn judge_steps(mdp: &Mdp, gamma: f64, rewards: &[f64], rule: Rule) -> Judged {
     let mut shares = Vec::new();
     for s in mdp.states() {
         let values: Vec<f64> = mdp.choices(s).map(|c| q(c, &w)).collect();
-        shares.extend(pick(rule, &values));
+        shares.extend(pick(rule.clone(), &values));
     }
     let acts = Acts {
         mdp,
@@ -346,7 +347,7 @@ fn judge_plans(mdp: &Mdp, gamma: f64, rewards: &[f64], rule: Rule, all: &[Vec<Pl
             (1.0 - gamma) / gamma * (value - rewards[s.index()])
         };
         let utilities: Vec<f64> = plans.iter().map(utility).collect();
-        let picked = pick(rule, &utilities);
+        let picked = pick(rule.clone(), &utilities);
         for ((plan, p), u) in plans.iter().zip(&picked).zip(&utilities) {
             judged.integrand[s.index()] += p * u;
             for c in &plan.firsts {
@@ -428,8 +429,8 @@ fn judged(mdp: &Mdp, gamma: f64, rule: DecisionRule, plans: &[Vec<Plan>]) -> Vec
         let rewards = law.draw(SEED, Stream::Reward, SampleIndex(goal));
         let rewards: Vec<f64> = rewards.into_iter().map(f64::from).collect();
         let judge = match rule.level {
-            Level::Action => judge_steps(mdp, gamma, &rewards, rule.rule),
-            Level::Plan => judge_plans(mdp, gamma, &rewards, rule.rule, plans),
+            Level::Action => judge_steps(mdp, gamma, &rewards, rule.rule.clone()),
+            Level::Plan => judge_plans(mdp, gamma, &rewards, rule.rule.clone(), plans),
         };
         let all = [
             judge.integrand,
@@ -458,10 +459,10 @@ fn hold(mdp: &Mdp, gamma: f64, level: Level, rules: Vec<Rule>) {
         Level::Plan => mdp.states().map(|s| plans(mdp, used, s)).collect(),
     };
     let mut differ = 0;
-    let first = judged(mdp, used, rules[0], &plans);
+    let first = judged(mdp, used, rules[0].clone(), &plans);
     for (cell, rule) in cells.iter().zip(rules) {
         assert_eq!(cell.rule, rule.to_string());
-        let (found, wanted) = (measured(cell), judged(mdp, used, rule, &plans));
+        let (found, wanted) = (measured(cell), judged(mdp, used, rule.clone(), &plans));
         assert_eq!(found.len(), wanted.len());
         for (i, (a, b)) in found.iter().zip(&wanted).enumerate() {
             // An optimal cell is as good as its tolerance.
@@ -570,7 +571,7 @@ fn what_rules_cannot_be_asked_is_refused() {
         ..Request::default()
     };
     let message = |spec: &RunSpec| engine.run(spec).unwrap_err().to_string();
-    assert!(message(&spec(uniform, optimality.clone())).contains("ask for `choices`"));
+    assert!(message(&spec(uniform.clone(), optimality.clone())).contains("ask for `choices`"));
     assert!(
         engine
             .run(&spec(DecisionRule::default(), optimality))
@@ -587,13 +588,13 @@ fn what_rules_cannot_be_asked_is_refused() {
     };
     assert!(message(&spec(never, Request::default())).contains("above 0"));
     let twice = RunSpec {
-        rules: vec![uniform, uniform],
-        ..spec(uniform, Request::default())
+        rules: vec![uniform.clone(), uniform.clone()],
+        ..spec(uniform.clone(), Request::default())
     };
     assert!(message(&twice).contains("two decision rules are named"));
     let limit = RunSpec {
         discounts: vec![Discount::at(powersweep::Limit::One)],
-        ..spec(uniform, Request::default())
+        ..spec(uniform.clone(), Request::default())
     };
     assert!(message(&limit).contains("->1"));
 }

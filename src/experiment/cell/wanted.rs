@@ -7,6 +7,7 @@ use sha2::{Digest, Sha256};
 use crate::experiment::checkpoint::CellKey;
 use crate::experiment::run_spec::{Observing, VariantMdp};
 use crate::experiment::{RunError, RunSpec};
+use crate::mdp::Mdp;
 use crate::reward::{BoundReward, Facts, RewardDistribution, RewardDomain};
 use crate::rng::Stream;
 use crate::solve::{CellProblem, DecisionRule};
@@ -15,8 +16,10 @@ use crate::statistics::{Comparable, Conditioned, Contrast, Quantity};
 use crate::units::{Discount, SampleIndex};
 
 /// Which cell of an environment is wanted.
-#[derive(Clone, Copy)]
+#[derive(Clone)]
 pub(in crate::experiment) struct WantedCell<'a> {
+    /// The environment as it is.
+    pub(in crate::experiment) environment: &'a Mdp,
     pub(in crate::experiment) variant: &'a VariantMdp,
     /// The variant it is compared with, if there is one.
     pub(in crate::experiment) baseline: Option<&'a VariantMdp>,
@@ -28,7 +31,7 @@ pub(in crate::experiment) struct WantedCell<'a> {
 impl WantedCell<'_> {
     /// The cell as far as it decides what is observed.
     pub(super) fn observing<'s>(
-        &self,
+        &'s self,
         spec: &'s RunSpec,
         facts: &Facts,
         domain: RewardDomain,
@@ -36,7 +39,7 @@ impl WantedCell<'_> {
         Observing {
             law: LawScale::of(facts),
             discount: self.discount,
-            rule: self.rule,
+            rule: &self.rule,
             domain,
             sums: CellProblem::power_scale_of(facts),
             chosen: spec.per_goal.as_ref().map(|p| &p.states[..]),
@@ -47,7 +50,7 @@ impl WantedCell<'_> {
 /// What a cell has in common with that of its baseline, given the numbers of its own goals; nothing where the goals are not the same.
 pub(super) fn contrast(
     spec: &RunSpec,
-    wanted: WantedCell<'_>,
+    wanted: &WantedCell<'_>,
     goals: u64,
     own: &[Comparable],
 ) -> Result<Contrast, RunError> {

@@ -1,22 +1,59 @@
 //! The `[agent]` table: how agents decide.
 
+use std::path::Path;
+
+use super::policies::{PolicyEntry, read_policies};
 use super::read::one_of;
 use crate::document::{Faults, Node, Spanned, TableReader};
 use crate::solve::{DecisionRule, Level, Otherwise, Rule};
 
 /// Keys of later versions.
-const LATER: &[&str] = &["policy", "policies", "base", "level", "kind"];
+const LATER: &[&str] = &["policies", "base", "level", "kind"];
 
-/// Reads the table: the rules it names, no two alike. `None` where it names none that can be followed.
-pub(super) fn read_agent(
-    node: &Spanned<Node>,
-    faults: &mut Faults,
-) -> Option<Vec<Spanned<DecisionRule>>> {
-    let mut table = TableReader::open(node, "[agent]", faults)?;
-    let list = table.list("rule");
-    table.reserve(LATER, faults);
-    table.finish(faults);
-    let list = list?;
+/// How agents decide.
+#[derive(Default)]
+pub(super) struct Agents {
+    /// Decision rules; `None` where none is named that can be followed.
+    pub(super) rules: Option<Vec<Spanned<DecisionRule>>>,
+    /// Policies from outside.
+    pub(super) policies: Vec<Spanned<PolicyEntry>>,
+}
+
+impl Agents {
+    /// Reads the table. Faults of files go to `others`.
+    pub(super) fn read(
+        node: &Spanned<Node>,
+        directory: &Path,
+        faults: &mut Faults,
+        others: &mut Vec<Faults>,
+    ) -> Self {
+        let Some(mut table) = TableReader::open(node, "[agent]", faults) else {
+            return Self::default();
+        };
+        let (rules, policies) = (table.list("rule"), table.list("policy"));
+        table.reserve(LATER, faults);
+        table.finish(faults);
+        let policies = policies.map(|list| read_policies(&list, directory, faults, others));
+        Self {
+            rules: rules.and_then(|list| read_rules(&list, faults)),
+            policies: policies.unwrap_or_default(),
+        }
+    }
+
+    /// All that are not simply optimal, with their places.
+    pub(super) fn others(&self) -> Vec<Spanned<DecisionRule>> {
+        let rules = self.rules.iter().flatten().cloned();
+        let policies = self.policies.iter().map(|policy| Spanned {
+            value: policy.value.rule(),
+            span: policy.span.clone(),
+        });
+        let others = rules.chain(policies);
+        others.filter(|rule| !rule.value.is_optimal()).collect()
+    }
+}
+
+/// Reads rules, no two alike.
+fn read_rules(list: &[&Spanned<Node>], faults: &mut Faults) -> Option<Vec<Spanned<DecisionRule>>> {
     if list.is_empty() {
         faults.error(None, "`rule` in [agent] is an empty list");
     }

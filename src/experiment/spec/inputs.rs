@@ -13,7 +13,7 @@ const MAX_VARIANT_FILES: usize = 100;
 
 impl Experiment {
     /// The files of a run's `inputs/`, as (path below it, content): `experiment.toml`, resolved, with every value and its
-    /// origin; `original/`, the experiment file as it was written; `mdp/` and `reward/`, the MDP files and the files of laws, where the
+    /// origin; `original/`, the experiment file as it was written; `mdp/`, `reward/` and `policy/`, the MDP files and the files of laws and policies, where the
     /// resolved experiment looks for them; `variants/`, what the interventions made, to look at.
     #[must_use]
     pub fn inputs(&self) -> Vec<(PathBuf, Vec<u8>)> {
@@ -33,6 +33,7 @@ impl Experiment {
             })
             .collect();
         let matrices = self.matrix_places();
+        let policies = self.policy_places();
         let resolved = self.to_toml_with(
             &|i, path| places.get(i).cloned().unwrap_or_else(|| path.into()),
             &|law, written| {
@@ -40,6 +41,10 @@ impl Experiment {
                     .iter()
                     .find(|m| m.0 == law && m.1.written == written);
                 place.map(|(_, _, place)| place.to_string_lossy().into_owned())
+            },
+            &|policy| {
+                let place = policies.iter().find(|(of, ..)| *of == policy);
+                place.map(|(.., place)| place.to_string_lossy().into_owned())
             },
         );
         let original = Path::new("original").join(file_name(&self.file.path));
@@ -56,6 +61,8 @@ impl Experiment {
             .iter()
             .map(|(_, file, place)| (place.clone(), file.file.bytes.clone()));
         files.extend(of_laws);
+        let of_policies = policies.iter();
+        files.extend(of_policies.map(|(_, bytes, place)| (place.clone(), bytes.to_vec())));
         let mdps = self.mdp_files.iter().map(|file| file.bytes.clone());
         files.extend(places.into_iter().zip(mdps));
         files.extend(self.variant_files());
@@ -101,6 +108,17 @@ impl Experiment {
             files.map(move |(j, file)| (i, file, place((j, file))))
         })
         .collect()
+    }
+
+    /// Where copies of the files of policies go: number of the policy, content, place below `inputs/`.
+    fn policy_places(&self) -> Vec<(usize, &[u8], PathBuf)> {
+        let policies = self.policies.iter().enumerate();
+        let each = policies.filter_map(|(i, entry)| {
+            let file = entry.file()?;
+            let place = Path::new("policy").join(i.to_string());
+            Some((i, &file.bytes[..], place.join(file_name(&file.path))))
+        });
+        each.collect()
     }
 
     /// The directory a run goes to where nothing else is said: its name and the first digits of its hash, below

@@ -9,6 +9,7 @@ mod condition;
 mod environments;
 mod inputs;
 mod matrices;
+mod policies;
 mod read;
 mod render;
 mod statistics;
@@ -21,6 +22,7 @@ use std::sync::Arc;
 use sha2::{Digest, Sha256};
 
 pub use environments::{EnvironmentSource, MAX_ENVIRONMENTS};
+pub use policies::PolicyEntry;
 
 use super::{BackendChoice, Engine, PerGoal, RunSpec, Until};
 use crate::document::{Faults, Node};
@@ -143,6 +145,8 @@ pub struct Experiment {
     pub discounts: Resolved<Vec<Discount>>,
     /// How agents decide.
     pub rules: Resolved<Vec<DecisionRule>>,
+    /// Policies from outside, each an agent beside those of the rules.
+    pub policies: Vec<PolicyEntry>,
     /// Tolerance relative to the law's scale.
     pub tolerance: Resolved<f64>,
     /// Method of solution; `None` for the pilot's choice.
@@ -212,6 +216,7 @@ impl Experiment {
     #[must_use]
     pub fn run_spec(&self, engine: &Engine, threads: usize) -> RunSpec {
         let rewards = self.rewards.value.iter().map(|r| r.distribution.clone());
+        let policies = self.policies.iter().map(PolicyEntry::rule);
         RunSpec {
             environments: self
                 .environments
@@ -221,7 +226,7 @@ impl Experiment {
             variants: self.variants.clone(),
             rewards: rewards.collect(),
             discounts: self.discounts.value.clone(),
-            rules: self.rules.value.clone(),
+            rules: self.rules.value.iter().cloned().chain(policies).collect(),
             tolerance: self.tolerance.value,
             max_sweeps: self.max_sweeps.value,
             method: self.method.value,
@@ -274,6 +279,9 @@ impl Experiment {
         // Nor is one of optimal agents another than it was before there were others.
         if self.rules.value != [DecisionRule::default()] {
             identity.insert("rules".to_owned(), render::rules_json(&self.rules.value));
+        }
+        if !self.policies.is_empty() {
+            identity.insert("policies".to_owned(), render::policies_json(&self.policies));
         }
         if let Some(condition) = &self.condition {
             identity.insert("condition".to_owned(), render::condition_json(condition));

@@ -3,7 +3,7 @@
 use std::collections::HashSet;
 use std::path::Path;
 
-use super::agent::read_agent;
+use super::agent::Agents;
 use super::condition::read_condition;
 use super::environments::Environments;
 use super::matrices;
@@ -110,8 +110,10 @@ fn read(
     let statistics = table.take("statistics");
     let statistics = statistics.and_then(|node| read_statistics(node, &made, faults));
     let (statistics, per_goal) = statistics.map_or((None, None), |(s, p)| (Some(s), p));
-    let rules = table.take("agent");
-    let rules = rules.and_then(|node| read_agent(node, faults));
+    let agents = table.take("agent");
+    let others = &mut environments.others;
+    let agents = agents.map(|node| Agents::read(node, &directory, faults, others));
+    let agents = agents.unwrap_or_default();
     let condition = table.take("condition");
     let condition = condition.and_then(|node| read_condition(node, &environments.mdps, faults));
     if let Some(until) = &sample.until {
@@ -150,18 +152,20 @@ fn read(
     {
         faults.error(None, obstacle);
     }
-    let others = rules.iter().flatten().filter(|r| !r.value.is_optimal());
-    if let Some(rule) = others.clone().next() {
+    let others = agents.others();
+    if let Some(rule) = others.first() {
         let at_limits = limits.iter().map(|limit| rule_at_limit(*limit));
         let asked = statistics.iter().flat_map(Request::obstacles_of_rules);
         for obstacle in at_limits.chain(asked) {
             faults.error(rule.span.clone(), obstacle);
         }
     }
-    for rule in others {
+    for rule in &others {
         // What is in the way in one of a thousand MDPs is said once.
-        let mut mdps = made.iter().flatten().map(|variant| &variant.mdp);
-        if let Some(obstacle) = mdps.find_map(|mdp| rule.value.obstacle(mdp)) {
+        let mut each = (environments.mdps.iter().zip(&made))
+            .flat_map(|(base, variants)| variants.iter().map(move |v| (base, &v.mdp)));
+        let obstacles = each.find_map(|(base, mdp)| rule.value.on(base, mdp).err());
+        for obstacle in obstacles.unwrap_or_default() {
             faults.error(rule.span.clone(), obstacle);
         }
         for entry in rewards.iter().flatten() {
@@ -178,7 +182,7 @@ fn read(
     if let Some(condition) = &condition {
         let beside = Beside {
             limits: &limits,
-            other_rules: rules.iter().flatten().any(|r| !r.value.is_optimal()),
+            other_rules: !others.is_empty(),
             has_baseline: variants.tables.is_empty() || variants.baseline.value,
             rewards: rewards.as_deref().unwrap_or_default(),
         };
@@ -220,9 +224,10 @@ fn read(
         discounts: Resolved::new(flag_discounts, solve.discounts, Vec::new()),
         rules: Resolved::new(
             None,
-            rules.map(|list| list.into_iter().map(|r| r.value).collect()),
+            (agents.rules).map(|list| list.into_iter().map(|r| r.value).collect()),
             defaults.rules,
         ),
+        policies: agents.policies.into_iter().map(|p| p.value).collect(),
         tolerance: Resolved::new(overrides.tolerance, solve.tolerance, defaults.tolerance),
         method: Resolved::new(overrides.method, solve.method, defaults.method),
         max_sweeps: Resolved::new(None, solve.max_sweeps.map(Some), defaults.max_sweeps),

@@ -7,7 +7,8 @@ use std::path::{Path, PathBuf};
 use serde_json::json;
 use sha2::{Digest, Sha256};
 
-use super::{EnvironmentSource, Experiment, Origin, RewardEntry, matrices};
+use super::policies::PolicySource;
+use super::{EnvironmentSource, Experiment, Origin, PolicyEntry, RewardEntry, matrices};
 use crate::document::{Faults, Node};
 use crate::experiment::PerGoal;
 use crate::plan::Method;
@@ -23,14 +24,15 @@ impl Experiment {
     /// `place` says where the MDP files are as seen from the new file; it is given the path as it was written.
     #[must_use]
     pub fn to_toml(&self, place: &dyn Fn(usize, &Path) -> PathBuf) -> String {
-        self.to_toml_with(place, &|_, _| None)
+        self.to_toml_with(place, &|_, _| None, &|_| None)
     }
 
-    /// The same, with other names for the files of laws: given the number of the law and the name that was written.
+    /// The same, with other names for the files of laws, given the number of the law and the name that was written, and for those of policies, given their numbers.
     pub(super) fn to_toml_with(
         &self,
         place: &dyn Fn(usize, &Path) -> PathBuf,
         matrix: &dyn Fn(usize, &str) -> Option<String>,
+        policy: &dyn Fn(usize) -> Option<String>,
     ) -> String {
         let mut text = String::new();
         line(
@@ -149,6 +151,12 @@ impl Experiment {
             &toml::Value::Array(rules.collect()),
             self.rules.origin,
         );
+        if !self.policies.is_empty() {
+            let entries = self.policies.iter().enumerate();
+            let entries = entries.map(|(i, entry)| policy_value(entry, policy(i)));
+            let list = toml::Value::Array(entries.collect());
+            line(&mut text, "policy", &list, Origin::File);
+        }
         text.push_str("\n[statistics]\n");
         line(&mut text, "power", &true.into(), Origin::Default);
         for (key, value) in request_entries(&self.statistics.value) {
@@ -235,6 +243,7 @@ impl Experiment {
             "seed": entry(json!(self.seed.value), self.seed.origin),
             "level": entry(json!(self.level.value), self.level.origin),
             "rule": entry(rules_json(&self.rules.value), self.rules.origin),
+            "policy": entry(policies_json(&self.policies), Origin::File),
             "statistics": entry(statistics_json(&self.statistics.value), self.statistics.origin),
             "per_goal": self.per_goal.as_ref().map(|p| json!(per_goal_value(p))),
             "condition": entry(json!(self.condition.as_ref().map(condition_json)), condition),
@@ -445,6 +454,8 @@ fn rule_value(rule: &DecisionRule) -> toml::Value {
         Rule::BestOf { draws } => {
             insert("m", i64::from(draws).into());
         }
+        // Policies stand under a key of their own.
+        Rule::Given(_) => {}
     }
     if rule.level != Level::Action {
         insert("level", string(rule.level.name()));
@@ -455,6 +466,34 @@ fn rule_value(rule: &DecisionRule) -> toml::Value {
 /// Decision rules as they stand in the experiment file.
 pub(super) fn rules_json(rules: &[DecisionRule]) -> serde_json::Value {
     rules.iter().map(|rule| json!(rule_value(rule))).collect()
+}
+
+/// A policy as it stands in the experiment file, its file under another name where there is one.
+fn policy_value(entry: &PolicyEntry, place: Option<String>) -> toml::Value {
+    let what = match &entry.source {
+        PolicySource::File(written, _) => {
+            ("path", string(&place.unwrap_or_else(|| written.clone())))
+        }
+        PolicySource::Inline(choices) => ("choices", to_toml(choices)),
+    };
+    let pairs = [("name", string(entry.policy.name())), what];
+    let pairs = pairs.map(|(key, value)| (key.to_owned(), value));
+    toml::Value::Table(pairs.into_iter().collect())
+}
+
+/// Policies by name and content, so that files may move.
+pub(super) fn policies_json(policies: &[PolicyEntry]) -> serde_json::Value {
+    let each = policies.iter().map(|entry| {
+        let content = match &entry.source {
+            PolicySource::File(_, file) => {
+                let hash = Sha256::digest(&file.bytes);
+                json!(format!("sha256 {}", super::hexadecimal(&hash)))
+            }
+            PolicySource::Inline(choices) => to_json(choices),
+        };
+        json!({ "name": entry.policy.name(), "policy": content })
+    });
+    each.collect()
 }
 
 /// An event: its label, or a table where more was said than that.

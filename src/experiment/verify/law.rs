@@ -43,6 +43,9 @@ pub(super) fn read(
     reward: &Value,
     among: Option<&Value>,
 ) -> Result<RewardDistribution, VerifyError> {
+    // Counts of structure have no goals.
+    let none = json!({ "dist": "iid", "family": "uniform", "low": 0, "high": 1 });
+    let reward = if reward.is_null() { &none } else { reward };
     let table = translate(reward, among).ok_or_else(|| VerifyError::Missing {
         case: case.to_owned(),
         what: "law of a known kind",

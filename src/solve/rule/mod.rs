@@ -8,19 +8,22 @@
 //! Source: Turner & Tadepalli 2022, "Parametrically Retargetable Decision-Makers Tend To Seek Power", section 3 and proposition A.11.
 
 mod evaluate;
+mod given;
 mod pick;
 mod plans;
 mod solver;
 mod steps;
 
 use std::fmt;
+use std::sync::Arc;
 
+pub use given::{GivenPolicy, PolicyRow, Which};
 pub(super) use solver::RuleSolver;
 
 use crate::mdp::Mdp;
 
 /// How an agent decides.
-#[derive(Clone, Copy, Debug, Default, PartialEq)]
+#[derive(Clone, Debug, Default, PartialEq)]
 pub enum Rule {
     /// What is worth most, ties split evenly.
     #[default]
@@ -61,6 +64,8 @@ pub enum Rule {
     },
     /// Any, each alike.
     Uniform,
+    /// What a policy from outside says, whatever the goal.
+    Given(Arc<GivenPolicy>),
 }
 
 /// What a satisficer does that nothing satisfies.
@@ -122,7 +127,7 @@ impl Level {
 /// assert_eq!(rule.to_string(), "boltzmann(5) on plans");
 /// assert_eq!(DecisionRule::default().to_string(), "optimal");
 /// ```
-#[derive(Clone, Copy, Debug, Default, PartialEq)]
+#[derive(Clone, Debug, Default, PartialEq)]
 pub struct DecisionRule {
     /// The rule.
     pub rule: Rule,
@@ -147,6 +152,7 @@ impl fmt::Display for Rule {
                 other => write!(f, "{name}({threshold}, {})", other.name()),
             },
             Self::BestOf { draws } => write!(f, "{name}({draws})"),
+            Self::Given(policy) => write!(f, "{name}({})", policy.name()),
         }
     }
 }
@@ -161,7 +167,7 @@ impl fmt::Display for DecisionRule {
 }
 
 impl Rule {
-    /// The names of all rules.
+    /// The names of all rules that say what is done with a goal.
     pub const NAMES: [&'static str; 9] = [
         "optimal",
         "minimise",
@@ -187,6 +193,7 @@ impl Rule {
             Self::Quantilise { .. } => 6,
             Self::BestOf { .. } => 7,
             Self::Uniform => 8,
+            Self::Given(_) => return "policy",
         };
         Self::NAMES[at]
     }
@@ -195,7 +202,7 @@ impl Rule {
     #[must_use]
     pub fn fault(&self) -> Option<String> {
         let (parameter, wanted, value, good) = match *self {
-            Self::Optimal | Self::Minimise | Self::Uniform => return None,
+            Self::Optimal | Self::Minimise | Self::Uniform | Self::Given(_) => return None,
             Self::Boltzmann { beta } => ("beta", "0 or more", beta, beta >= 0.0),
             Self::Soft { beta } => ("beta", "above 0", beta, beta > 0.0),
             Self::EpsilonGreedy { epsilon } => (
@@ -224,16 +231,40 @@ impl DecisionRule {
         *self == Self::default()
     }
 
-    /// Why it cannot be followed on an MDP.
+    /// Whether it is a policy from outside, which does the same whatever the goal.
     #[must_use]
-    pub fn obstacle(&self, mdp: &Mdp) -> Option<String> {
-        match (self.level, self.rule) {
-            (Level::Action, _) => None,
-            (Level::Plan, Rule::Soft { .. }) => Some(
+    pub fn is_given(&self) -> bool {
+        matches!(self.rule, Rule::Given(_))
+    }
+
+    /// The rule as it is followed on an MDP that was made of `base`: a policy from outside, which is of the base, is carried over.
+    ///
+    /// # Errors
+    ///
+    /// Why it cannot be followed there; a sentence for everything that is in the way.
+    pub fn on(&self, base: &Mdp, mdp: &Mdp) -> Result<Self, Vec<String>> {
+        match (self.level, &self.rule) {
+            (_, Rule::Given(policy)) => {
+                let told = |problem: String| {
+                    format!("{}: the policy {:?}: {problem}", mdp.name(), policy.name())
+                };
+                let fitting = policy.on(base, mdp);
+                let fitting =
+                    fitting.map_err(|all| all.into_iter().map(told).collect::<Vec<_>>())?;
+                Ok(Self {
+                    rule: Rule::Given(Arc::new(fitting)),
+                    level: Level::Action,
+                })
+            }
+            (Level::Action, _) => Ok(self.clone()),
+            (Level::Plan, Rule::Soft { .. }) => Err(vec![
                 "the rule \"soft\" is about steps that follow each other: it has no level \"plan\""
                     .to_owned(),
-            ),
-            (Level::Plan, _) => plans::obstacle(mdp),
+            ]),
+            (Level::Plan, _) => match plans::obstacle(mdp) {
+                Some(obstacle) => Err(vec![obstacle]),
+                None => Ok(self.clone()),
+            },
         }
     }
 }

@@ -27,14 +27,14 @@ impl Picker {
     /// For [`Rule::Minimise`] the values are those that are to be small. [`Rule::Soft`] picks like [`Rule::Boltzmann`]: its values are its own.
     pub(super) fn pick(
         &mut self,
-        rule: Rule,
+        rule: &Rule,
         values: &[f64],
         compare: &impl Compare,
         shares: &mut Vec<f64>,
     ) -> bool {
         let n = values.len();
         shares.clear();
-        match rule {
+        match *rule {
             Rule::Uniform => {
                 shares.resize(n, 1.0 / n as f64);
                 return false;
@@ -48,7 +48,7 @@ impl Picker {
         if let Rule::Satisfice {
             threshold,
             otherwise,
-        } = rule
+        } = *rule
         {
             let mut open = false;
             let clears = values.iter().map(|&x| {
@@ -71,7 +71,7 @@ impl Picker {
                 Otherwise::Best => {}
             }
             shares.clear();
-            return self.pick(Rule::Optimal, values, compare, shares) || open;
+            return self.pick(&Rule::Optimal, values, compare, shares) || open;
         }
         self.rank(rule, values, compare);
         shares.resize(n, 0.0);
@@ -90,10 +90,10 @@ impl Picker {
     }
 
     /// Sorts options, the wanted ones first, and compares neighbours.
-    fn rank(&mut self, rule: Rule, values: &[f64], compare: &impl Compare) {
+    fn rank(&mut self, rule: &Rule, values: &[f64], compare: &impl Compare) {
         self.order.clear();
         self.order.extend(0..values.len());
-        match rule {
+        match *rule {
             Rule::Minimise => self.order.sort_by(|&a, &b| values[a].total_cmp(&values[b])),
             _ => self.order.sort_by(|&a, &b| values[b].total_cmp(&values[a])),
         }
@@ -106,7 +106,7 @@ impl Picker {
     }
 
     /// Probabilities by rank, ties split evenly; `open` is what is made of neighbours whose order is open.
-    fn by_rank(&self, rule: Rule, open: Standing, shares: &mut [f64]) {
+    fn by_rank(&self, rule: &Rule, open: Standing, shares: &mut [f64]) {
         let n = self.order.len();
         let tied = |step: &Standing| match step {
             Standing::Possible => open == Standing::Optimal,
@@ -128,9 +128,9 @@ impl Picker {
 }
 
 /// The probability that one of the options of ranks `first..end` of `n` is picked, rank 0 the most wanted.
-fn mass(rule: Rule, first: usize, end: usize, n: usize) -> f64 {
+fn mass(rule: &Rule, first: usize, end: usize, n: usize) -> f64 {
     let share = |k: usize| k as f64 / n as f64;
-    match rule {
+    match *rule {
         Rule::EpsilonGreedy { epsilon } => {
             let greedy = if first == 0 { 1.0 - epsilon } else { 0.0 };
             greedy + epsilon * share(end - first)
@@ -179,7 +179,7 @@ mod tests {
 
     fn pick(rule: Rule, values: &[f64]) -> (Vec<f64>, bool) {
         let mut shares = Vec::new();
-        let open = Picker::default().pick(rule, values, &Coarse, &mut shares);
+        let open = Picker::default().pick(&rule, values, &Coarse, &mut shares);
         (
             shares.iter().map(|p| (p * 1e12).round() / 1e12).collect(),
             open,
@@ -221,7 +221,11 @@ mod tests {
             ),
         ];
         for (rule, wanted) in cases {
-            assert_eq!(pick(rule, &values), (wanted.to_vec(), false), "{rule}");
+            assert_eq!(
+                pick(rule.clone(), &values),
+                (wanted.to_vec(), false),
+                "{rule}"
+            );
         }
         let (shares, _) = pick(Rule::Boltzmann { beta: 2.0 }, &[0.0, 1.0]);
         assert!((shares[1] / shares[0] - 2_f64.exp()).abs() < 1e-9);
@@ -233,7 +237,7 @@ mod tests {
         assert_eq!(pick(Rule::Optimal, &[2.0, 2.001, 1.0]).0, [0.5, 0.5, 0.0]);
         let best = Rule::BestOf { draws: 2 };
         // Ranks 0 and 1 of 3: 5/9 and 3/9, shared.
-        let (shares, open) = pick(best, &[2.0, 2.001, 1.0]);
+        let (shares, open) = pick(best.clone(), &[2.0, 2.001, 1.0]);
         assert!(!open && (shares[0] - 4.0 / 9.0).abs() < 1e-11 && shares[0] == shares[1]);
         assert!(pick(Rule::Optimal, &[2.0, 2.05, 1.0]).1);
         // Which of the two lower ones is better does not matter to the best.
@@ -243,6 +247,6 @@ mod tests {
             threshold: 1.0,
             otherwise: Otherwise::Stop,
         };
-        assert!(pick(satisfice, &[1.05, 3.0]).1 && !pick(satisfice, &[0.5, 3.0]).1);
+        assert!(pick(satisfice.clone(), &[1.05, 3.0]).1 && !pick(satisfice, &[0.5, 3.0]).1);
     }
 }

@@ -12,7 +12,7 @@ use super::Rule;
 use super::evaluate::{U, range};
 use super::pick::{Compare, Picker};
 use super::solver::{Acted, Method};
-use crate::mdp::Mdp;
+use crate::mdp::{Mdp, Partial, SAME, partial_policies, representative};
 use crate::solve::SolveError;
 use crate::statistics::behaviour::{Acting, Standing, TIE, WholePlan};
 use crate::units::{ChoiceId, Discount, StateId};
@@ -21,8 +21,6 @@ use crate::units::{ChoiceId, Discount, StateId};
 const MAX_PLANS: usize = 50_000;
 /// Most numbers that visits of all plans take.
 const MAX_NUMBERS: usize = 1 << 22;
-/// Visits closer than this are the same: far above the rounding of a dense solve, far below what different policies differ by.
-const SAME: f64 = 1e-9;
 /// A discount at which different plans are told apart beside the cell's: two that are equal at both are taken for the same function.
 const ANOTHER_DISCOUNT: f64 = 0.618_034;
 
@@ -37,7 +35,7 @@ pub(super) fn obstacle(mdp: &Mdp) -> Option<String> {
     }
     let mut left = most;
     for state in mdp.states() {
-        left = match enumerate(mdp, state, left) {
+        left = match partial_policies(mdp, state, left) {
             Some(policies) => left - policies.len(),
             None => {
                 return Some(format!(
@@ -49,49 +47,6 @@ pub(super) fn obstacle(mdp: &Mdp) -> Option<String> {
         };
     }
     None
-}
-
-/// A policy from a state: the choice of every state it can lead to; `None` elsewhere.
-type Partial = Vec<Option<ChoiceId>>;
-
-/// All deterministic policies from a state, each on the states it leads to, equal rows of a state taken once. `None` where there are more than
-/// `most`.
-fn enumerate(mdp: &Mdp, from: StateId, most: usize) -> Option<Vec<Partial>> {
-    let mut done = Vec::new();
-    // Policies so far with the states that still need a choice.
-    let mut open: Vec<(Partial, Vec<StateId>)> = vec![(vec![None; mdp.n_states()], vec![from])];
-    while let Some((policy, mut waiting)) = open.pop() {
-        let Some(state) = waiting.pop() else {
-            done.push(policy);
-            if done.len() > most {
-                return None;
-            }
-            continue;
-        };
-        for choice in mdp.choices(state) {
-            if representative(mdp, choice) != choice {
-                continue;
-            }
-            let (mut next, mut needs) = (policy.clone(), waiting.clone());
-            next[state.index()] = Some(choice);
-            for &to in mdp.row(choice).0 {
-                let to = StateId(to);
-                if next[to.index()].is_none() && !needs.contains(&to) {
-                    needs.push(to);
-                }
-            }
-            open.push((next, needs));
-        }
-    }
-    Some(done)
-}
-
-/// The first choice of the state with the same row.
-fn representative(mdp: &Mdp, choice: ChoiceId) -> ChoiceId {
-    let same = |other: &ChoiceId| mdp.row(*other) == mdp.row(choice);
-    mdp.choices(mdp.state_of(choice))
-        .find(same)
-        .unwrap_or(choice)
 }
 
 /// One element of F(s).
@@ -132,7 +87,7 @@ impl Plans {
         let singular = || SolveError::Singular { goal: 0 };
         let mut plans = Vec::new();
         for state in mdp.states() {
-            let policies = enumerate(mdp, state, MAX_PLANS).unwrap_or_default();
+            let policies = partial_policies(mdp, state, MAX_PLANS).unwrap_or_default();
             let mut found = Vec::new();
             for policy in policies {
                 let at = |gamma| visits(mdp, &policy, state, gamma).ok_or_else(singular);
@@ -294,7 +249,7 @@ impl Method for Plans {
                 let terms = plan.visits.iter().zip(rewards);
                 terms.map(|(f, r)| f * r).sum()
             }));
-            let open = picker.pick(self.rule, &utilities, &compare, &mut picked);
+            let open = picker.pick(&self.rule, &utilities, &compare, &mut picked);
             acting.open[state.index()] = open;
             let ends = utilities.iter().fold(
                 (f64::INFINITY, f64::NEG_INFINITY),

@@ -2,9 +2,10 @@
 
 use std::fmt::Debug;
 
+use super::given::Given;
 use super::plans::Plans;
 use super::steps::Steps;
-use super::{DecisionRule, Level};
+use super::{DecisionRule, Level, Rule};
 use crate::reward::RewardDomain;
 use crate::rng::Stream;
 use crate::solve::one_by_one::{self, Chunk};
@@ -60,9 +61,16 @@ impl RuleSolver {
         })?;
         let scale = stage.law.facts().scale;
         let (mdp, discount) = (&stage.mdp, problem.discount);
-        let method: Box<dyn Method> = match rule.level {
-            Level::Action => Box::new(Steps::new(mdp, discount, rule.rule, scale)),
-            Level::Plan => Box::new(Plans::new(mdp, discount, rule.rule, scale)?),
+        let method: Box<dyn Method> = match (rule.level, rule.rule) {
+            (_, Rule::Given(policy)) => {
+                let beside_optimum = problem.asked.looks_at_optimum();
+                let given = Given::new(mdp, discount, &policy, beside_optimum);
+                Box::new(given.map_err(|problems| SolveError::NoPlans {
+                    problem: problems.join("; "),
+                })?)
+            }
+            (Level::Action, rule) => Box::new(Steps::new(mdp, discount, rule, scale)),
+            (Level::Plan, rule) => Box::new(Plans::new(mdp, discount, rule, scale)?),
         };
         Ok(Self { problem, method })
     }

@@ -202,7 +202,8 @@ impl Method for Steps {
                 half_width,
                 tie: TIE * self.scale,
             };
-            acting.open[state.index()] = picker.pick(self.rule, &of_choices, &compare, &mut picked);
+            acting.open[state.index()] =
+                picker.pick(&self.rule, &of_choices, &compare, &mut picked);
             acting.shares[positions].copy_from_slice(&picked);
         }
         // Shares are off by what their exponents are off by, twice (in the sum as well), and by a few roundings.
@@ -214,31 +215,42 @@ impl Method for Steps {
         };
         let mut moves = Moves::default();
         moves.of(&self.mdp, &acting.shares);
-        let own = income(self.discount, rewards);
-        let Worth {
-            next,
-            half_width,
-            sweeps,
-            ..
-        } = moves.evaluate(self.discount, &own, &values.worth);
-        let range = range(rewards);
-        // Another policy whose shares differ by a relative error e moves at most e/2 of the probability at every step, each time over no
-        // more than the range: e/2 range / (1 - gamma) in all.
-        let half_width = match acting.open.contains(&true) {
-            true => range,
-            false => half_width + acting.error / 2.0 * range / self.discount.complement(),
-        };
-        Acted {
-            integrand: next,
-            // No way to act is worth anything outside of it; a NaN is kept.
-            half_width: if half_width > range {
-                range
-            } else {
-                half_width
-            },
-            acting,
-            rounds: sweeps,
-        }
+        acted(self.discount, &moves, rewards, &values.worth, acting)
+    }
+}
+
+/// What it is worth to act like that; `start` is an estimate of it, `[n_states]`.
+pub(super) fn acted(
+    discount: Discount,
+    moves: &Moves,
+    rewards: &[f64],
+    start: &[f64],
+    acting: Acting,
+) -> Acted {
+    let own = income(discount, rewards);
+    let Worth {
+        next,
+        half_width,
+        sweeps,
+        ..
+    } = moves.evaluate(discount, &own, start);
+    let range = range(rewards);
+    // Another policy whose shares differ by a relative error e moves at most e/2 of the probability at every step, each time over no
+    // more than the range: e/2 range / (1 - gamma) in all.
+    let half_width = match acting.open.contains(&true) {
+        true => range,
+        false => half_width + acting.error / 2.0 * range / discount.complement(),
+    };
+    Acted {
+        integrand: next,
+        // No way to act is worth anything outside of it; a NaN is kept.
+        half_width: if half_width > range {
+            range
+        } else {
+            half_width
+        },
+        acting,
+        rounds: sweeps,
     }
 }
 
@@ -306,7 +318,7 @@ mod tests {
             },
         ] {
             for gamma in [0.5, 0.95] {
-                let (mdp, rewards, acted) = act(rule, gamma);
+                let (mdp, rewards, acted) = act(rule.clone(), gamma);
                 let discount = Discount::new(gamma).unwrap();
                 let used = discount.used();
                 let values = by_iteration(&mdp, used, &rewards, &acted.acting.shares);
@@ -330,7 +342,7 @@ mod tests {
             Rule::Quantilise { q: 1e-3 },
             Rule::BestOf { draws: 1_000 },
         ] {
-            let sharp = act(rule, 0.9).2;
+            let sharp = act(rule.clone(), 0.9).2;
             for (a, b) in sharp.integrand.iter().zip(&optimal.integrand) {
                 assert!((a - b).abs() < 1e-5, "{rule}: {a} {b}");
             }
@@ -343,7 +355,7 @@ mod tests {
             Rule::Quantilise { q: 1.0 },
             Rule::BestOf { draws: 1 },
         ] {
-            let blunt = act(rule, 0.9).2;
+            let blunt = act(rule.clone(), 0.9).2;
             for (a, b) in blunt.integrand.iter().zip(&uniform.integrand) {
                 assert!((a - b).abs() < 1e-6, "{rule}: {a} {b}");
             }

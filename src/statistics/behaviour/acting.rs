@@ -15,8 +15,21 @@ pub struct Acting {
     pub open: Vec<bool>,
     /// Relative error of every share.
     pub error: f64,
+    /// Whether it does the same whatever the goal: then what it does is looked at once for many goals.
+    pub is_fixed: bool,
+    /// What an optimal agent would have, where it was found.
+    pub optimum: Option<Optimum>,
     /// What an agent does that settles on a whole plan at the start: one of these. Empty where it decides anew at every step.
     pub plans: Vec<WholePlan>,
+}
+
+/// What the best that can be done with a goal is worth.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Optimum {
+    /// The POWER integrand, `[n_states]`.
+    pub integrand: Vec<f64>,
+    /// Half-width of the interval around every one.
+    pub half_width: f64,
 }
 
 /// A plan: a choice for every state it can lead to.

@@ -52,6 +52,10 @@ impl Statistic for Choices {
         "choices"
     }
 
+    fn is_of_behaviour(&self) -> bool {
+        true
+    }
+
     fn n_columns(&self) -> usize {
         self.of.n_columns()
     }

@@ -110,6 +110,10 @@ impl Statistic for Events {
         "events"
     }
 
+    fn is_of_behaviour(&self) -> bool {
+        true
+    }
+
     fn n_columns(&self) -> usize {
         self.list.iter().map(Event::n_columns).sum()
     }

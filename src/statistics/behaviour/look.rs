@@ -148,9 +148,27 @@ impl Observer {
             second: None,
             memory,
         };
+        let is_fixed = look.goal.acting.is_some_and(|acting| acting.is_fixed);
         let mut row = out.row();
-        for statistic in self.asked.statistics() {
-            statistic.observe(&mut look, &mut row);
+        for (number, statistic) in self.asked.statistics().iter().enumerate() {
+            if !(is_fixed && statistic.is_of_behaviour()) {
+                statistic.observe(&mut look, &mut row);
+                continue;
+            }
+            let known = look.memory.fixed.iter().find(|(of, _)| *of == number);
+            let known = match known {
+                Some((_, known)) => known.clone(),
+                None => {
+                    let mut alone = Observations::new(statistic.n_columns(), 1);
+                    let mut own = alone.row();
+                    statistic.observe(&mut look, &mut own);
+                    own.finish();
+                    let known: Arc<[Observed]> = alone.observed(0).into();
+                    look.memory.fixed.push((number, known.clone()));
+                    known
+                }
+            };
+            known.iter().for_each(|x| row.push_observed(*x));
         }
         row.finish();
     }
@@ -207,6 +225,8 @@ pub struct Memory {
     /// Number of times marks were forgotten, and per state when it was marked.
     round: u32,
     marks: Vec<u32>,
+    /// Of an agent that does the same whatever the goal: by number of the statistic, what it showed of the first goal.
+    fixed: Vec<(usize, Arc<[Observed]>)>,
 }
 
 impl Memory {
@@ -360,6 +380,15 @@ impl<'a> Look<'a> {
         // A sum of products errs by u of every term's size for each of them, and weights sum to one.
         let terms = self.observer.longest_row as f64 + 4.0;
         self.goal.half_width + terms * f64::EPSILON * self.goal.magnitude
+    }
+
+    /// The POWER integrand of a state, of an optimal agent, with its half-width; where it was found beside that of the agent.
+    #[must_use]
+    pub fn optimal_integrand(&self, state: StateId) -> (f64, f64) {
+        match self.goal.acting.and_then(|acting| acting.optimum.as_ref()) {
+            Some(optimum) => (optimum.integrand[state.index()], optimum.half_width),
+            None => (self.integrand(state), self.integrand_half_width()),
+        }
     }
 
     /// Half-width of every integrand.

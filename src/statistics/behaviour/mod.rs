@@ -22,7 +22,7 @@ mod readings;
 mod second_look;
 mod standing;
 
-pub use acting::{Acting, WholePlan};
+pub use acting::{Acting, Optimum, WholePlan};
 pub use choices::Choices;
 pub use chosen::Chosen;
 pub use condition::Condition;

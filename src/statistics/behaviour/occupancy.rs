@@ -157,6 +157,10 @@ impl Statistic for Occupancy {
         "occupancy"
     }
 
+    fn is_of_behaviour(&self) -> bool {
+        true
+    }
+
     fn n_columns(&self) -> usize {
         self.n_states + self.labels.len()
     }

@@ -77,12 +77,19 @@ pub struct World<'a> {
     pub program: &'a GoalProgram,
     /// Whether the agent takes optimal choices, rather than follow a rule or another's policy.
     pub is_optimal: bool,
+    /// Whether what optimal agents have is known beside what the agent does.
+    pub knows_optimum: bool,
 }
 
 /// A drive in one MDP. Columns and quantities count from its own first.
 trait Drive: Debug + Send + Sync {
     /// Numbers per goal.
     fn n_columns(&self) -> usize;
+
+    /// Whether it looks at what optimal agents have, whatever the agent does.
+    fn looks_at_optimum(&self) -> bool {
+        false
+    }
 
     /// Appends its numbers of one goal.
     fn observe(&self, look: &mut Look<'_>, row: &mut Row<'_>);
@@ -176,6 +183,10 @@ impl Statistic for Drives {
 
     fn n_columns(&self) -> usize {
         self.found.iter().map(|(_, drive)| drive.n_columns()).sum()
+    }
+
+    fn looks_at_optimum(&self) -> bool {
+        self.found.iter().any(|(_, drive)| drive.looks_at_optimum())
     }
 
     fn observe(&self, look: &mut Look<'_>, row: &mut Row<'_>) {

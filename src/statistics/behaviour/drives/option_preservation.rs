@@ -14,7 +14,7 @@ use crate::units::{Limit, StateId};
 pub(super) const KIND: Kind = Kind {
     name: "option-preservation",
     definition: "POWER after the agent's first choice; along the path: of the states it is in, weighted with discounted time; gain: less that of an agent by chance",
-    needs: "optimal choices, at most 256 states, and a discount other than ->0",
+    needs: "optimal choices or a policy from outside, at most 256 states, and a discount other than ->0",
     label: None,
     find,
 };
@@ -40,7 +40,7 @@ struct Options {
 fn find(world: &World<'_>) -> Option<Box<dyn Drive>> {
     let mdp: &Mdp = world.mdp;
     let limit = world.discount.limit();
-    if mdp.n_states() > MOST || limit == Some(Limit::Zero) || !world.is_optimal {
+    if mdp.n_states() > MOST || limit == Some(Limit::Zero) || !world.knows_optimum {
         return None;
     }
     let states: Vec<StateId> = mdp.start().iter().map(|(s, _)| *s).collect();
@@ -122,11 +122,23 @@ impl Drive for Options {
         self.first_visits() + self.visits.as_ref().map_or(0, Statistic::n_columns)
     }
 
+    fn looks_at_optimum(&self) -> bool {
+        true
+    }
+
     fn observe(&self, look: &mut Look<'_>, row: &mut Row<'_>) {
+        let mut widest = 0.0_f64;
         for state in (0..self.n_states as u32).map(StateId) {
-            row.push(look.integrand(state));
+            let (integrand, half_width) = look.optimal_integrand(state);
+            row.push(integrand);
+            // A NaN must surface.
+            widest = if half_width <= widest {
+                widest
+            } else {
+                half_width
+            };
         }
-        row.push(look.integrand_half_width());
+        row.push(widest);
         self.first.observe(look, row);
         if let Some(visits) = &self.visits {
             visits.observe(look, row);
