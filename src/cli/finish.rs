@@ -32,6 +32,9 @@ pub(crate) struct Shown {
     /// Also print how rankings of states and favourite actions survive other laws and discounts.
     #[arg(long)]
     robustness: bool,
+    /// Also print how POWER goes with what states leave open whatever is rewarded, with the empowerment of N steps.
+    #[arg(long, value_name = "N", num_args = 0..=1, default_missing_value = "1", value_parser = clap::value_parser!(u32).range(..=1000))]
+    structure: Option<u32>,
 }
 
 /// What is printed.
@@ -285,6 +288,9 @@ impl Ending<'_> {
                 let mut text = report::power_text(statistics, &options, terminal::colours());
                 if self.shown.robustness {
                     text += &format!("\n{}", report::robustness_text(statistics));
+                }
+                if let Some(steps) = self.shown.structure {
+                    text += &format!("\n{}", report::beside_text(statistics, steps));
                 }
                 text
             }

@@ -5,10 +5,11 @@ use std::fmt::Write as _;
 use serde::Serialize;
 use serde_json::{Map, Value, json};
 
-use super::{CellStatistics, Statistics};
+use super::{CellStatistics, Ensemble, Statistics};
 use crate::io::parquet::{Column, Values};
 use crate::reward::RewardDomain;
 use crate::statistics::{Estimate, Key, KeyKind, Measure, Table, TableRow};
+use crate::units::Discount;
 
 /// Version of the results' format.
 const SCHEMA: u32 = 1;
@@ -27,7 +28,7 @@ impl Statistics {
     /// `{"schema", "samples", "seed", "backend", "cells": [{"environment", "variant", "reward", "discount",
     /// "discount_used", "rule", "unconverged", "power": [{"state", "n", "estimate", "std_error", "ci_low", "ci_high",
     /// "bound", "bound_max", "low", "high"}]}]}`, and `failures` where a cell has no result. What is missing is null. Where choices have
-    /// rewards, `power` is null and `value`, the normalised value, stands in its place. Results of a run that is not finished say how far
+    /// rewards, `power` is null and `value`, the normalised value, stands in its place. Several environments are summed up under `ensembles`. Results of a run that is not finished say how far
     /// it is: `"unfinished": {"goals_done", "goals_total", "cells_missing"}`.
     ///
     /// # Precision
@@ -46,6 +47,19 @@ impl Statistics {
             cell.push_json(&mut text);
         }
         text.push_str(if self.cells.is_empty() { "]" } else { "\n  ]" });
+        for (i, ensemble) in self.ensembles.iter().enumerate() {
+            text.push_str(if i > 0 {
+                ",\n    "
+            } else {
+                ",\n  \"ensembles\": [\n    "
+            });
+            ensemble.push_json(&mut text);
+        }
+        text.push_str(if self.ensembles.is_empty() {
+            ""
+        } else {
+            "\n  ]"
+        });
         if !self.failures.is_empty() {
             text.push_str(",\n  \"failures\": [");
             for (i, failure) in self.failures.iter().enumerate() {
@@ -127,7 +141,8 @@ impl Statistics {
     #[must_use]
     pub fn table_names(&self) -> Vec<&'static str> {
         let mut names = Vec::new();
-        for table in self.cells.iter().flat_map(|cell| &cell.tables) {
+        let of_cells = self.cells.iter().flat_map(|cell| &cell.tables);
+        for table in of_cells.chain(self.ensembles.iter().flat_map(|e| &e.tables)) {
             if !names.contains(&table.name) {
                 names.push(table.name);
             }
@@ -145,14 +160,19 @@ impl Statistics {
             .collect()
     }
 
-    /// One statistic of all cells as tidy columns: one row per cell, table row and measure. Empty where it was not asked.
+    /// One statistic of all cells, or one table of all ensembles, as tidy columns: one row per cell, table row and measure. Empty where it was not asked.
     #[must_use]
     pub fn table_columns(&self, name: &str) -> Vec<Column<'_>> {
-        let rows: Vec<Tidy<'_>> = self
+        let cells = self
             .cells
             .iter()
-            .filter_map(|cell| Some((cell, cell.table(name)?)))
-            .flat_map(|(cell, table)| tidy(cell, table))
+            .map(|cell| (Head::of_cell(cell), &cell.tables));
+        let ensembles = self.ensembles.iter();
+        let ensembles = ensembles.map(|of| (Head::of_ensemble(of), &of.tables));
+        let rows: Vec<Tidy<'_>> = cells
+            .chain(ensembles)
+            .filter_map(|(head, tables)| Some((head, tables.iter().find(|t| t.name == name)?)))
+            .flat_map(|(head, table)| tidy(head, table))
             .collect();
         let Some(keys) = rows.first().map(|row| row.table.keys) else {
             return Vec::new();
@@ -166,13 +186,16 @@ impl Statistics {
             values: Values::Text(rows.iter().map(of).collect()),
         };
         let mut columns = vec![
-            text("environment", &|row| &row.cell.environment),
-            text("variant", &|row| &row.cell.variant),
-            text("reward", &|row| &row.cell.reward),
-            number("discount", &|row| Some(row.cell.discount.asked())),
-            number("discount_used", &|row| row.cell.discount_used),
-            text("rule", &|row| &row.cell.rule),
+            text("variant", &|row| row.head.variant),
+            text("reward", &|row| row.head.reward),
+            number("discount", &|row| Some(row.head.discount.asked())),
+            number("discount_used", &|row| row.head.discount_used),
+            text("rule", &|row| row.head.rule),
         ];
+        if rows.iter().all(|row| row.head.environment.is_some()) {
+            let environment = text("environment", &|row| row.head.environment.unwrap_or(""));
+            columns.insert(0, environment);
+        }
         for (at, &(name, kind)) in keys.iter().enumerate() {
             columns.push(key_column(
                 name,
@@ -182,7 +205,7 @@ impl Statistics {
         }
         columns.push(text("measure", &|row| row.measure));
         // Shares of a condition are over more goals than what else there is.
-        let goals = |row: &Tidy<'_>| row.value.estimate().map_or(row.cell.samples, |e| e.n);
+        let goals = |row: &Tidy<'_>| row.value.estimate().map_or(row.head.n, |e| e.n);
         let counts = rows.iter().map(goals);
         columns.push(Column {
             name: "n",
@@ -239,20 +262,60 @@ impl Statistics {
 /// A number of an estimate.
 type Part = fn(&Estimate) -> Option<f64>;
 
+/// What a table is of.
+#[derive(Clone, Copy)]
+struct Head<'a> {
+    /// `None` for an ensemble.
+    environment: Option<&'a str>,
+    variant: &'a str,
+    reward: &'a str,
+    discount: Discount,
+    discount_used: Option<f64>,
+    rule: &'a str,
+    /// Goals, or environments.
+    n: u64,
+}
+
+impl<'a> Head<'a> {
+    fn of_cell(cell: &'a CellStatistics) -> Self {
+        Self {
+            environment: Some(&cell.environment),
+            variant: &cell.variant,
+            reward: &cell.reward,
+            discount: cell.discount,
+            discount_used: cell.discount_used,
+            rule: &cell.rule,
+            n: cell.samples,
+        }
+    }
+
+    fn of_ensemble(ensemble: &'a Ensemble) -> Self {
+        Self {
+            environment: None,
+            variant: &ensemble.variant,
+            reward: &ensemble.reward,
+            discount: ensemble.discount,
+            discount_used: ensemble.discount_used,
+            rule: &ensemble.rule,
+            n: ensemble.environments,
+        }
+    }
+}
+
 /// One measure of one row of a table.
 struct Tidy<'a> {
-    cell: &'a CellStatistics,
+    head: Head<'a>,
     table: &'a Table,
     row: &'a TableRow,
     measure: &'static str,
     value: &'a Measure,
 }
 
-fn tidy<'a>(cell: &'a CellStatistics, table: &'a Table) -> impl Iterator<Item = Tidy<'a>> {
+fn tidy<'a>(head: Head<'a>, table: &'a Table) -> impl Iterator<Item = Tidy<'a>> {
     table.rows.iter().flat_map(move |row| {
         let measures = table.measures.iter().zip(&row.measures);
         measures.map(move |(measure, value)| Tidy {
-            cell,
+            head,
             table,
             row,
             measure,
@@ -275,6 +338,24 @@ fn key_column<'a>(name: &'static str, kind: KeyKind, keys: Vec<&'a Key>) -> Colu
         KeyKind::Count => Values::OptionalCount(keys.iter().map(count).collect()),
     };
     Column { name, values }
+}
+
+impl Ensemble {
+    fn push_json(&self, text: &mut String) {
+        let head = json!({
+            "variant": self.variant,
+            "reward": self.reward,
+            "discount": self.discount,
+            "discount_used": self.discount_used,
+            "rule": self.rule,
+            "environments": self.environments,
+        });
+        text.push_str(head.to_string().trim_end_matches('}'));
+        for table in &self.tables {
+            table.push_json(text);
+        }
+        text.push('}');
+    }
 }
 
 impl CellStatistics {

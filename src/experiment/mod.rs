@@ -6,6 +6,7 @@ mod cell;
 pub mod checkpoint;
 mod document;
 mod engine;
+mod ensemble;
 #[cfg(test)]
 mod fake;
 mod goals;
@@ -26,6 +27,7 @@ pub mod verify;
 pub use agreement::{Agreement, agreement};
 pub use checkpoint::Ledger;
 pub use engine::{BackendChoice, Engine, EngineError, MdpHandle};
+pub use ensemble::{Claim, Ensemble, Side};
 pub use goals::{GoalTable, PerGoal};
 pub use manifest::{RunRecord, first_manifest, manifest};
 pub use memory::Memory;

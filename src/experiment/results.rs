@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use super::Stopped;
+use super::{Ensemble, Stopped};
 use crate::mdp::Mdp;
 use crate::plan::Plan;
 use crate::reward::RewardDomain;
@@ -175,6 +175,8 @@ pub struct Statistics {
     pub level: f64,
     /// The cells.
     pub cells: Vec<CellStatistics>,
+    /// Where there are five environments or more: means over them; and the share in which claims hold.
+    pub ensembles: Vec<Ensemble>,
     /// Cells that have no result.
     pub failures: Vec<CellFailure>,
     /// Where and why the run stopped by itself, if it did.

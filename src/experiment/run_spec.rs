@@ -3,7 +3,7 @@
 use std::collections::HashSet;
 use std::sync::Arc;
 
-use super::{MdpHandle, PerGoal};
+use super::{Claim, MdpHandle, PerGoal};
 use crate::document::{Faults, Spanned};
 use crate::intervention::{BASELINE, LinkedTo, Made, Variant, VariantError, World};
 use crate::mdp::Mdp;
@@ -70,6 +70,8 @@ pub struct RunSpec {
     pub statistics: Request,
     /// Which goals belong: all statistics are over those of the `samples` goals that meet it in the baseline. Default: all.
     pub condition: Option<ConditionRequest>,
+    /// What is claimed of every environment, where there are several. Default: nothing.
+    pub claims: Vec<Claim>,
     /// What [`Engine::goals`](super::Engine::goals) lists of the first goals one by one. Runs do not look at it. Default: nothing.
     pub per_goal: Option<PerGoal>,
 }
@@ -92,6 +94,7 @@ impl Default for RunSpec {
             threads: 0,
             statistics: Request::default(),
             condition: None,
+            claims: Vec::new(),
             per_goal: None,
         }
     }

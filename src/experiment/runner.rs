@@ -15,6 +15,7 @@ use rayon::{ThreadPool, ThreadPoolBuilder};
 
 use super::cell::{Cell, WantedCell};
 use super::checkpoint::{CellRecord, Shard, rescale};
+use super::ensemble::ensembles;
 use super::goals::CellGoals;
 use super::run_spec::VariantMdp;
 use super::{
@@ -87,6 +88,7 @@ pub(super) fn run(
         backend: backend.name().to_owned(),
         level: spec.level,
         cells: Vec::with_capacity(spec.n_cells()),
+        ensembles: Vec::new(),
         failures: Vec::new(),
         stopped: None,
         unfinished,
@@ -97,6 +99,8 @@ pub(super) fn run(
             Err(failure) => statistics.failures.push(*failure),
         }
     }
+    let level = spec.intervals.level(spec.level);
+    statistics.ensembles = ensembles(&statistics.cells, &spec.claims, spec.seed, level);
     Ok(Outcome {
         statistics,
         solved: run.reporter.solved.load(Ordering::Relaxed),

@@ -7,8 +7,8 @@ mod variants;
 
 use serde_json::{Map, Value, json};
 
-use super::StopOf;
 use super::spec::SCHEMA;
+use super::{Claim, StopOf};
 use crate::solve::{Level, Otherwise};
 use crate::statistics::behaviour::Drives;
 use crate::units::Limit;
@@ -57,6 +57,7 @@ pub fn experiment_schema() -> Value {
         ("agent", agent(), false),
         ("statistics", statistics(), false),
         ("condition", condition(), false),
+        ("ensemble", ensemble(), false),
     ];
     let Value::Object(rest) = table("A powersweep experiment.", keys.into()) else {
         return Value::Null;
@@ -622,6 +623,31 @@ fn agent() -> Value {
     table(
         "How agents decide.",
         vec![("rule", rule, false), ("policy", policy, false)],
+    )
+}
+
+fn ensemble() -> Value {
+    let name = || json!({ "type": "string", "minLength": 1 });
+    let statistics = Claim::MEASURES.map(|(statistic, _)| statistic);
+    let keys = vec![
+        ("name", name(), false),
+        ("statistic", word(&statistics, "What it is about."), true),
+        (
+            "row",
+            one_or_several(name(), "Names of the row of the statistic."),
+            true,
+        ),
+        ("measure", name(), false),
+        ("above", number(), false),
+        ("below", number(), false),
+    ];
+    let claims = one_or_several(
+        table("A claim.", keys),
+        "What is claimed of every environment.",
+    );
+    table(
+        "Several environments together.",
+        vec![("claims", claims, true)],
     )
 }
 

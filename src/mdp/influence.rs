@@ -1,7 +1,7 @@
 //! What a state leaves open, whatever is rewarded: how much can be reached from it, and how much an agent decides.
 
 use super::graph::{Components, reachable};
-use super::{ChoiceId, Mdp, StateId};
+use super::{Mdp, StateId, VisitDistributions};
 
 /// Structure of every state that does not depend on goals: baselines to hold POWER against.
 #[derive(Clone, Debug, PartialEq)]
@@ -12,6 +12,8 @@ pub struct Influence {
     pub ends: Vec<usize>,
     /// Empowerment in bits, `[n_states]` (see [`empowerment`]); `None` where it is not defined here.
     pub empowerment: Vec<Option<f64>>,
+    /// Visit distributions, `[n_states]`; `None` where there are too many.
+    pub visits: Vec<Option<VisitDistributions>>,
 }
 
 impl Influence {
@@ -45,14 +47,19 @@ impl Influence {
             reachable: mdp.states().map(|s| component(s).0).collect(),
             ends: mdp.states().map(|s| component(s).1).collect(),
             empowerment: mdp.states().map(|s| empowerment(mdp, s, steps)).collect(),
+            visits: (mdp.states())
+                .map(|s| VisitDistributions::of(mdp, s))
+                .collect(),
         }
     }
 }
 
 /// The n-step empowerment of a state in bits: the capacity of the channel from the next n choices to the state that they lead to, max over p of I(A^n; S).
 ///
-/// Where every choice leads to one state with certainty, it is log2 of the number of states that can be reached in exactly n steps; it may rise and fall with n. Else only one
-/// step is answered, since the same sequence of choices need not exist wherever chance leads: the capacity is then found by the algorithm of Blahut and Arimoto.
+/// Where every choice leads to one state with certainty, it is log2 of the number of states that can be reached in exactly n steps; it may rise and fall with n. Else
+/// the capacity is found by the algorithm of Blahut and Arimoto, over sequences of n actions that are settled on beforehand. Such a sequence must mean something wherever chance leads: all
+/// states on the way must have the same actions, but for those with one choice, which happens there whatever is done. `None` where they do not, and where the sequences lead to more than
+/// 2,000 different distributions.
 ///
 /// # Precision
 ///
@@ -78,11 +85,63 @@ pub fn empowerment(mdp: &Mdp, state: StateId, steps: u32) -> Option<f64> {
         }
         return Some((here.len() as f64).log2());
     }
-    match steps {
-        0 => Some(0.0),
-        1 => Some(capacity(mdp, &mdp.choices(state).collect::<Vec<_>>())),
-        _ => None,
+    let rows = sequences(mdp, state, steps)?;
+    Some(capacity(mdp.n_states(), &rows))
+}
+
+/// Most distributions that sequences of actions lead to.
+const MOST_ROWS: usize = 2_000;
+
+/// A distribution over states, by number.
+type Arrivals = Vec<(u32, f64)>;
+
+/// Where sequences of so many actions lead, each distribution once: equal ones are one input of the channel.
+fn sequences(mdp: &Mdp, from: StateId, steps: u32) -> Option<Vec<Arrivals>> {
+    let mut rows: Vec<Arrivals> = vec![vec![(from.0, 1.0)]];
+    for _ in 0..steps {
+        let mut next: Vec<Arrivals> = Vec::new();
+        for row in &rows {
+            let here = || row.iter().map(|(s, _)| StateId(*s));
+            let decides = here().find(|s| mdp.choices(*s).len() > 1);
+            let actions = mdp.choices(decides.unwrap_or(StateId(row[0].0)));
+            for action in actions {
+                next.push(after(mdp, row, mdp.action_name(action))?);
+            }
+            let n = decides.map_or(1, |s| mdp.choices(s).len());
+            let others = here().map(|s| mdp.choices(s).len());
+            // An action that only some of the states have.
+            if others.into_iter().any(|m| m != 1 && m != n) {
+                return None;
+            }
+        }
+        next.sort_by(|a, b| a.partial_cmp(b).unwrap_or(std::cmp::Ordering::Equal));
+        next.dedup();
+        if next.len() > MOST_ROWS {
+            return None;
+        }
+        if next == rows {
+            break;
+        }
+        rows = next;
     }
+    Some(rows)
+}
+
+/// Where an action leads from states with these probabilities. `None` where a state that has several does not have it.
+fn after(mdp: &Mdp, row: &Arrivals, action: &str) -> Option<Arrivals> {
+    let mut arrivals = std::collections::BTreeMap::new();
+    for &(state, p) in row {
+        let mut choices = mdp.choices(StateId(state));
+        let choice = match choices.len() {
+            1 => choices.next(),
+            _ => choices.find(|c| mdp.action_name(*c) == action),
+        };
+        let (to, q) = mdp.row(choice?);
+        for (&to, q) in to.iter().zip(q) {
+            *arrivals.entry(to).or_insert(0.0) += p * q;
+        }
+    }
+    Some(arrivals.into_iter().collect())
 }
 
 /// Rounds of the Blahut-Arimoto algorithm.
@@ -90,26 +149,24 @@ const ROUNDS: u32 = 100_000;
 /// Bits between its bounds at which it stops.
 const GAP: f64 = 1e-9;
 
-/// The capacity in bits of the channel from these choices to their successors.
-fn capacity(mdp: &Mdp, choices: &[ChoiceId]) -> f64 {
-    let mut shares = vec![1.0 / choices.len() as f64; choices.len()];
+/// The capacity in bits of the channel whose inputs lead to one of `n_states` with these probabilities.
+fn capacity(n_states: usize, rows: &[Arrivals]) -> f64 {
+    let mut shares = vec![1.0 / rows.len() as f64; rows.len()];
     let mut least = 0.0;
-    let mut arrivals = vec![0.0; mdp.n_states()];
+    let mut arrivals = vec![0.0; n_states];
     for _ in 0..ROUNDS {
         arrivals.fill(0.0);
-        for (&choice, share) in choices.iter().zip(&shares) {
-            let (to, p) = mdp.row(choice);
-            for (&t, p) in to.iter().zip(p) {
-                arrivals[t as usize] += share * p;
+        for (row, share) in rows.iter().zip(&shares) {
+            for &(to, p) in row {
+                arrivals[to as usize] += share * p;
             }
         }
         // 2 to the divergence of each choice's row from where one arrives on average.
-        let gains: Vec<f64> = choices
+        let gains: Vec<f64> = rows
             .iter()
-            .map(|&choice| {
-                let (to, p) = mdp.row(choice);
-                let each = to.iter().zip(p);
-                let bits = each.map(|(&t, p)| p * (p / arrivals[t as usize]).log2());
+            .map(|row| {
+                let each = row.iter();
+                let bits = each.map(|&(to, p)| p * (p / arrivals[to as usize]).log2());
                 bits.sum::<f64>().exp2()
             })
             .collect();
@@ -177,10 +234,47 @@ mod tests {
         };
         let [one, two] = binary([[0.9, 0.1], [0.1, 0.9]]);
         let h = -(0.9 * 0.9_f64.log2() + 0.1 * 0.1_f64.log2());
-        assert!((one.unwrap() - (1.0 - h)).abs() < 1e-8 && two.is_none());
+        // What stays where it is has lost nothing after another step.
+        assert!((one.unwrap() - (1.0 - h)).abs() < 1e-8 && two == one);
         let [one, _] = binary([[1.0, 0.0], [0.5, 0.5]]);
         assert!((one.unwrap() - 1.25_f64.log2()).abs() < 1e-8, "{one:?}");
         let [one, _] = binary([[0.5, 0.5], [0.5, 0.5]]);
         assert!(one.unwrap() < 1e-9);
+    }
+
+    #[test]
+    fn several_noisy_steps_are_a_channel_of_sequences() {
+        // On a ring of four, "on" goes one further or, once in ten times, stays; "wait" stays. Two steps: waiting twice, once, and never.
+        let ring = |names: [&str; 2]| {
+            let mut b = MdpBuilder::new("ring");
+            let s: Vec<_> = (0..4).map(|i| b.state(format!("s{i}"))).collect();
+            for i in 0..4 {
+                let name = if i == 1 { names[1] } else { names[0] };
+                b.choice(s[i], name, [(s[(i + 1) % 4], 0.9), (s[i], 0.1)]);
+                b.choice(s[i], "wait", [(s[i], 1.0)]);
+            }
+            b.build().unwrap()
+        };
+        let found = empowerment(&ring(["on", "on"]), StateId(0), 2).unwrap();
+        // The same capacity by going through all shares of the three inputs on a grid.
+        let rows = [[1.0, 0.0, 0.0], [0.1, 0.9, 0.0], [0.01, 0.18, 0.81]];
+        let n = 200;
+        let mut most = 0.0_f64;
+        for i in 0..=n {
+            for j in 0..=n - i {
+                let shares = [i, j, n - i - j].map(|k| f64::from(k) / f64::from(n));
+                let to = [0, 1, 2].map(|s| (0..3).map(|a| shares[a] * rows[a][s]).sum::<f64>());
+                let each = (0..3).flat_map(|a| (0..3).map(move |s| (a, s)));
+                let bits = each.filter(|(a, s)| shares[*a] * rows[*a][*s] > 0.0);
+                let bits = bits.map(|(a, s)| shares[a] * rows[a][s] * (rows[a][s] / to[s]).log2());
+                most = most.max(bits.sum());
+            }
+        }
+        assert!(
+            found >= most - 1e-9 && found < most + 1e-4,
+            "{found} {most}"
+        );
+        assert_eq!(empowerment(&ring(["on", "go"]), StateId(0), 2), None);
+        assert!(empowerment(&ring(["on", "go"]), StateId(0), 1).is_some());
     }
 }

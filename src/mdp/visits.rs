@@ -13,9 +13,9 @@ const GENERIC_DISCOUNT: f64 = 0.618_034;
 /// Visits closer than this are the same: far above the rounding of a dense solve, far below what different policies differ by.
 pub(crate) const SAME: f64 = 1e-9;
 /// Most policies from a state that are gone through here.
-const MAX_POLICIES: usize = 2_000;
+const MAX_POLICIES: usize = 1_000;
 /// Most states that policies are decomposed on.
-const MAX_STATES: usize = 256;
+const MAX_STATES: usize = 128;
 /// A goal that likes a distribution better than all others by this much shows that it is non-dominated.
 const MARGIN: f64 = 1e-10;
 /// Steps of the search for one.
@@ -34,7 +34,7 @@ pub struct VisitDistributions {
 }
 
 impl VisitDistributions {
-    /// Counts those of a state. `None` where there are more than 2,000 policies or 256 states, or where rounding leaves open which are non-dominated.
+    /// Counts those of a state. `None` where there are more than 1,000 policies or 128 states, or where rounding leaves open which are non-dominated.
     ///
     /// A distribution is non-dominated where it is no mixture of the others, that is a corner of their convex hull: a goal that separates it is searched for as the shortest
     /// vector of the hull of differences (Wolfe 1976), which is zero where there is none.

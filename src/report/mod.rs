@@ -4,6 +4,7 @@
 //! on the terminal (its width, its colours) is a parameter, so that every output can be a snapshot in a test.
 
 mod bar;
+mod beside;
 mod colour;
 mod digits;
 mod goal;
@@ -25,6 +26,7 @@ mod table;
 mod variant;
 mod verify;
 
+pub use beside::beside_text;
 pub use colour::{Colours, Rgb, viridis};
 pub use digits::{grouped, plain_name, small};
 pub use goal::{GoalOrigin, GoalReport, goal_json, goal_text};

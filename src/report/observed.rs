@@ -16,7 +16,8 @@ pub(super) fn tables(cell: &CellStatistics, options: &TableOptions) -> String {
     tables.map(|t| format!("\n{}", table(t, options))).collect()
 }
 
-fn table(table: &Table, options: &TableOptions) -> String {
+/// One table under its name.
+pub(super) fn table(table: &Table, options: &TableOptions) -> String {
     // A key that no row has needs no column, and neither has a measure.
     let keys: Vec<usize> = (0..table.keys.len())
         .filter(|&i| table.keys[i].1 != KeyKind::Prose)

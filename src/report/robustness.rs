@@ -4,7 +4,7 @@ use super::digits::{counted, grouped, plain_name};
 use super::table::layout;
 use super::variant::of_variant;
 use crate::experiment::{CellStatistics, Statistics};
-use crate::statistics::{Estimate, Key, Table};
+use crate::statistics::{Estimate, Key, Table, kendall, order_of_estimates};
 
 /// Most states whose pairs are compared.
 const MOST_STATES: usize = 1_000;
@@ -49,38 +49,17 @@ fn of_group(cells: &[&CellStatistics]) -> String {
     text + &favourites(cells)
 }
 
-/// Which of every two states has more POWER: 1, -1, or 0 where that is not told.
-fn order(power: &[Estimate]) -> Vec<i8> {
-    let mut all = Vec::with_capacity(power.len() * power.len() / 2);
-    for (i, a) in power.iter().enumerate() {
-        all.extend(
-            power[i + 1..]
-                .iter()
-                .map(|b| i8::from(a.low > b.high) - i8::from(a.high < b.low)),
-        );
-    }
-    all
-}
-
-/// Kendall's tau-b of two orders; `None` where one of them tells nothing apart.
-fn tau(a: &[i8], b: &[i8]) -> Option<f64> {
-    let alike: i64 = a.iter().zip(b).map(|(x, y)| i64::from(x * y)).sum();
-    let told = |order: &[i8]| order.iter().filter(|x| **x != 0).count() as f64;
-    let most = (told(a) * told(b)).sqrt();
-    (most > 0.0).then(|| alike as f64 / most)
-}
-
 fn rankings(cells: &[&CellStatistics]) -> String {
-    let orders: Vec<Vec<i8>> = cells.iter().map(|cell| order(&cell.power)).collect();
+    let orders: Vec<Vec<i8>> = cells.iter().map(|c| order_of_estimates(&c.power)).collect();
     let number = |tau: Option<f64>| tau.map_or("-".to_owned(), |tau| format!("{tau:.3}"));
     let rows = cells.iter().enumerate().map(|(i, cell)| {
         let others = (0..cells.len()).filter(|j| *j != i);
-        let taus = others.filter_map(|j| tau(&orders[i], &orders[j]));
+        let taus = others.filter_map(|j| kendall(&orders[i], &orders[j]));
         vec![
             plain_name(&cell.reward, LONGEST_NAME),
             cell.discount.to_string(),
             grouped(orders[i].iter().filter(|x| **x != 0).count() as u64),
-            number(tau(&orders[0], &orders[i])),
+            number(kendall(&orders[0], &orders[i])),
             number(taus.min_by(f64::total_cmp)),
             String::new(),
         ]

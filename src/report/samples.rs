@@ -91,6 +91,7 @@ pub(super) fn run(cells: Vec<CellStatistics>) -> Statistics {
         cells,
         failures: Vec::new(),
         stopped: None,
+        ensembles: Vec::new(),
         unfinished: None,
     }
 }

@@ -196,12 +196,14 @@ pub fn influence_text(mdp: &Mdp, influence: &Influence, steps: u32) -> String {
     states.sort_by_key(|s| std::cmp::Reverse(influence.reachable[s.index()]));
     let rows = states.iter().map(|state| {
         let at = state.index();
-        let bits = influence.empowerment[at];
+        let (bits, visits) = (influence.empowerment[at], influence.visits[at]);
         vec![
             plain_name(mdp.state_name(*state), 32),
             grouped(influence.reachable[at] as u64),
             grouped(influence.ends[at] as u64),
             bits.map_or("-".to_owned(), |bits| format!("{bits:.4}")),
+            visits.map_or("-".to_owned(), |v| grouped(v.all as u64)),
+            visits.map_or("-".to_owned(), |v| grouped(v.non_dominated as u64)),
             String::new(),
         ]
     });
@@ -210,6 +212,8 @@ pub fn influence_text(mdp: &Mdp, influence: &Influence, steps: u32) -> String {
         "in reach".to_owned(),
         "ends in reach".to_owned(),
         format!("empowerment({steps})"),
+        "visit distributions".to_owned(),
+        "non-dominated".to_owned(),
         String::new(),
     ];
     layout(header.into(), rows.collect())

@@ -48,7 +48,11 @@ const BAR_WIDTHS: std::ops::RangeInclusive<usize> = 10..=32;
 #[must_use]
 pub fn power_text(statistics: &Statistics, options: &TableOptions, colours: Colours) -> String {
     if statistics.cells.len() > CELLS_IN_FULL && !options.all {
-        return overview::lines(statistics) + &stopped_lines(statistics) + &failures(statistics);
+        let ensembles = ensembles(statistics, options);
+        return overview::lines(statistics)
+            + &ensembles
+            + &stopped_lines(statistics)
+            + &failures(statistics);
     }
     let cells = statistics.cells.iter();
     let parts: Vec<String> = cells
@@ -67,7 +71,27 @@ pub fn power_text(statistics: &Statistics, options: &TableOptions, colours: Colo
             format!("{heading}\n{map}{table}{tables}")
         })
         .collect();
-    parts.join("\n") + &stopped_lines(statistics) + &failures(statistics)
+    parts.join("\n")
+        + &ensembles(statistics, options)
+        + &stopped_lines(statistics)
+        + &failures(statistics)
+}
+
+/// What there is of several environments together.
+fn ensembles(statistics: &Statistics, options: &TableOptions) -> String {
+    let each = statistics.ensembles.iter().map(|of| {
+        let rule = rule_named(&of.rule);
+        let tables = of.tables.iter().map(|t| observed::table(t, options));
+        format!(
+            "\n{} environments{}: goals {}, discount {}{rule}\n{}",
+            grouped(of.environments),
+            of_variant(&of.variant),
+            plain_name(&of.reward, LONGEST_NAME),
+            of.discount,
+            tables.collect::<Vec<_>>().join("\n")
+        )
+    });
+    each.collect()
 }
 
 /// Why there is no map of a grid.
@@ -123,7 +147,11 @@ pub(super) fn cell_heading(cell: &CellStatistics, statistics: &Statistics) -> St
 
 /// How agents decide, where that is not the usual way: `, rule boltzmann(5)`.
 pub(super) fn rule(cell: &CellStatistics) -> String {
-    match cell.rule.as_str() {
+    rule_named(&cell.rule)
+}
+
+fn rule_named(rule: &str) -> String {
+    match rule {
         "optimal" => String::new(),
         rule => format!(", rule {rule}"),
     }

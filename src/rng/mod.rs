@@ -40,6 +40,8 @@ pub enum Stream {
     PilotPermutation,
     /// Components of the pilot's goals.
     PilotMixture,
+    /// Which environments a resample of an ensemble consists of.
+    Bootstrap,
     /// An auxiliary goal, or a posterior one, by its number.
     Auxiliary(u16),
     /// Permutations of an auxiliary goal.
@@ -65,6 +67,7 @@ impl Stream {
             Self::SecondMixture => 10,
             Self::PilotPermutation => 11,
             Self::PilotMixture => 12,
+            Self::Bootstrap => 13,
             Self::Auxiliary(k) => 16 + u32::from(k),
             Self::AuxiliaryPermutation(k) => 0x2_0000 + u32::from(k),
             Self::AuxiliaryMixture(k) => 0x3_0000 + u32::from(k),

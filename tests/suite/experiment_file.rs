@@ -131,7 +131,7 @@ fn every_key_of_the_page_is_known() {
         [[reward]]\ndistribution = \"uniform\"\nlow = 1\nhigh = 2\nname = \"r\"\n\
         states = { s0 = 1 }\nonly = \"s1\"\ngroups = [[\"s1\", \"s2\"]]\nover = \"all\"\npair = { coupling = \"independent\" }\ndomain = \"states\"\n\
         [solve]\ndiscount = 0.5\ntolerance = 1e-4\nmethod = \"jacobi\"\nmax_sweeps = 9\nbackend = \"cpu\"\n\
-        [sample]\ncount = 3\nseed = 4\nlevel = 0.5\n[agent]\nrule = \"optimal\"\npolicy = { name = \"p\", choices = [0, 0, 0, 0, 0] }\n[statistics]\npower = true\n\
+        [sample]\ncount = 3\nseed = 4\nlevel = 0.5\n[agent]\nrule = \"optimal\"\n[statistics]\npower = true\n\
         optimality = [\"start\"]\nchoices = [\"s1\"]\nevents = [{ label = \"s1\", within = 3, ties = \"away\" }]\n\
         occupancy = true\ndistribution = [\"s0\"]\ndrives = [\"all\"]\nper_goal = { count = 5, states = [\"s0\"] }\n\
         [condition]\noptimal = { state = \"s0\", action = \"a0\" }\nreach = [\"s1\"]\navoid = { label = \"s2\", within = 2 }\nstrict = false\n";
@@ -141,14 +141,24 @@ fn every_key_of_the_page_is_known() {
     let (plain, _) = full.split_once("[condition]").unwrap();
     let stops = plain.replace("count = 3", stops);
     load(&stops).unwrap();
+    // Nor does it go with policies from outside.
+    let policy = "policy = { name = \"p\", choices = [0, 0, 0, 0, 0] }";
+    let (before, _) = plain.split_once("[statistics]").unwrap();
+    let followed = before.replace("rule = \"optimal\"", policy);
+    load(&followed).unwrap();
+    let claimed = format!(
+        "{plain}[ensemble]\nclaims = {{ statistic = \"power\", row = \"s0\", above = 0.5 }}\n"
+    );
+    load(&claimed).unwrap();
     for key in &keys {
         let name = key.split('.').next_back().unwrap();
         // Every other test has a path.
         let line = format!("\n{name} = ");
-        let is_tried = full.contains(&line) || stops.contains(&line) || name.starts_with("path");
+        let files = [full, &stops, &followed, &claimed];
+        let is_tried = files.iter().any(|file| file.contains(&line)) || name.starts_with("path");
         assert!(is_tried, "{key}");
     }
-    assert_eq!(keys.len(), 41, "{keys:?}");
+    assert_eq!(keys.len(), 42, "{keys:?}");
 }
 
 #[test]

@@ -11,6 +11,7 @@ mod condition;
 mod coverage;
 mod datasets;
 mod drives;
+mod ensembles;
 mod examples;
 mod experiment_file;
 mod foreign_mdps;

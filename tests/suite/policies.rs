@@ -280,7 +280,7 @@ fn everything_that_is_wrong_is_told_at_once() {
         "did you mean \"wait\"?",
         "there is no state \"hut\"; did you mean \"hug\"?",
         "either a `path` or `choices`",
-        "this is a number",
+        "what is done in a state is an action",
         "a policy is a table of states",
     ] {
         assert!(all.contains(part), "{part}: {all}");

@@ -155,6 +155,48 @@ fn permuted_cells() -> impl Strategy<Value = (Arc<Mdp>, f64, Vec<usize>)> {
     })
 }
 
+/// Which of the paper's bounds the mean over some goals breaks; `pair` lead to each other.
+fn out_of_bounds(
+    mdp: &Mdp,
+    discount: Discount,
+    goals: &[SolvedGoal],
+    pair: (usize, usize),
+) -> Option<&'static str> {
+    let (gamma, complement) = (discount.used(), discount.complement());
+    let mean = |of: &dyn Fn(&SolvedGoal) -> f64| -> f64 {
+        goals.iter().map(of).sum::<f64>() / goals.len() as f64
+    };
+    let wide = 2.0 * mean(&|goal| goal.half_width) + 64.0 * U;
+    let largest = mean(&|goal| goal.rewards.iter().copied().fold(0.0, f64::max));
+    let power: Vec<f64> = mdp
+        .states()
+        .map(|s| mean(&|goal| goal.integrand[s.index()]))
+        .collect();
+    if power.iter().any(|x| *x > largest + wide) {
+        return Some("proposition 5.4");
+    }
+    if (power[pair.0] - power[pair.1]).abs() > complement + wide {
+        return Some("proposition 5.5");
+    }
+    for state in mdp.states() {
+        let ahead = |of: &dyn Fn(usize) -> f64| -> Vec<f64> {
+            let choices = mdp.choices(state).map(|choice| {
+                let (to, p) = mdp.row(choice);
+                let each = to.iter().zip(p);
+                each.map(|(&t, p)| p * of(t as usize)).sum()
+            });
+            choices.collect()
+        };
+        let reward = |t: usize| mean(&|goal| goal.rewards[t]);
+        let least = ahead(&reward).into_iter().fold(1.0, f64::min);
+        let most = ahead(&|t| power[t]).into_iter().fold(0.0, f64::max);
+        if power[state.index()] < complement * least + gamma * most - wide {
+            return Some("lemma E.39");
+        }
+    }
+    None
+}
+
 proptest! {
     #![proptest_config(ProptestConfig::with_cases(24))]
 
@@ -254,6 +296,46 @@ proptest! {
                 for (x, y) in a.integrand.iter().zip(&b.integrand) {
                     prop_assert!(y - x >= -allowed, "{} fell to {}", x, y);
                 }
+            }
+        }
+    }
+
+    /// Turner et al. 2021: proposition 5.4 (no more than the largest reward), 5.5 (states that lead to each other differ by (1 - g) times the range at most) and lemma E.39, which follows from
+    /// `x(s) = max_a E ((1 - g) R(s') + g x(s'))` goal by goal, so that it holds of means over any number of them.
+    #[test]
+    fn power_keeps_within_the_bounds_of_the_paper((mdp, gamma) in cells(), a in 0..24_usize, b in 0..24_usize) {
+        let mut open = Open::of(&mdp);
+        let n = open.rows.len();
+        let (a, b) = (a % n, b % n);
+        open.rows[a].push(vec![(b as u32, 1.0)]);
+        open.rows[b].push(vec![(a as u32, 1.0)]);
+        let mdp = open.close();
+        for backend in backends() {
+            let goals = sampled(&*backend, &mdp, gamma);
+            let discount = Discount::new(gamma).unwrap();
+            prop_assert_eq!(out_of_bounds(&mdp, discount, &goals, (a, b)), None);
+            for off in [1.0, -1.0] {
+                let mut wrong = goals.clone();
+                wrong.iter_mut().for_each(|goal| goal.integrand[a] += off);
+                prop_assert!(out_of_bounds(&mdp, discount, &wrong, (a, b)).is_some());
+            }
+        }
+    }
+
+    /// A goal dealt out in another order is the goal of the MDP whose states are named in that order.
+    #[test]
+    fn a_permuted_goal_is_a_relabelled_world((mdp, gamma, to) in permuted_cells()) {
+        let moved = Open::of(&mdp).moved(&to).close();
+        for backend in backends() {
+            let (here, there) = (
+                solver(&*backend, &mdp, Uniform::unit(), gamma),
+                solver(&*backend, &moved, Uniform::unit(), gamma),
+            );
+            for goal in solve(&*here, &numbers()) {
+                let mut dealt = vec![0.0; to.len()];
+                (0..to.len()).for_each(|s| dealt[to[s]] = goal.rewards[s]);
+                let found = given(&*there, dealt);
+                prop_assert_eq!(differs(&goal, &found, 0.0, |s| to[s]), None);
             }
         }
     }

@@ -6,6 +6,7 @@
 
 mod agent;
 mod condition;
+mod ensemble;
 mod environments;
 mod inputs;
 mod matrices;
@@ -24,7 +25,7 @@ use sha2::{Digest, Sha256};
 pub use environments::{EnvironmentSource, MAX_ENVIRONMENTS};
 pub use policies::PolicyEntry;
 
-use super::{BackendChoice, Engine, PerGoal, RunSpec, Until};
+use super::{BackendChoice, Claim, Engine, PerGoal, RunSpec, Until};
 use crate::document::{Faults, Node};
 use crate::intervention::Variant;
 use crate::io::ReadError;
@@ -167,6 +168,8 @@ pub struct Experiment {
     pub statistics: Resolved<Request>,
     /// Which goals belong, where not all do.
     pub condition: Option<ConditionRequest>,
+    /// What is claimed of every environment.
+    pub claims: Vec<Claim>,
     /// What is listed of the first goals one by one. It changes no number, and the hash does not cover it.
     pub per_goal: Option<PerGoal>,
     /// The file as it was read.
@@ -237,6 +240,7 @@ impl Experiment {
             threads,
             statistics: self.statistics.value.clone(),
             condition: self.condition.clone(),
+            claims: self.claims.clone(),
             per_goal: self.per_goal.clone(),
         }
     }
@@ -282,6 +286,9 @@ impl Experiment {
         }
         if !self.policies.is_empty() {
             identity.insert("policies".to_owned(), render::policies_json(&self.policies));
+        }
+        if !self.claims.is_empty() {
+            identity.insert("claims".to_owned(), render::claims_json(&self.claims));
         }
         if let Some(condition) = &self.condition {
             identity.insert("condition".to_owned(), render::condition_json(condition));

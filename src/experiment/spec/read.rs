@@ -5,6 +5,7 @@ use std::path::Path;
 
 use super::agent::Agents;
 use super::condition::read_condition;
+use super::ensemble::{self, read_claims};
 use super::environments::Environments;
 use super::matrices;
 use super::statistics::read_statistics;
@@ -121,6 +122,14 @@ fn read(
         let conditioned = condition.is_some();
         check_until(until, statistics.as_ref(), compared, conditioned, faults);
     }
+    let claims = table.take("ensemble").map(|node| {
+        let beside = ensemble::Beside {
+            environments: &environments.mdps,
+            statistics: statistics.as_ref(),
+            compared: variants.baseline.value && !variants.tables.is_empty(),
+        };
+        read_claims(node, &beside, faults)
+    });
     table.reserve(LATER, faults);
     table.finish(faults);
 
@@ -245,6 +254,7 @@ fn read(
         level: Resolved::new(overrides.level, sample.level, defaults.level),
         statistics: Resolved::new(None, statistics, defaults.statistics),
         condition: condition.map(|c| c.value),
+        claims: claims.unwrap_or_default(),
         per_goal,
         file,
         mdp_files: environments.files,

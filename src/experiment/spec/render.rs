@@ -10,7 +10,7 @@ use sha2::{Digest, Sha256};
 use super::policies::PolicySource;
 use super::{EnvironmentSource, Experiment, Origin, PolicyEntry, RewardEntry, matrices};
 use crate::document::{Faults, Node};
-use crate::experiment::PerGoal;
+use crate::experiment::{Claim, PerGoal, Side};
 use crate::plan::Method;
 use crate::solve::{DecisionRule, Level, Otherwise, Rule};
 use crate::statistics::{ConditionRequest, EventRequest, OptimalRequest, ReachRequest, Request};
@@ -176,6 +176,12 @@ impl Experiment {
                 line(&mut text, key, &value, Origin::File);
             }
         }
+        if !self.claims.is_empty() {
+            text.push_str("\n[ensemble]\n");
+            let claims = self.claims.iter().map(claim_value);
+            let list = toml::Value::Array(claims.collect());
+            line(&mut text, "claims", &list, Origin::File);
+        }
         text
     }
 
@@ -246,6 +252,7 @@ impl Experiment {
             "policy": entry(policies_json(&self.policies), Origin::File),
             "statistics": entry(statistics_json(&self.statistics.value), self.statistics.origin),
             "per_goal": self.per_goal.as_ref().map(|p| json!(per_goal_value(p))),
+            "claims": entry(claims_json(&self.claims), Origin::File),
             "condition": entry(json!(self.condition.as_ref().map(condition_json)), condition),
         })
     }
@@ -494,6 +501,32 @@ pub(super) fn policies_json(policies: &[PolicyEntry]) -> serde_json::Value {
         json!({ "name": entry.policy.name(), "policy": content })
     });
     each.collect()
+}
+
+/// A claim as it stands in the experiment file.
+fn claim_value(claim: &Claim) -> toml::Value {
+    let row = claim.row.iter().map(|name| string(name)).collect();
+    let side = match claim.holds {
+        Side::Above(x) => ("above", x.into()),
+        Side::Below(x) => ("below", x.into()),
+    };
+    let pairs = [
+        ("name", string(&claim.name)),
+        ("statistic", string(&claim.statistic)),
+        ("row", toml::Value::Array(row)),
+        ("measure", string(&claim.measure)),
+        side,
+    ];
+    let pairs = pairs.map(|(key, value)| (key.to_owned(), value));
+    toml::Value::Table(pairs.into_iter().collect())
+}
+
+/// Claims as they stand in the experiment file.
+pub(super) fn claims_json(claims: &[Claim]) -> serde_json::Value {
+    claims
+        .iter()
+        .map(|claim| json!(claim_value(claim)))
+        .collect()
 }
 
 /// An event: its label, or a table where more was said than that.
