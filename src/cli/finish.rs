@@ -300,6 +300,7 @@ impl Ending<'_> {
     fn warn(&self) {
         let statistics = &self.outcome.statistics;
         let cells = statistics.cells.iter();
+        cells.clone().for_each(note_stand_in);
         cells.for_each(|cell| warn_of_unconverged(cell, self.spec));
         warn_of_failures(statistics);
         warn_of_missing_graphs(statistics, &self.shown.write);
@@ -358,6 +359,19 @@ impl From<RunDirectoryError> for Failure {
             None => failure,
         }
     }
+}
+
+fn note_stand_in(cell: &CellStatistics) {
+    let (Some(solver), Some(why)) = (&cell.solver, &cell.refusal) else {
+        return;
+    };
+    diagnostics::show_note(&format!(
+        "{}{}, {}, discount {}: solved on {solver}, since {why}",
+        cell.environment,
+        report::of_variant(&cell.variant),
+        cell.reward,
+        cell.discount,
+    ));
 }
 
 fn warn_of_unconverged(cell: &CellStatistics, spec: &RunSpec) {

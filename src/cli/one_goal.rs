@@ -9,7 +9,7 @@ use powersweep::solve::SolveError;
 use powersweep::{Seed, StateId};
 
 use super::failure::{Failure, Kind, Outcome};
-use super::{output, terminal};
+use super::{diagnostics, output, terminal};
 
 /// What is shown of a goal.
 #[derive(Debug, clap::Args)]
@@ -70,6 +70,13 @@ impl View {
             Seed(0),
             self.path,
         );
+        let backend = match &goal.stand_in {
+            Some((solver, why)) => {
+                diagnostics::show_note(&format!("solved on {solver}, since {why}"));
+                solver.split(',').next().unwrap_or(backend)
+            }
+            None => backend,
+        };
         let report = GoalReport {
             goal,
             origin,

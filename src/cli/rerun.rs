@@ -48,7 +48,13 @@ pub(crate) fn execute(arguments: Arguments) -> Result<Outcome, Failure> {
         diagnostics::show_warning(message, None);
     }
     let used = manifest["backend"]["name"].as_str().unwrap_or_default();
-    let named = BackendChoice::ALL.into_iter().find(|b| b.name() == used);
+    // With `auto`, the processor took what the graphics processor refused.
+    let asked = manifest["experiment"]["backend"]["value"].as_str();
+    let kind = match used == BackendChoice::Gpu.name() {
+        true => asked.unwrap_or(used),
+        false => used,
+    };
+    let named = BackendChoice::ALL.into_iter().find(|b| b.name() == kind);
     let overrides = Overrides {
         backend: arguments.backend.or(named),
         ..Overrides::default()

@@ -536,6 +536,10 @@ impl Cell {
             rule: self.rule.to_string(),
             domain: self.reward.domain(),
             solver: self.solver.as_ref().and_then(|s| s.description()),
+            refusal: self
+                .solver
+                .as_ref()
+                .and_then(|s| Some(s.refusal()?.to_string())),
             power,
             tables,
             mdp: self.mdp.clone(),

@@ -10,12 +10,12 @@ use crate::mdp::Mdp;
 use crate::solve::cpu::CpuBackend;
 #[cfg(feature = "gpu")]
 use crate::solve::gpu::{AdapterChoice, GpuBackend, GpuError, hardware_is_likely};
-use crate::solve::{Backend, ReferenceBackend};
+use crate::solve::{Backend, ReferenceBackend, WithFallback};
 
 /// Which backend to use.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
 pub enum BackendChoice {
-    /// A graphics processor where there is one (never a software adapter), else the processor.
+    /// A graphics processor where there is one (never a software adapter), else the processor; which also takes the cells that the graphics processor refuses.
     #[default]
     Auto,
     /// SIMD tiles in single precision on all cores.
@@ -84,7 +84,7 @@ impl Engine {
     }
 
     /// Starts a backend; where it is the GPU, on the adapter of this name (or a part of it) or position in the list of
-    /// `powersweep devices`. `auto` with an adapter is that adapter; the other backends have no use for it.
+    /// `powersweep devices`. `auto` with an adapter is that adapter, with the processor for cells that it refuses; the other backends have no use for it.
     ///
     /// # Errors
     ///
@@ -222,17 +222,18 @@ impl Engine {
     }
 }
 
-/// The fastest backend that is here. An adapter that was named is wanted.
+/// The fastest backend that is here, and the processor for cells that it refuses. An adapter that was named is wanted.
 fn automatic(adapter: Option<&str>) -> Result<Arc<dyn Backend>, EngineError> {
-    if adapter.is_some() {
-        return gpu(adapter);
-    }
-    let found = if hardware_is_likely() {
-        gpu(None).ok()
-    } else {
-        None
+    let found = match adapter {
+        Some(_) => Some(gpu(adapter)?),
+        None if hardware_is_likely() => gpu(None).ok(),
+        None => None,
     };
-    Ok(found.unwrap_or_else(|| Arc::new(CpuBackend::new())))
+    let cpu = Arc::new(CpuBackend::new());
+    Ok(match found {
+        Some(gpu) => Arc::new(WithFallback::new(gpu, cpu)),
+        None => cpu,
+    })
 }
 
 #[cfg(not(feature = "gpu"))]

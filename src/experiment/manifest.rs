@@ -130,6 +130,7 @@ fn cell(cell: &CellStatistics) -> Value {
         "discount_used": cell.discount_used,
         "rule": cell.rule,
         "solver": cell.solver,
+        "refusal": cell.refusal,
         "plan_hash": hexadecimal(&cell.plan.hash()),
         "plan": cell.plan.to_string().lines().collect::<Vec<_>>(),
         "pilot": cell.pilot,

@@ -58,6 +58,8 @@ pub struct OneGoal {
     pub solved: SolvedGoal,
     /// Per state, `[n_states]`.
     pub decisions: Vec<Decision>,
+    /// What solved it, and why the backend that was asked did not, where another one stood in for it.
+    pub stand_in: Option<(String, String)>,
 }
 
 impl OneGoal {
@@ -110,7 +112,13 @@ impl OneGoal {
             goal: 0,
             problem: "the backend returned no answer".to_owned(),
         })?;
-        Ok(Self::of(mdp, discount, solved, scale))
+        let stand_in = solver
+            .refusal()
+            .map(|why| (solver.description().unwrap_or_default(), why.to_string()));
+        Ok(Self {
+            stand_in,
+            ..Self::of(mdp, discount, solved, scale)
+        })
     }
 
     /// Reads the choices off certified values. `scale` is what [`TIE`](crate::statistics::behaviour::TIE) is relative to: the range of the rewards.
@@ -129,6 +137,7 @@ impl OneGoal {
             discount,
             solved,
             decisions,
+            stand_in: None,
         }
     }
 

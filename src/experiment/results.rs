@@ -27,6 +27,8 @@ pub struct CellStatistics {
     pub rule: String,
     /// What solved it, where that was not the run's backend.
     pub solver: Option<String>,
+    /// Why the run's backend did not take the cell, where `solver` is another backend that stood in for it.
+    pub refusal: Option<String>,
     /// The MDP it was measured on: names and layout for reports.
     pub mdp: Arc<Mdp>,
     /// The plan it was solved with.

@@ -636,6 +636,8 @@ mod tests {
     use super::*;
     use crate::experiment::fake::{FakeBackend, Flaw, two_state};
     use crate::experiment::{CellError, Engine, Unobserved};
+    use crate::solve::WithFallback;
+    use crate::solve::cpu::CpuBackend;
     use crate::statistics::FixedPointError;
     use crate::units::Seed;
 
@@ -730,6 +732,33 @@ mod tests {
             };
             assert_eq!(bits(&statistics), bits(&kept));
         }
+    }
+
+    #[test]
+    fn what_a_backend_refuses_another_one_solves() {
+        let refusing = Arc::new(FakeBackend(Flaw::RefusesDiscount(0.5)));
+        let both = WithFallback::new(refusing, Arc::new(CpuBackend::new()));
+        let both = Engine::with_backend(Arc::new(both));
+        let statistics = both.run(&spec(&both, 2)).unwrap();
+        assert!(statistics.is_complete());
+        let [here, there] = &statistics.cells[..] else {
+            panic!("two cells")
+        };
+        assert_eq!((&here.solver, &here.refusal), (&None, &None));
+        assert!(there.solver.as_ref().unwrap().starts_with("cpu"));
+        let why = there.refusal.as_ref().unwrap();
+        assert!(why.contains("the fake backend does not support the discount 0.5"));
+        // Each cell has the numbers of the backend that solved it, and not the other's.
+        let alone = |engine: &Engine| engine.run(&spec(engine, 1)).unwrap().cells;
+        let fake = alone(&engine(Flaw::None));
+        let cpu = alone(&Engine::with_backend(Arc::new(CpuBackend::new())));
+        assert_eq!((&here.power, &there.power), (&fake[0].power, &cpu[1].power));
+        assert_ne!(fake[1].power, cpu[1].power);
+        // A failure is no refusal: nobody stands in for a device that breaks.
+        let broken = Arc::new(FakeBackend(Flaw::Zeros));
+        let both = WithFallback::new(broken, Arc::new(CpuBackend::new()));
+        let both = Engine::with_backend(Arc::new(both));
+        assert_eq!(both.run(&spec(&both, 1)).unwrap().failures.len(), 2);
     }
 
     #[test]

@@ -68,6 +68,7 @@ pub(super) fn cell(mdp: Mdp) -> CellStatistics {
         discount_used: Some(0.899_999_976_158_142_1),
         rule: "optimal".to_owned(),
         solver: None,
+        refusal: None,
         power: (0..mdp.n_states()).map(estimate).collect(),
         plan: Arc::new(Plan::draw(&mdp, Discount::new(0.9).unwrap())),
         pilot: None,

@@ -1,11 +1,12 @@
 //! Solving goals: the backends, and the contract between them and everything to the right.
 //!
 //! `reference` is the judge (f64, policy iteration with direct solves, sharing no code with the fast ones), `cpu` is
-//! the SIMD backend, `gpu` the one in compute shaders. Siblings are blind to each other. A backend turns a [`CellProblem`] into a [`CellSolver`] once and
+//! the SIMD backend, `gpu` the one in compute shaders. Siblings are blind to each other; `fallback` lets one stand in for what another refuses. A backend turns a [`CellProblem`] into a [`CellSolver`] once and
 //! is then asked for blocks of goals. A cell at a limit of the discount is solved by `limit`, one whose agent
 //! follows another rule than optimality by `rule`, whatever the backend; `one_by_one` is what solvers share that take one goal after the other.
 
 pub mod cpu;
+mod fallback;
 #[cfg(feature = "gpu")]
 pub mod gpu;
 mod limit;
@@ -18,6 +19,7 @@ use std::fmt::Debug;
 use std::sync::Arc;
 
 pub use crate::program::{GoalProgram, ProgramError};
+pub use fallback::WithFallback;
 use limit::LimitSolver;
 pub use pilot::{PilotCandidate, PilotReport, pilot};
 pub use reference::ReferenceBackend;
@@ -271,6 +273,19 @@ pub enum SolveError {
     },
 }
 
+impl SolveError {
+    /// Whether a backend says, before the first goal, that a cell is beyond it: another one may take the cell. A device that fails while it works, and goals
+    /// that are none, are something else.
+    #[must_use]
+    pub fn is_refusal(&self) -> bool {
+        match self {
+            Self::Unsupported { .. } | Self::OutOfReach { .. } => true,
+            Self::Device { fault, .. } => *fault == DeviceFault::OutOfMemory,
+            _ => false,
+        }
+    }
+}
+
 /// How a device can fail.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
@@ -370,6 +385,11 @@ pub trait CellSolver: Send + Sync + Debug {
 
     /// What it is, where it is not the backend that the run asked for.
     fn description(&self) -> Option<String> {
+        None
+    }
+
+    /// Why the backend that the run asked for did not take the cell, where another one stands in for it.
+    fn refusal(&self) -> Option<&SolveError> {
         None
     }
 

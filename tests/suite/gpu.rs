@@ -5,10 +5,12 @@
 #![cfg(feature = "gpu")]
 
 use std::io::Write;
+use std::process::Command;
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::sync::{Arc, OnceLock};
 
-use powersweep::experiment::{Engine, RunError, RunSpec};
+use powersweep::experiment::checkpoint::Shard;
+use powersweep::experiment::{Engine, Ledger, RunError, RunSpec, Statistics, Unobserved};
 use powersweep::mdp::Mdp;
 use powersweep::mdp::families::{Dense, Family, Garnet, RandomDeterministic};
 use powersweep::reward::Uniform;
@@ -349,4 +351,129 @@ fn a_run_beyond_single_precision_is_refused_before_it_starts() {
         "{refused}"
     );
     assert!(engine.run(&spec(1e-5)).unwrap().is_complete());
+}
+
+#[test]
+fn auto_leaves_what_the_gpu_refuses_to_the_cpu_and_says_so() {
+    let Some(backend) = backend("cells that are refused") else {
+        return;
+    };
+    let home = tempfile::tempdir().unwrap();
+    let experiment = home.path().join("experiment.toml");
+    let text = "schema = 1\n[mdp]\nfamily = \"chain\"\nstates = 5\n[solve]\ndiscount = [0.5, 0.999]\n[sample]\ncount = 500\n";
+    std::fs::write(&experiment, text).unwrap();
+    let run = |words: &[&str]| {
+        let adapter = backend.adapter().index.to_string();
+        let mut command = Command::new(env!("CARGO_BIN_EXE_powersweep"));
+        command.args(words).args(["--adapter", &adapter]);
+        let output = command.current_dir(home.path()).output().unwrap();
+        let said = String::from_utf8(output.stderr).unwrap();
+        (output.status.code(), said.replace("\n  │ ", " "))
+    };
+    let (code, said) = run(&[
+        "run",
+        "experiment.toml",
+        "--out",
+        "out",
+        "--backend",
+        "auto",
+    ]);
+    assert_eq!(code, Some(0), "{said}");
+    let note = "discount 0.999: solved on cpu";
+    assert!(
+        said.contains(note) && !said.contains("discount 0.5: solved"),
+        "{said}"
+    );
+    let manifest = std::fs::read(home.path().join("out/manifest.json")).unwrap();
+    let manifest: serde_json::Value = serde_json::from_slice(&manifest).unwrap();
+    assert_eq!(manifest["backend"]["name"], "gpu");
+    let [here, there] = [0, 1].map(|i| &manifest["cells"][i]);
+    assert!(here["solver"].is_null() && here["refusal"].is_null());
+    assert!(there["solver"].as_str().unwrap().starts_with("cpu"));
+    let why = there["refusal"].as_str().unwrap();
+    assert!(
+        why.contains("cannot certify a half-width of 1.0e-5"),
+        "{why}"
+    );
+    // Whoever looks at a goal of it is told, too; and so does a rerun.
+    let goal = ["replay", "out", "--goal", "3", "--discount", "0.999"];
+    let (code, said) = run(&[&goal[..], &["--backend", "auto"]].concat());
+    assert!(code == Some(0) && said.contains("solved on cpu"), "{said}");
+    let (code, said) = run(&["rerun", "out"]);
+    assert_eq!(code, Some(0), "{said}");
+    // Who asks for the gpu backend is told what it cannot do, where, and what to do, and nothing is written.
+    let (code, said) = run(&[
+        "run",
+        "experiment.toml",
+        "--out",
+        "strict",
+        "--backend",
+        "gpu",
+    ]);
+    assert_eq!(code, Some(2), "{said}");
+    for part in ["reward uniform", "discount 0.999", "--backend cpu"] {
+        assert!(said.contains(part), "{part}: {said}");
+    }
+    assert!(!home.path().join("strict/results.json").exists());
+}
+
+/// A run of two environments that has many blocks, the last ones cut short.
+fn split_spec(engine: &Engine, threads: usize) -> RunSpec {
+    let upload = |states| {
+        let family = Family::RandomDeterministic(RandomDeterministic { states, choices: 2 });
+        let mdp = family.generate(states).unwrap();
+        engine.upload(mdp.renamed(format!("{states} states")))
+    };
+    let spec = RunSpec {
+        samples: 5 * 16_384 + 100,
+        threads,
+        environments: vec![upload(2), upload(5)],
+        ..RunSpec::default()
+    };
+    spec.discount(0.9).unwrap()
+}
+
+#[test]
+fn threads_and_shards_change_no_byte_on_the_gpu() {
+    let Some(backend) = backend("threads and shards") else {
+        return;
+    };
+    let engine = Engine::with_backend(Arc::new(backend));
+    let text = |statistics: &Statistics| statistics.to_json();
+    let whole = engine.run(&split_spec(&engine, 1)).unwrap();
+    assert!(whole.is_complete());
+    let three = engine.run(&split_spec(&engine, 3)).unwrap();
+    assert!(text(&three) == text(&whole));
+    let spec = split_spec(&engine, 2);
+    for of in [1, 2, 7, 64] {
+        let mut merged = Ledger::default();
+        let solve = |number| {
+            let shard = Shard::new(number, of).unwrap();
+            let outcome = engine.run_shard(&spec, shard, Ledger::default(), &Unobserved);
+            outcome.unwrap().ledger
+        };
+        // From the last to the first: no order is special.
+        for ledger in (1..=of).rev().map(solve) {
+            for (position, record) in ledger.cells {
+                let sum = match merged.cells.get(&position) {
+                    None => record,
+                    Some(there) => {
+                        let mut sum = (**there).clone();
+                        sum.merge(&record).unwrap();
+                        Arc::new(sum)
+                    }
+                };
+                merged.cells.insert(position, sum);
+            }
+        }
+        let read = engine.read(&spec, merged).unwrap();
+        assert!(read.is_finished(), "{of} shards");
+        assert!(text(&read.statistics) == text(&whole), "{of} shards");
+    }
+    // The control: other goals are other bytes.
+    let other = RunSpec {
+        seed: powersweep::Seed(1),
+        ..split_spec(&engine, 1)
+    };
+    assert!(text(&engine.run(&other).unwrap()) != text(&whole));
 }

@@ -1,0 +1,78 @@
+//! Two backends as one: what the first refuses, the second solves.
+
+use std::sync::Arc;
+
+use super::{Backend, CellProblem, CellSolver, Goals, SolveError, SolvedGoal};
+use crate::statistics::{Block, BlockSums};
+
+/// A backend, and another one for the cells that it refuses before their first goal ([`SolveError::is_refusal`]). A device that fails is not
+/// stood in for: that is an error, as it is without a second backend.
+#[derive(Debug)]
+pub struct WithFallback {
+    first: Arc<dyn Backend>,
+    second: Arc<dyn Backend>,
+}
+
+impl WithFallback {
+    /// `second` takes what `first` refuses.
+    #[must_use]
+    pub fn new(first: Arc<dyn Backend>, second: Arc<dyn Backend>) -> Self {
+        Self { first, second }
+    }
+}
+
+impl Backend for WithFallback {
+    fn name(&self) -> &'static str {
+        self.first.name()
+    }
+
+    fn description(&self) -> String {
+        let (first, second) = (self.first.description(), self.second.description());
+        format!("{first}; for what it refuses {second}")
+    }
+
+    fn sweeps(&self) -> bool {
+        self.first.sweeps() || self.second.sweeps()
+    }
+
+    fn prepare(&self, problem: CellProblem) -> Result<Box<dyn CellSolver>, SolveError> {
+        match self.first.prepare(problem.clone()) {
+            Err(refusal) if refusal.is_refusal() => Ok(Box::new(StandIn {
+                solver: self.second.prepare(problem)?,
+                description: self.second.description(),
+                refusal,
+            })),
+            other => other,
+        }
+    }
+}
+
+/// A cell of the second backend.
+#[derive(Debug)]
+struct StandIn {
+    solver: Box<dyn CellSolver>,
+    description: String,
+    refusal: SolveError,
+}
+
+impl CellSolver for StandIn {
+    fn problem(&self) -> &CellProblem {
+        self.solver.problem()
+    }
+
+    fn description(&self) -> Option<String> {
+        Some(self.description.clone())
+    }
+
+    fn refusal(&self) -> Option<&SolveError> {
+        Some(&self.refusal)
+    }
+
+    fn solve_block(&self, block: Block, parallel: bool) -> Result<BlockSums, SolveError> {
+        self.solver.solve_block(block, parallel)
+    }
+
+    fn solve_goals(&self, goals: Goals<'_>) -> Result<Vec<SolvedGoal>, SolveError> {
+        self.solver.solve_goals(goals)
+    }
+}
