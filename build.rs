@@ -21,6 +21,7 @@ mod shaders {
                 "common/mulhi_halves",
                 "common/philox",
                 "common/lattice",
+                "common/table",
                 "reward/draw",
             ],
         ),
@@ -31,6 +32,7 @@ mod shaders {
                 "common/mulhi_int64",
                 "common/philox",
                 "common/lattice",
+                "common/table",
                 "reward/draw",
             ],
         ),
@@ -39,15 +41,31 @@ mod shaders {
             "in_place",
             &[
                 "common/cell",
-                "common/values_storage",
+                "common/rewards",
+                "common/own_storage",
                 "common/rows",
                 "solve/in_place",
             ],
         ),
         (
+            "in_place_workgroup",
+            &[
+                "common/cell",
+                "common/rewards",
+                "common/own_workgroup",
+                "common/rows",
+                "solve/in_place",
+            ],
+        ),
+        (
+            "straight",
+            &["common/cell", "common/rewards", "solve/straight"],
+        ),
+        (
             "jacobi",
             &[
                 "common/cell",
+                "common/rewards",
                 "common/values_storage",
                 "common/rows",
                 "solve/jacobi",
@@ -58,6 +76,7 @@ mod shaders {
             &[
                 "common/cell",
                 "common/progress",
+                "common/rewards",
                 "common/values_storage",
                 "common/rows",
                 "solve/certify",

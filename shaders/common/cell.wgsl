@@ -7,12 +7,16 @@ const LANES: u32 = 64u;
 // law's offset never comes here.
 struct Cell {
     n_states: u32,
+    // Rows of rewards: states, or choices where these have rewards.
+    n_rewards: u32,
     // Blocks of four random words that a goal takes.
     n_blocks: u32,
     key_low: u32,
     key_high: u32,
     // Points of the law's lattice.
     width: u32,
+    // Number of the lowest one, modulo 2^32, where rewards of several laws are brought onto it.
+    lowest: u32,
     // Whether some state surely stays: then the centre is the largest reward among those.
     has_stays: u32,
     // Largest half-width that counts as certified, in units of HALF_WIDTH_UNIT.
@@ -27,6 +31,10 @@ struct Cell {
     horizon: f32,
     // Relative error of a sum of differences against the sum of their absolute values.
     sum_error: f32,
+    // What a choice's reward adds to that, relative to both.
+    reward_error: f32,
+    // The share of the middle of the residuals in the middle of the integrands: 1, or gamma where choices have rewards.
+    middle_share: f32,
     // The rounding allowance: fixed + per_reward max|R| + per_value max|V| + per_residual max|r| + per_spread max(high - low).
     allowance_fixed: f32,
     allowance_per_reward: f32,
@@ -68,6 +76,8 @@ const FLAG_FIRST: u32 = 1u;
 const FLAG_LAST: u32 = 2u;
 // Replace the integrands by their fixed-point form.
 const FLAG_KEEP: u32 = 4u;
+// Leave goals that single precision gave up out of the sums: the host finishes them.
+const FLAG_LEAVE: u32 = 8u;
 
 // One goal. Zeroed before a group of goals starts.
 struct Lane {

@@ -1,4 +1,4 @@
-// Rows of the transition tensor, and what a lane's values make of them. Needs `value`.
+// Rows of the transition tensor, and what a lane's values make of them. Needs `value` and the rewards.
 //
 // A state's terms stand in `parts[first..common_end]` (common to all its choices), then choice by choice up to each
 // choice's `end`; the state itself is never among them. States are in sweep order.
@@ -47,14 +47,18 @@ fn weighted(first: u32, end: u32, start: f32) -> f32 {
 }
 
 // The self-loop-eliminated backup: max_a (R + gamma sum_{s' != s} T V) / (1 - gamma T(s,a,s)).
-fn backup(s: u32, reward: f32) -> f32 {
+fn backup(s: u32) -> f32 {
     let state = states[s];
-    let base = weighted(state.first, state.common_end, reward);
+    let base = weighted(state.first, state.common_end, state_reward(s));
     var best = LOWEST;
     var first = state.common_end;
     for (var c = state.choice_first; c < state.choice_end; c++) {
         let choice = choices[c];
-        best = larger(best, weighted(first, choice.end, base) * choice.inverse);
+        var start = base;
+        if CHOICE_REWARDS {
+            start += reward(c);
+        }
+        best = larger(best, weighted(first, choice.end, start) * choice.inverse);
         first = choice.end;
     }
     return best;
@@ -70,7 +74,8 @@ fn weighted_differences(first: u32, end: u32, own: f32, start: vec2<f32>) -> vec
     return sum;
 }
 
-// gamma max_a sum_{s'} T(s,a,s')(V(s') - V(s)): as computed, and bounds on the true number.
+// gamma max_a sum_{s'} T(s,a,s')(V(s') - V(s)), with R(s,a) in the maximum where choices have rewards: as computed, and bounds on
+// the true number.
 struct Differences {
     best: f32,
     low: f32,
@@ -85,10 +90,16 @@ fn differences(s: u32, own: f32) -> Differences {
     for (var c = state.choice_first; c < state.choice_end; c++) {
         let end = choices[c].end;
         let sum = weighted_differences(first, end, own, base);
-        let error = cell.sum_error * sum.y;
-        result.best = larger(result.best, sum.x);
-        result.low = larger(result.low, sum.x - error);
-        result.high = larger(result.high, sum.x + error);
+        var q = sum.x;
+        var error = cell.sum_error * sum.y;
+        if CHOICE_REWARDS {
+            let own_reward = reward(c);
+            q += own_reward;
+            error += cell.reward_error * (abs(own_reward) + sum.y);
+        }
+        result.best = larger(result.best, q);
+        result.low = larger(result.low, q - error);
+        result.high = larger(result.high, q + error);
         first = end;
     }
     return result;

@@ -12,12 +12,19 @@ struct Segment {
     scale: u32,
 }
 
-// Where one of several laws has its part of `segments` and `cells`.
+// One of several laws: where it has its part of `segments` and `cells`, or its lattice.
 struct TableHead {
     first_segment: u32,
     first_cell: u32,
     // A word is in cell `word >> cell_shift`.
     cell_shift: u32,
+    // Points of a lattice; 0 for a table.
+    width: u32,
+    // Integer of the lattice's lowest point.
+    low: i32,
+    // A lattice's points are multiples of 2^exponent spacings of what rewards are brought onto; a table's, of 2^(exponent + e) spacings, e being
+    // the eight bits of a segment's scale where an f32 has its exponent.
+    exponent: i32,
 }
 
 @group(0) @binding(8) var<storage, read> heads: array<TableHead>;
@@ -53,4 +60,24 @@ fn table_integer(segment: Segment, word: u32) -> i32 {
 // |m| <= 2^24 and a power of two: neither operation rounds.
 fn table_value(segment: Segment, m: i32) -> f32 {
     return f32(m) * bitcast<f32>(segment.scale & ~SHIFT_MASK);
+}
+
+// m * 2^exponent, rounded to the nearest integer, halves up, modulo 2^32.
+fn scaled(m: i32, exponent: i32) -> u32 {
+    if exponent >= 0 {
+        return select(bitcast<u32>(m) << u32(min(exponent, 31)), 0u, exponent > 31);
+    }
+    // |m| <= 2^24: no sum overflows, and smaller numbers round to zero.
+    let shift = u32(min(-exponent, 30));
+    return bitcast<u32>((m + (1 << (shift - 1u))) >> shift);
+}
+
+// The reward that a word stands for under a law, as spacings of what rewards are brought onto, modulo 2^32.
+fn drawn_multiple(law: u32, word: u32) -> u32 {
+    let head = heads[law];
+    if head.width != 0u {
+        return scaled(head.low + bitcast<i32>(mulhi(word, head.width)), head.exponent);
+    }
+    let segment = table_segment(head, word);
+    return scaled(table_integer(segment, word), head.exponent + i32(segment.scale >> 23u));
 }

@@ -1,13 +1,14 @@
 // Measures the residual of the original Bellman operator in difference form and certifies every running goal. Lane = goal.
 //
 // Grid: (tiles). Goes over `range_first..range_end`; the dispatch with FLAG_LAST decides. Writes
-// integrands[(tile * n_states + row) * LANES + lane] = bits of (1 - gamma) max_a P_a V, centred.
+// integrands[(tile * n_states + row) * LANES + lane] = bits of (1 - gamma) max_a P_a V, centred; where choices have rewards, of
+// (1 - gamma) max_a (R + gamma P_a V).
 //
 // With r(s) = R - (1-g)V + g max_a sum T (V' - V), the POWER integrand lies within (max r - min r)/2 of
-// (1-g) max_a P_a V + (max r + min r)/2 (MacQueen 1966, Porteus 1971). The numbers of the allowance are derived, and made,
+// (1-g) max_a P_a V + (max r + min r)/2 (MacQueen 1966, Porteus 1971); where choices have rewards, (1-g) V* lies within g times that of
+// (1-g) max_a (R + g P_a V) + g (max r + min r)/2. The numbers of the allowance are derived, and made,
 // in src/solve/gpu/allowance.rs.
 
-@group(0) @binding(4) var<storage, read> goals: array<u32>;
 @group(0) @binding(5) var<storage, read> values: array<f32>;
 @group(0) @binding(6) var<storage, read_write> lanes: array<Lane>;
 @group(0) @binding(7) var<storage, read_write> drawn: array<Drawn>;
@@ -38,7 +39,7 @@ fn opened(lane: Lane) -> Lane {
 
 // Whether the goal was drawn whole, swept as often as was asked and measured in every state.
 fn complete(goal: u32, lane: Lane) -> bool {
-    return atomicLoad(&drawn[goal].written) == cell.n_states
+    return atomicLoad(&drawn[goal].written) == cell.n_rewards
         && atomicLoad(&drawn[goal].updates) == job.expected_work
         && lane.visited == cell.n_states;
 }
@@ -114,12 +115,14 @@ fn certify(
         return;
     }
     lane_base = group.x * cell.n_states * LANES + index;
+    goal_base = group.x * cell.n_rewards * LANES + index;
+    centre = i32(lane.centre);
     if (job.flags & FLAG_FIRST) != 0u {
         lane = opened(lane);
     }
     for (var s = job.range_first; s < job.range_end; s++) {
         let at = lane_base + s * LANES;
-        let reward = f32(i32(goals[at]) - i32(lane.centre)) * cell.spacing;
+        let reward = state_reward(s);
         let own = values[at];
         let d = differences(s, own);
         let rest = reward - cell.complement * own;
@@ -133,7 +136,11 @@ fn certify(
         lane.residual_bits = max(lane.residual_bits, max(bitcast<u32>(abs(low)), bitcast<u32>(abs(high))));
         lane.value_bits = max(lane.value_bits, bitcast<u32>(abs(own)));
         lane.reward_bits = max(lane.reward_bits, bitcast<u32>(abs(reward)));
-        integrands[at] = bitcast<u32>(cell.complement * own + cell.odds * d.best);
+        var integrand = cell.complement * own + cell.odds * d.best;
+        if CHOICE_REWARDS {
+            integrand = cell.complement * (cell.discount * own + d.best);
+        }
+        integrands[at] = bitcast<u32>(integrand);
         lane.visited++;
     }
     if (job.flags & FLAG_LAST) != 0u {

@@ -1,10 +1,8 @@
-// In-place sweeps with self-loops eliminated, in alternating direction. Lane = goal.
+// In-place sweeps with self-loops eliminated, in alternating direction. Lane = goal. Needs `open_values`, `set_value` and `close_values`.
 //
 // Grid: (tiles). Does `job.sweeps` sweeps over all states, or one over `range_first..range_end` of its visits, and counts
 // every state update: a driver that stops a loop early is found out.
 
-@group(0) @binding(4) var<storage, read> goals: array<u32>;
-@group(0) @binding(5) var<storage, read_write> values: array<f32>;
 @group(0) @binding(6) var<storage, read> lanes: array<Lane>;
 @group(0) @binding(7) var<storage, read_write> drawn: array<Drawn>;
 
@@ -17,18 +15,18 @@ fn in_place(
     if lanes[goal].status != RUNNING {
         return;
     }
-    lane_base = group.x * cell.n_states * LANES + lane;
-    let centre = i32(lanes[goal].centre);
+    goal_base = group.x * cell.n_rewards * LANES + lane;
+    centre = i32(lanes[goal].centre);
+    open_values(group.x * cell.n_states * LANES + lane, lane);
     var updates = 0u;
     for (var sweep = 0u; sweep < job.sweeps; sweep++) {
         let backwards = ((job.backwards + sweep) & 1u) != 0u;
         for (var i = job.range_first; i < job.range_end; i++) {
             let s = select(i, cell.n_states - 1u - i, backwards);
-            let at = lane_base + s * LANES;
-            let reward = f32(i32(goals[at]) - centre) * cell.spacing;
-            values[at] = backup(s, reward);
+            set_value(s, backup(s));
             updates++;
         }
     }
+    close_values();
     atomicAdd(&drawn[goal].updates, updates);
 }

@@ -3,7 +3,6 @@
 // Grid: (tiles, any number), the second strides over `range_first..range_end`: all states are backed up from the old values.
 // Every update is counted: a driver that leaves some out is found out.
 
-@group(0) @binding(4) var<storage, read> goals: array<u32>;
 @group(0) @binding(5) var<storage, read> values: array<f32>;
 @group(0) @binding(6) var<storage, read_write> next: array<f32>;
 @group(0) @binding(7) var<storage, read> lanes: array<Lane>;
@@ -20,13 +19,13 @@ fn jacobi(
         return;
     }
     lane_base = group.x * cell.n_states * LANES + lane;
-    let centre = i32(lanes[goal].centre);
+    goal_base = group.x * cell.n_rewards * LANES + lane;
+    centre = i32(lanes[goal].centre);
     var done = 0u;
     for (var s = job.range_first + group.y; s < job.range_end; s += groups.y) {
         let at = lane_base + s * LANES;
-        let reward = f32(i32(goals[at]) - centre) * cell.spacing;
         let own = values[at];
-        next[at] = reward + (cell.discount * own + differences(s, own).best);
+        next[at] = state_reward(s) + (cell.discount * own + differences(s, own).best);
         done++;
     }
     atomicAdd(&drawn[goal].updates, done);

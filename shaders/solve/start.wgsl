@@ -1,12 +1,12 @@
 // Centres the goals and starts the values: what staying is worth, or the least that any state is worth.
 //
 // The centre is the largest reward among the states that surely stay (staying there for good is worth exactly that), else the
-// middle of the law: values then stay near zero where one class of states is recurrent. Any start is sound; a good one is
+// middle of the law's lattice: values then stay near zero where one class of states is recurrent. Any start is sound; a good one is
 // fast. Grid: (tiles, any number), the second strides over states.
 
 @group(0) @binding(1) var<storage, read> goals: array<u32>;
 @group(0) @binding(2) var<storage, read_write> drawn: array<Drawn>;
-// One bit per row: its state surely stays.
+// One bit per state: it surely stays, and has a reward of its own.
 @group(0) @binding(3) var<storage, read> stays: array<u32>;
 @group(0) @binding(4) var<storage, read_write> values: array<f32>;
 @group(0) @binding(5) var<storage, read_write> lanes: array<Lane>;
@@ -19,6 +19,7 @@ fn start(
 ) {
     let goal = group.x * LANES + lane;
     let base = group.x * cell.n_states * LANES + lane;
+    let goal_base = group.x * cell.n_rewards * LANES + lane;
     var centre = (cell.width - 1u) / 2u;
     var least = 0.0;
     if cell.has_stays != 0u {
@@ -32,7 +33,7 @@ fn start(
     for (var s = group.y; s < cell.n_states; s += groups.y) {
         let at = base + s * LANES;
         if ((stays[s / 32u] >> (s % 32u)) & 1u) != 0u {
-            values[at] = f32(i32(goals[at]) - i32(centre)) * cell.spacing * cell.horizon;
+            values[at] = f32(i32(goals[goal_base + s * LANES]) - i32(centre)) * cell.spacing * cell.horizon;
         } else {
             values[at] = least;
         }

@@ -19,10 +19,10 @@ struct StateSums {
 @group(0) @binding(2) var<storage, read_write> integrands: array<u32>;
 @group(0) @binding(3) var<storage, read_write> sums: array<StateSums>;
 
-// The POWER integrand less the shift. Rounded first, then brought into the law's range, where the truth is: that takes no
+// The integrand less the shift. Rounded first, then brought into the law's range, where the truth is: that takes no
 // goal further from it, and puts a bound on those whose iteration was cut short.
 fn fixed(integrand: u32, goal: u32) -> i32 {
-    let centred = bitcast<f32>(integrand) + lanes[goal].middle;
+    let centred = bitcast<f32>(integrand) + cell.middle_share * lanes[goal].middle;
     let offset = (2 * i32(lanes[goal].centre) - i32(cell.shift_twice)) << cell.shift_bits;
     let half_range = i32(cell.width - 1u) << cell.shift_bits;
     let x = i32(round(clamp(centred, -8.0, 8.0) * SUM_UNITS)) + offset;
@@ -48,6 +48,9 @@ fn reduce(
             let x = fixed(integrands[base + lane], first + lane);
             if (job.flags & FLAG_KEEP) != 0u {
                 integrands[base + lane] = bitcast<u32>(x);
+            }
+            if (job.flags & FLAG_LEAVE) != 0u && lanes[first + lane].status == EXHAUSTED {
+                continue;
             }
             let scaled = f32(x) * (1.0 / SUM_UNITS);
             let square = u32(round(scaled * scaled * SUM_UNITS));

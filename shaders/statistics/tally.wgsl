@@ -1,8 +1,10 @@
 // Adds the certificates of a group of goals up. One invocation per goal; grid: (tiles).
 
 struct Tally {
-    // Goals that came to an end.
+    // Goals that came to an end, and are in the sums.
     finished: atomic<u32>,
+    // Goals that are left to the host.
+    left: atomic<u32>,
     unconverged: atomic<u32>,
     // Sum of half-widths, in units of 1/HALF_WIDTH_UNITS: upper * 2^16 + lower.
     bound_upper: atomic<u32>,
@@ -30,6 +32,10 @@ fn tally_goals(
     }
     let lane = lanes[goal];
     if lane.status == RUNNING || lane.status == BROKEN {
+        return;
+    }
+    if (job.flags & FLAG_LEAVE) != 0u && lane.status == EXHAUSTED {
+        atomicAdd(&tally.left, 1u);
         return;
     }
     atomicAdd(&tally.finished, 1u);

@@ -14,7 +14,13 @@ use powersweep::{Discount, Seed};
 
 use crate::behaviour::small_mdp;
 
-fn problem(mdp: &Arc<Mdp>, domain: RewardDomain, gamma: f64, tolerance: f64) -> CellProblem {
+/// A cell with rewards from a uniform law on states or choices.
+pub(crate) fn problem(
+    mdp: &Arc<Mdp>,
+    domain: RewardDomain,
+    gamma: f64,
+    tolerance: f64,
+) -> CellProblem {
     let law = Marginal::Uniform(Uniform::new(-1.0, 2.0).unwrap());
     let bound = RewardDistribution::iid("law", law)
         .on(domain)
@@ -66,13 +72,19 @@ fn choices_as_states(mdp: &Mdp) -> Mdp {
 }
 
 /// Distances between what backends say of a deterministic MDP with rewards of choices and of its equivalent with rewards of states.
-fn worst(backend: &dyn Backend, mdp: &Arc<Mdp>, gamma: f64, shift: usize) -> f64 {
+pub(crate) fn worst(
+    backend: &dyn Backend,
+    mdp: &Arc<Mdp>,
+    (gamma, tolerance): (f64, f64),
+    shift: usize,
+) -> f64 {
     let twin = Arc::new(choices_as_states(mdp));
     let discount = Discount::new(gamma).unwrap();
-    let here = solve(backend, problem(mdp, RewardDomain::Choice, gamma, 1e-5), 70);
+    let problem = |mdp, domain, tolerance| problem(mdp, domain, gamma, tolerance);
+    let here = solve(backend, problem(mdp, RewardDomain::Choice, tolerance), 70);
     let there = solve(
         &ReferenceBackend::new(),
-        problem(&twin, RewardDomain::State, gamma, 1e-9),
+        problem(&twin, RewardDomain::State, 1e-9),
         70,
     );
     let mut worst = 0.0_f64;
@@ -94,7 +106,7 @@ fn worst(backend: &dyn Backend, mdp: &Arc<Mdp>, gamma: f64, shift: usize) -> f64
 }
 
 /// A graph with duplicate choices (whose rewards differ), self-loops and several recurrent classes.
-fn graph() -> Arc<Mdp> {
+pub(crate) fn graph() -> Arc<Mdp> {
     let mut b = MdpBuilder::new("graph");
     let [a, x, y, off] = ["a", "x", "y", "off"].map(|n| b.state(n));
     b.choice(a, "left", [(x, 1.0)]);
@@ -113,26 +125,31 @@ fn graph() -> Arc<Mdp> {
 fn rewards_of_choices_are_rewards_of_states_of_another_mdp() {
     let levels = Level::available().into_iter().map(CpuBackend::with_level);
     for gamma in [0.1, 0.9, 0.99, 0.999] {
-        assert!(worst(&ReferenceBackend::new(), &graph(), gamma, 0) <= 1.0);
+        assert!(worst(&ReferenceBackend::new(), &graph(), (gamma, 1e-5), 0) <= 1.0);
         for backend in levels.clone() {
             assert!(
-                worst(&backend, &graph(), gamma, 0) <= 1.0,
+                worst(&backend, &graph(), (gamma, 1e-5), 0) <= 1.0,
                 "{backend:?} {gamma}"
             );
         }
     }
     assert!(
-        worst(&ReferenceBackend::new(), &graph(), 0.9, 1) > 10.0,
+        worst(&ReferenceBackend::new(), &graph(), (0.9, 1e-5), 1) > 10.0,
         "the control"
     );
 }
 
 #[test]
-fn backends_agree_on_stochastic_mdps() {
+fn cpu_agrees_on_stochastic_mdps() {
+    agrees_on_stochastic_mdps(&CpuBackend::new(), 1e-5);
+}
+
+/// Goals of a backend against those of the reference, by every method.
+pub(crate) fn agrees_on_stochastic_mdps(backend: &dyn Backend, tolerance: f64) {
     for seed in 0..6 {
         let mdp = Arc::new(small_mdp(seed, false));
         for gamma in [0.5, 0.95] {
-            let mut problem = problem(&mdp, RewardDomain::Choice, gamma, 1e-5);
+            let mut problem = problem(&mdp, RewardDomain::Choice, gamma, tolerance);
             let exact = solve(&ReferenceBackend::new(), problem.clone(), 64);
             for method in Method::ALL {
                 let schedule = Schedule {
@@ -140,7 +157,7 @@ fn backends_agree_on_stochastic_mdps() {
                     first_check: 3,
                 };
                 problem.plan = Arc::new((*problem.plan).clone().with_schedule(schedule));
-                let found = solve(&CpuBackend::new(), problem.clone(), 64);
+                let found = solve(backend, problem.clone(), 64);
                 for (a, b) in exact.iter().zip(&found) {
                     assert!(b.converged);
                     for (x, y) in a.integrand.iter().zip(&b.integrand) {

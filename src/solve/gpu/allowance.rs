@@ -27,9 +27,19 @@
 //! covers that. Taken is U(1/8 + 3|R| + 10h|V| + 4|r|) + (h/g) spread, and 1% of it for second order and for the five products and sums
 //! that make up the allowance itself.
 //!
+//! # Rewards of choices
+//!
+//! There R(s,a) is part of every choice's sum, and the rest of r is -h V alone. Converting R, adding it to the sum and combining that with the error
+//! term err by U|R|, U(S + |R|) and U(S + |R|), the last of them counted above as U S: with R, U(3|R| + S) beyond `sum_error`. The shader takes 3.03U of both.
+//! The rest of r errs by U(1.5h|V| + |r|).
+//! The middle of the interval, h(g V + max_a q) + g (max r + min r)/2, where TV = g V + max_a q: g V is rounded (U|V|), the sum
+//! too (U(|V| + |r|)), h stored and multiplied 1.5U, all times h; h(high - low) for q; the middle of r is rounded twice, U|r| each, and
+//! its sum is rounded (U(h|V| + 2|r|)). In all, with the rest of r, U(6.5h|V| + 8|r|) + h spread, less than what is taken: h < h/g, and per_residual is 9U there.
+//!
 //! Subnormal numbers may be flushed to zero: an error of 2^-126 an operation, far inside the margin of `1/8` over `1/16`.
 
 use crate::plan::{KernelClass, SweepModel};
+use crate::reward::RewardDomain;
 use crate::units::Discount;
 
 /// Largest relative error of one operation.
@@ -43,6 +53,8 @@ const MARGIN: f64 = 1.01;
 pub(super) struct Allowance {
     /// Relative error of a sum of differences against the sum of their absolute values.
     pub(super) sum_error: f64,
+    /// What a choice's reward adds, relative to the sum of absolute differences and to itself.
+    pub(super) reward_error: f64,
     pub(super) fixed: f64,
     pub(super) per_reward: f64,
     pub(super) per_value: f64,
@@ -59,10 +71,14 @@ impl Allowance {
         let complement = discount.complement();
         Self {
             sum_error: MARGIN * (row + 3.0) * U,
+            reward_error: MARGIN * 3.0 * U,
             fixed: MARGIN * U / 8.0,
             per_reward: MARGIN * 3.0 * U,
             per_value: MARGIN * 10.0 * U * complement,
-            per_residual: MARGIN * 4.0 * U,
+            per_residual: match model.domain() {
+                RewardDomain::State => MARGIN * 4.0 * U,
+                RewardDomain::Choice => MARGIN * 9.0 * U,
+            },
             per_spread: MARGIN * complement / discount.used(),
             noise_per_value: 2.0 * (row + 2.0) * U,
         }

@@ -2,9 +2,10 @@
 
 use super::allowance::Allowance;
 use super::device::Device;
-use super::layout::{self, Block, Choice, HALF_WIDTH_UNITS, Part, STAYS, SUM_BITS, State};
-use crate::plan::SweepModel;
-use crate::reward::{Lattice, Recipe, Source};
+use super::draws::Draws;
+use super::layout::{self, Choice, HALF_WIDTH_UNITS, Part, SUM_BITS, State};
+use crate::plan::{SweepChoice, SweepModel};
+use crate::reward::{Lattice, RewardDomain};
 use crate::rng;
 use crate::solve::{CellProblem, SolveError};
 
@@ -22,6 +23,9 @@ pub(super) struct Cell {
     pub(super) parts: wgpu::Buffer,
     pub(super) blocks: wgpu::Buffer,
     pub(super) targets: wgpu::Buffer,
+    pub(super) heads: wgpu::Buffer,
+    pub(super) segments: wgpu::Buffer,
+    pub(super) cells: wgpu::Buffer,
     pub(super) stays: wgpu::Buffer,
 }
 
@@ -49,19 +53,26 @@ impl Scale {
 }
 
 impl Cell {
-    /// Packs and uploads.
+    /// Packs and uploads. `draws`: of nothing, where goals are put there by the host.
     pub(super) fn upload(
         device: &Device,
         problem: &CellProblem,
         scale: Scale,
         tolerance: f64,
+        draws: &Draws,
     ) -> Result<Self, SolveError> {
         let model = problem.plan.model();
         let stays = stays(model);
-        let drawing = Drawing::new(&coordinates(problem), &stays);
         let mut constants = constants(problem, scale, tolerance);
-        constants.n_blocks = drawing.blocks.len() as u32;
+        constants.n_rewards = stays.len() as u32;
+        constants.n_blocks = draws.blocks.len() as u32;
+        constants.lowest = draws.lowest;
         constants.has_stays = u32::from(stays.contains(&true));
+        // Values start at what a state's own reward is worth for ever; choices' rewards are not asked.
+        let own = match model.domain() {
+            RewardDomain::State => bits(&stays),
+            RewardDomain::Choice => vec![0; model.states().len().div_ceil(32)],
+        };
         let packed = Packed::new(model, problem.discount.used());
         let storage = wgpu::BufferUsages::STORAGE;
         Ok(Self {
@@ -78,9 +89,12 @@ impl Cell {
             states: device.upload("states", &packed.states, storage)?,
             choices: device.upload("choices", &packed.choices, storage)?,
             parts: device.upload("transitions", &packed.parts, storage)?,
-            blocks: device.upload("coordinates", &drawing.blocks, storage)?,
-            targets: device.upload("rows of the coordinates", &drawing.targets, storage)?,
-            stays: device.upload("self-loops", &bits(&stays), storage)?,
+            blocks: device.upload("coordinates", &draws.blocks, storage)?,
+            targets: device.upload("rows of the coordinates", &draws.targets, storage)?,
+            heads: device.upload("laws", &draws.heads, storage)?,
+            segments: device.upload("lines of the laws' tables", &draws.segments, storage)?,
+            cells: device.upload("indices of the laws' tables", &draws.cells, storage)?,
+            stays: device.upload("self-loops", &own, storage)?,
         })
     }
 
@@ -101,10 +115,12 @@ fn constants(problem: &CellProblem, scale: Scale, tolerance: f64) -> layout::Cel
         .clamp(0.0, 2_147_483_647.0);
     layout::Cell {
         n_states: problem.plan.model().states().len() as u32,
+        n_rewards: 0,
         n_blocks: 0,
         key_low,
         key_high,
         width: scale.width,
+        lowest: 0,
         has_stays: 0,
         tolerance: tolerance as u32,
         max_sweeps: problem.max_sweeps,
@@ -114,6 +130,11 @@ fn constants(problem: &CellProblem, scale: Scale, tolerance: f64) -> layout::Cel
         odds: (complement / discount.used()) as f32,
         horizon: (1.0 / complement) as f32,
         sum_error: allowance.sum_error as f32,
+        reward_error: allowance.reward_error as f32,
+        middle_share: match problem.plan.model().domain() {
+            RewardDomain::State => 1.0,
+            RewardDomain::Choice => discount.used_f32(),
+        },
         allowance_fixed: allowance.fixed as f32,
         allowance_per_reward: allowance.per_reward as f32,
         allowance_per_value: allowance.per_value as f32,
@@ -125,26 +146,18 @@ fn constants(problem: &CellProblem, scale: Scale, tolerance: f64) -> layout::Cel
     }
 }
 
-/// Per row: the coordinate it is a draw of. Empty where the host draws.
-fn coordinates(problem: &CellProblem) -> Vec<u32> {
-    let Recipe::Independent(independent) = problem.program.stage().law.recipe() else {
-        return Vec::new();
-    };
-    let states = problem.plan.model().states().iter();
-    let coordinates = states.filter_map(|s| match independent.sources[s.state.index()] {
-        Source::Draw { coordinate, .. } => Some(coordinate),
-        Source::Fixed(_) => None,
-    });
-    coordinates.collect()
-}
-
-/// Per row: whether some choice surely stays.
+/// Per row of rewards: whether whoever has the reward can have it for ever, surely staying where it is.
 pub(super) fn stays(model: &SweepModel) -> Vec<bool> {
-    let states = model.states().iter();
-    let choices = states.map(|s| &model.choices()[s.choice_first as usize..s.choice_end as usize]);
-    choices
-        .map(|own| own.iter().any(|c| c.stay == 1.0))
-        .collect()
+    let sure = |c: &SweepChoice| c.stay == 1.0;
+    match model.domain() {
+        RewardDomain::Choice => model.choices().iter().map(sure).collect(),
+        RewardDomain::State => {
+            let states = model.states().iter();
+            let choices =
+                states.map(|s| &model.choices()[s.choice_first as usize..s.choice_end as usize]);
+            choices.map(|own| own.iter().any(sure)).collect()
+        }
+    }
 }
 
 /// One bit per flag.
@@ -199,51 +212,5 @@ impl Packed {
             row: part.position,
             weight: (discount * part.probability) as f32,
         }));
-    }
-}
-
-/// Which rows the words of each Philox block go to.
-struct Drawing {
-    blocks: Vec<Block>,
-    targets: Vec<u32>,
-}
-
-impl Drawing {
-    /// Sorts rows by coordinate, so that every Philox block is computed once.
-    fn new(coordinates: &[u32], stays: &[bool]) -> Self {
-        let rows = coordinates.iter().zip(stays).enumerate();
-        let mut wanted: Vec<(u32, u32)> = rows
-            .map(|(row, (coordinate, stays))| {
-                (*coordinate, row as u32 | if *stays { STAYS } else { 0 })
-            })
-            .collect();
-        wanted.sort_unstable();
-        let mut blocks: Vec<Block> = Vec::new();
-        let mut at = 0;
-        while at < wanted.len() {
-            let number = wanted[at].0 / 4;
-            let first = at as u32;
-            let ends = std::array::from_fn::<u32, 4, _>(|word| {
-                let coordinate = u64::from(number) * 4 + word as u64;
-                at += wanted[at..]
-                    .iter()
-                    .take_while(|w| u64::from(w.0) == coordinate)
-                    .count();
-                at as u32
-            });
-            let [end_0, end_1, end_2, end_3] = ends;
-            blocks.push(Block {
-                number,
-                first,
-                end_0,
-                end_1,
-                end_2,
-                end_3,
-            });
-        }
-        Self {
-            blocks,
-            targets: wanted.into_iter().map(|(_, target)| target).collect(),
-        }
     }
 }

@@ -1,4 +1,4 @@
-//! Goals that are drawn on the host, or come from outside, brought onto a lattice: the device knows rewards as integers only.
+//! Goals brought onto a lattice: the device knows rewards as integers only. Those of many laws are; those drawn on the host, and from outside, are brought there here.
 
 use std::sync::Arc;
 
@@ -37,6 +37,12 @@ impl Cover {
         }
     }
 
+    /// Covers the rewards of a law.
+    pub(super) fn of(law: &GoalLaw) -> Self {
+        let facts = law.facts();
+        Self::new(facts.low, facts.high)
+    }
+
     /// Lattice steps above the lowest point, rounded to nearest.
     pub(super) fn step(self, reward: f64) -> u32 {
         let steps = (reward - self.lowest) / 2f64.powi(self.lattice.exponent);
@@ -46,6 +52,17 @@ impl Cover {
     /// The lattice, counted from its lowest point.
     pub(super) fn scale(self) -> Scale {
         Scale::new(self.lattice)
+    }
+
+    /// log2 of the spacing.
+    pub(super) fn exponent(self) -> i32 {
+        self.lattice.exponent
+    }
+
+    /// Number of the lowest point, counted from zero in spacings, modulo 2^32; `None` where f64 does not count that far.
+    pub(super) fn lowest_number(self) -> Option<u32> {
+        let number = self.lowest / 2f64.powi(self.lattice.exponent);
+        (number.abs() <= 2f64.powi(53)).then_some(number as i64 as u32)
     }
 
     /// What the device's sums are about: the middle of the lattice.
@@ -103,7 +120,7 @@ impl HostTiles {
     }
 }
 
-/// A law that the host draws from.
+/// A law that the host draws from: weighted sums of draws, and goals that are drawn whole.
 #[derive(Clone, Debug)]
 pub(super) struct Hosted {
     law: Arc<GoalLaw>,
@@ -116,17 +133,12 @@ pub(super) struct Hosted {
 impl Hosted {
     /// `rows`: in sweep order, which reward of the law a row is.
     pub(super) fn new(law: &Arc<GoalLaw>, rows: Vec<u32>, seed: Seed) -> Self {
-        let facts = law.facts();
         Self {
-            cover: Cover::new(facts.low, facts.high),
+            cover: Cover::of(law),
             law: law.clone(),
             seed,
             rows,
         }
-    }
-
-    pub(super) fn cover(&self) -> Cover {
-        self.cover
     }
 
     /// Draws the goals of whole tiles.

@@ -155,7 +155,7 @@ impl Device {
         self.guarded(&problem, |device| device.create_buffer(&descriptor))
     }
 
-    /// A buffer that holds `data` for good.
+    /// A buffer that holds `data` for good; of nothing, one with room for an element, which shaders ask for.
     pub(super) fn upload<T: bytemuck::Pod>(
         &self,
         label: &str,
@@ -164,7 +164,7 @@ impl Device {
     ) -> Result<wgpu::Buffer, SolveError> {
         let buffer = self.buffer(
             label,
-            size_of_val(data) as u64,
+            size_of_val(data).max(size_of::<T>()) as u64,
             usage | wgpu::BufferUsages::COPY_DST,
         )?;
         self.write(&buffer, 0, data)?;

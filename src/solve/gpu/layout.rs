@@ -19,6 +19,8 @@ pub(super) const FLAG_FIRST: u32 = 1;
 pub(super) const FLAG_LAST: u32 = 2;
 /// Replace the integrands by their fixed-point form.
 pub(super) const FLAG_KEEP: u32 = 4;
+/// Leave goals that single precision gave up out of the sums: the host finishes them.
+pub(super) const FLAG_LEAVE: u32 = 8;
 
 /// Status of a goal that single precision cannot certify.
 pub(super) const EXHAUSTED: u32 = 2;
@@ -57,10 +59,12 @@ crossing! {
     /// Constants of a cell; see shaders/common/cell.wgsl.
     struct Cell {
         n_states: u32,
+        n_rewards: u32,
         n_blocks: u32,
         key_low: u32,
         key_high: u32,
         width: u32,
+        lowest: u32,
         has_stays: u32,
         tolerance: u32,
         max_sweeps: u32,
@@ -70,6 +74,8 @@ crossing! {
         odds: f32,
         horizon: f32,
         sum_error: f32,
+        reward_error: f32,
+        middle_share: f32,
         allowance_fixed: f32,
         allowance_per_reward: f32,
         allowance_per_value: f32,
@@ -174,6 +180,7 @@ crossing! {
     /// Sums of certificates over goals.
     struct Tally {
         finished: u32,
+        left: u32,
         unconverged: u32,
         bound_upper: u32,
         bound_lower: u32,
@@ -189,8 +196,13 @@ crossing! {
         step: u32,
     }
 
+    /// Where a random word goes, and the law that makes a reward of it.
+    struct DrawTarget {
+        row: u32,
+        law: u32,
+    }
+
     /// A line of a table law: `reward::Segment`.
-    #[cfg_attr(not(test), allow(dead_code, reason = "goals of table laws are still drawn on the host"))]
     struct Segment {
         start: u32,
         base: i32,
@@ -198,16 +210,18 @@ crossing! {
         scale: u32,
     }
 
-    /// Where one law has its part of all tables.
-    #[cfg_attr(not(test), allow(dead_code, reason = "goals of table laws are still drawn on the host"))]
+    /// One law: where it has its part of all tables, or its lattice.
     struct TableHead {
         first_segment: u32,
         first_cell: u32,
         cell_shift: u32,
+        width: u32,
+        low: i32,
+        exponent: i32,
     }
 
     /// A draw of a table law.
-    #[cfg_attr(not(test), allow(dead_code, reason = "goals of table laws are still drawn on the host"))]
+    #[cfg_attr(not(test), allow(dead_code, reason = "for a comparison with the host's"))]
     struct TableDraw {
         integer: i32,
         value: u32,
@@ -281,6 +295,7 @@ mod tests {
             ("FLAG_FIRST", FLAG_FIRST),
             ("FLAG_LAST", FLAG_LAST),
             ("FLAG_KEEP", FLAG_KEEP),
+            ("FLAG_LEAVE", FLAG_LEAVE),
             ("EXHAUSTED", EXHAUSTED),
             ("CAPPED", CAPPED),
         ];

@@ -3,8 +3,9 @@
 //! One lane is one goal, one workgroup a tile. Goals are drawn on the device, values are swept there until every goal is certified,
 //! and sums are made there: what comes back per block is a few numbers per state, and per block the counts that prove that the
 //! work was done. `adapter` lists and chooses, `device` opens one and turns every driver error into a value, `layout` holds the
-//! structs that cross, `cell` packs an MDP, `workspace` holds a group of goals, `cover` brings goals drawn on the host onto a lattice, `pace` cuts work into dispatches, `given` finds
-//! the one that a scheduler gave, `doctor` says why there is none, `allowance` derives what rounding can do, `solver` puts it together. The shaders are in shaders/.
+//! structs that cross, `cell` packs an MDP, `workspace` holds a group of goals, `cover` brings goals onto a lattice, `draws` says how they are drawn, `kernels` chooses the shaders, `straight` writes one, `pace` cuts work into dispatches, `given` finds
+//! the one that a scheduler gave, `doctor` says why there is none, `allowance` derives what rounding can do, `group` takes goals from drawing to sums, `finish` takes over
+//! what single precision gives up, `pool` keeps memory, `solver` puts it together. The shaders are in shaders/.
 
 mod adapter;
 mod allowance;
@@ -12,12 +13,18 @@ mod cell;
 mod cover;
 mod device;
 mod doctor;
+mod draws;
+mod finish;
 mod given;
+mod group;
+mod kernels;
 mod layout;
 mod pace;
+mod pool;
 mod selftest;
 mod shaders;
 mod solver;
+mod straight;
 #[cfg(test)]
 mod tables;
 #[cfg(test)]
@@ -33,53 +40,23 @@ pub use adapter::{
 pub use doctor::{Finding, diagnose};
 
 use self::device::Device;
+use self::kernels::Keeping;
 use self::pace::Pace;
-use self::shaders::Pipeline;
+use self::shaders::Library;
 use self::solver::GpuSolver;
 use super::{Backend, CellProblem, CellSolver, SolveError};
 
 /// Name of the backend.
 const NAME: &str = "gpu";
 
-/// Every shader, compiled for one device.
-#[derive(Debug)]
-struct Pipelines {
-    draw: Pipeline,
-    start: Pipeline,
-    in_place: Pipeline,
-    jacobi: Pipeline,
-    certify: Pipeline,
-    recentre: Pipeline,
-    reduce: Pipeline,
-    tally: Pipeline,
-}
-
-impl Pipelines {
-    fn new(device: &Device) -> Result<Self, SolveError> {
-        let pipeline = |name| Pipeline::new(device, name);
-        Ok(Self {
-            draw: pipeline(if device.summary().int64 {
-                "draw_int64"
-            } else {
-                "draw_halves"
-            })?,
-            start: pipeline("start")?,
-            in_place: pipeline("in_place")?,
-            jacobi: pipeline("jacobi")?,
-            certify: pipeline("certify")?,
-            recentre: pipeline("recentre")?,
-            reduce: pipeline("reduce")?,
-            tally: pipeline("tally")?,
-        })
-    }
-}
-
-/// An opened adapter with its compiled shaders.
+/// An opened adapter with its shaders.
 #[derive(Debug)]
 struct Gpu {
     device: Device,
-    pipelines: Pipelines,
+    library: Library,
     pace: Pace,
+    /// For tests: how values are kept, whatever fits best.
+    keeping: Option<Keeping>,
 }
 
 /// Solves goals on a graphics processor. Cheap to clone.
@@ -89,7 +66,7 @@ pub struct GpuBackend {
 }
 
 impl GpuBackend {
-    /// Opens an adapter, compiles the shaders and holds its random numbers against the host's.
+    /// Opens an adapter and holds its random numbers against the host's.
     ///
     /// # Errors
     ///
@@ -101,12 +78,12 @@ impl GpuBackend {
             adapter: summary.clone(),
             problem: error.to_string(),
         };
-        let pipelines = Pipelines::new(&device).map_err(unusable)?;
         selftest::run(&device).map_err(unusable)?;
         let gpu = Gpu {
             device,
-            pipelines,
+            library: Library::new(),
             pace: Pace::new(),
+            keeping: None,
         };
         Ok(Self { gpu: Arc::new(gpu) })
     }

@@ -107,6 +107,23 @@ impl Iterations {
         pieces
     }
 
+    /// The same in passes over all states alone, one at least: for shaders that have no loop over states.
+    pub(super) fn whole_passes(self, passes: u32, goals: u64, cost: u64) -> Vec<Piece> {
+        let allowed = (cost / goals.max(1)).clamp(1, MAX_ITERATIONS);
+        let most = (allowed / self.per_pass.max(1)).max(1) as u32;
+        let counts = (0..passes).step_by(most as usize);
+        let piece = |done: u32| {
+            let passes = most.min(passes - done);
+            Piece {
+                first: 0,
+                end: self.n_states,
+                passes,
+                cost: self.per_pass * u64::from(passes) * goals,
+            }
+        };
+        counts.map(piece).collect()
+    }
+
     /// Workgroups per tile for a pass whose invocations share the states out: few states each, and never too many loop iterations.
     pub(super) fn strides(self, states: u32, most: u32) -> u32 {
         const STATES_EACH: u32 = 16;

@@ -1,5 +1,8 @@
 //! The shaders, composed and checked by build.rs, and pipelines made of them: bindings are found by name.
 
+use std::collections::HashMap;
+use std::sync::{Arc, Mutex, PoisonError, Weak};
+
 use super::device::Device;
 use crate::solve::SolveError;
 
@@ -45,6 +48,79 @@ pub(super) struct StructLayout {
 /// The uniform that changes from dispatch to dispatch: bound in a group of its own, at an offset.
 const JOB: &str = "job";
 
+/// Values of a shader's `override` constants.
+type Constants<'a> = &'a [(&'static str, f64)];
+
+/// Every shader by its name, and what was compiled of them for one device.
+#[derive(Debug)]
+pub(super) struct Library {
+    modules: Vec<&'static ShaderModule>,
+    compiled: Mutex<HashMap<String, Arc<Pipeline>>>,
+    /// By their text: kept as long as a cell uses them.
+    written: Mutex<HashMap<String, Weak<Pipeline>>>,
+}
+
+impl Library {
+    pub(super) fn new() -> Self {
+        Self {
+            modules: MODULES.iter().collect(),
+            compiled: Mutex::default(),
+            written: Mutex::default(),
+        }
+    }
+
+    /// The same with another module in the place of the one of its name.
+    #[cfg(test)]
+    pub(super) fn with(mut self, module: &'static ShaderModule) -> Self {
+        self.modules.retain(|m| m.name != module.name);
+        self.modules.push(module);
+        self
+    }
+
+    fn module(&self, name: &str) -> &'static ShaderModule {
+        let found = self.modules.iter().find(|m| m.name == name);
+        found.expect("build.rs composes every module that is used")
+    }
+
+    /// The pipeline of a shader with these constants, compiled when it is first asked for.
+    pub(super) fn get(
+        &self,
+        device: &Device,
+        name: &str,
+        constants: Constants<'_>,
+    ) -> Result<Arc<Pipeline>, SolveError> {
+        let key = format!("{name} {constants:?}");
+        let mut compiled = self.compiled.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(found) = compiled.get(&key) {
+            return Ok(found.clone());
+        }
+        let module = self.module(name);
+        let pipeline = Pipeline::of_source(device, module, module.source, constants)?;
+        let pipeline = Arc::new(pipeline);
+        compiled.insert(key, pipeline.clone());
+        Ok(pipeline)
+    }
+
+    /// The pipeline of a text that is made of a shader. Its bindings are those of the shader.
+    pub(super) fn write(
+        &self,
+        device: &Device,
+        name: &str,
+        write: impl FnOnce(&str) -> String,
+    ) -> Result<Arc<Pipeline>, SolveError> {
+        let module = self.module(name);
+        let source = write(module.source);
+        let mut written = self.written.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(found) = written.get(&source).and_then(Weak::upgrade) {
+            return Ok(found);
+        }
+        let pipeline = Arc::new(Pipeline::of_source(device, module, &source, &[])?);
+        written.retain(|_, there| there.strong_count() > 0);
+        written.insert(source, Arc::downgrade(&pipeline));
+        Ok(pipeline)
+    }
+}
+
 /// A shader, ready to be dispatched.
 #[derive(Debug)]
 pub(super) struct Pipeline {
@@ -69,6 +145,16 @@ impl Pipeline {
         device: &Device,
         module: &'static ShaderModule,
     ) -> Result<Self, SolveError> {
+        Self::of_source(device, module, module.source, &[])
+    }
+
+    /// Compiles a text with the bindings of a module.
+    fn of_source(
+        device: &Device,
+        module: &'static ShaderModule,
+        source: &str,
+        constants: Constants<'_>,
+    ) -> Result<Self, SolveError> {
         let what = format!("compiling the shader {:?}", module.name);
         device.guarded(&what, |wgpu| {
             let layout = |group: u32| {
@@ -82,7 +168,7 @@ impl Pipeline {
             let (buffers, job) = (layout(0), layout(1));
             let shader = wgpu.create_shader_module(wgpu::ShaderModuleDescriptor {
                 label: Some(module.name),
-                source: wgpu::ShaderSource::Wgsl(module.source.into()),
+                source: wgpu::ShaderSource::Wgsl(source.into()),
             });
             let layout = wgpu.create_pipeline_layout(&wgpu::PipelineLayoutDescriptor {
                 label: Some(module.name),
@@ -94,7 +180,11 @@ impl Pipeline {
                 layout: Some(&layout),
                 module: &shader,
                 entry_point: Some(module.entry),
-                compilation_options: wgpu::PipelineCompilationOptions::default(),
+                compilation_options: wgpu::PipelineCompilationOptions {
+                    constants,
+                    // Every lane fills what it reads.
+                    zero_initialize_workgroup_memory: false,
+                },
                 cache: None,
             });
             Self {

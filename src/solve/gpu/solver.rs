@@ -1,21 +1,24 @@
 //! One cell on this backend: groups of goals from drawing to sums.
 
-use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
+use std::sync::Arc;
 
 use rayon::prelude::*;
 
 use super::allowance::Allowance;
 use super::cell::{Cell, Scale, stays};
 use super::cover::{Cover, HostTiles, Hosted};
+use super::draws::Draws;
+use super::group::{Group, Source};
+use super::kernels::{Keeping, Kernels};
 use super::layout::{
-    CAPPED, EXHAUSTED, FLAG_FIRST, FLAG_KEEP, FLAG_LAST, Job, Progress, SUM_UNITS, StateSums,
-    Tally, joined,
+    CAPPED, EXHAUSTED, FLAG_KEEP, FLAG_LEAVE, Lane, SUM_UNITS, StateSums, Tally, joined,
 };
 use super::pace::Iterations;
-use super::workspace::{Batch, Side, Workspace};
-use super::{Gpu, NAME};
+use super::pool::Pool;
+use super::workspace::{Found, Workspace};
+use super::{Gpu, NAME, finish};
 use crate::plan::Method;
-use crate::reward::RewardDomain;
+use crate::reward::Recipe;
 use crate::rng::Stream;
 use crate::solve::{
     CellProblem, CellSolver, DeviceFault, Goals, SolveError, SolvedGoal, check_given,
@@ -24,23 +27,24 @@ use crate::statistics::behaviour::{GoalValues, Memory, Observer};
 use crate::statistics::{Block, BlockSums, MAX_LISTED_GOALS, Observations, TILE};
 use crate::units::SampleIndex;
 
-/// Memory that the groups in flight may take together.
-const WORKSPACE_BYTES: u64 = 2 << 30;
-/// Most groups in flight: enough that the device never waits for the host.
-const MAX_WORKSPACES: u64 = 16;
-
 /// A cell, ready to solve.
 #[derive(Debug)]
 pub(super) struct GpuSolver {
-    gpu: Arc<Gpu>,
-    problem: CellProblem,
-    cell: Cell,
-    iterations: Iterations,
-    stays: Vec<bool>,
+    pub(super) gpu: Arc<Gpu>,
+    pub(super) problem: CellProblem,
+    pub(super) cell: Cell,
+    pub(super) kernels: Kernels,
+    pub(super) iterations: Iterations,
+    /// Which reward of a goal a row is.
+    rows: Vec<u32>,
+    /// Per row: whether the reward can be had for ever.
+    pub(super) stays: Vec<bool>,
+    /// Whether goals that single precision gives up are finished on the host.
+    leaves: bool,
     /// What is asked beyond POWER.
     observer: Option<Observer>,
-    /// The law, where goals are drawn on the host.
-    hosted: Option<Hosted>,
+    /// The law, where goals are drawn on the host: weighted sums of draws, and goals that are drawn whole.
+    pub(super) hosted: Option<Hosted>,
     /// What the device's sums are about.
     shift: f64,
     /// What bringing goals onto the device's lattice adds to a half-width.
@@ -48,66 +52,39 @@ pub(super) struct GpuSolver {
     pool: Pool,
 }
 
-/// Workspaces that are not in use, and how many more may be made.
-#[derive(Debug)]
-struct Pool {
-    state: Mutex<PoolState>,
-    returned: Condvar,
-}
-
-#[derive(Debug)]
-struct PoolState {
-    idle: Vec<Workspace>,
-    left: u64,
-}
-
-impl Pool {
-    fn state(&self) -> MutexGuard<'_, PoolState> {
-        self.state.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-}
-
-/// Goals of one group.
-#[derive(Clone, Copy, Debug)]
-enum Source<'a> {
-    /// Drawn on the device: `first` is the number of the first one.
-    Sampled { stream: Stream, first: u64 },
-    /// Already on the device.
-    Put(&'a HostTiles),
-}
-
-/// A group that came to its end.
-struct Solved {
-    sums: Vec<StateSums>,
-    tally: Tally,
-    missed: Vec<u32>,
-}
-
 impl GpuSolver {
     /// Packs and uploads the cell, and lets a tile of the pilot's goals try whether single precision can certify the tolerance.
     pub(super) fn new(gpu: Arc<Gpu>, problem: CellProblem) -> Result<Self, SolveError> {
         problem.refuse_limit(NAME)?;
-        let unsupported = |feature: String| SolveError::Unsupported {
-            backend: NAME,
-            feature,
-        };
         let stage = problem
             .program
-            .plain_on_states()
-            .map_err(|error| unsupported(error.to_string()))?;
-        let lattice = stage.law.lattice();
-        let (hosted, scale, shift, error) = match lattice {
-            Some(lattice) => (None, Scale::new(lattice), lattice.mean(), 0.0),
-            None => {
-                let rows = problem.plan.model().states().iter();
-                let rows = rows.map(|s| s.state.0).collect();
-                let hosted = Hosted::new(&stage.law, rows, problem.seed);
-                let cover = hosted.cover();
-                (Some(hosted), cover.scale(), cover.shift(), cover.error())
+            .plain()
+            .map_err(|error| SolveError::Unsupported {
+                backend: NAME,
+                feature: error.to_string(),
+            })?;
+        let law = &stage.law;
+        let model = problem.plan.model();
+        let (rows, stays) = (model.reward_rows(), stays(model));
+        let cover = Cover::of(law);
+        let (draws, scale, shift, error) = match (law.recipe(), law.lattice()) {
+            (Recipe::Independent(law), Some(lattice)) => {
+                let draws = Draws::of_lattice(law, &rows, &stays);
+                (Some(draws), Scale::new(lattice), lattice.mean(), 0.0)
             }
+            (Recipe::Independent(law), None) => {
+                let draws = Draws::on_cover(law, cover, &rows, &stays);
+                (draws, cover.scale(), cover.shift(), cover.error())
+            }
+            _ => (None, cover.scale(), cover.shift(), cover.error()),
+        };
+        let hosted = match draws {
+            Some(_) => None,
+            None => Some(Hosted::new(law, rows, problem.seed)),
         };
         let tolerance = problem.tolerance - error;
-        let mut solver = Self::with_scale(gpu, problem, scale, tolerance)?;
+        let draws = draws.unwrap_or_default();
+        let mut solver = Self::with_scale(gpu, problem, scale, tolerance, &draws)?;
         (solver.hosted, solver.shift, solver.error) = (hosted, shift, error);
         solver.try_tolerance()?;
         Ok(solver)
@@ -119,9 +96,13 @@ impl GpuSolver {
         problem: CellProblem,
         scale: Scale,
         tolerance: f64,
+        draws: &Draws,
     ) -> Result<Self, SolveError> {
-        let cell = Cell::upload(&gpu.device, &problem, scale, tolerance.max(0.0))?;
+        let cell = Cell::upload(&gpu.device, &problem, scale, tolerance.max(0.0), draws)?;
         let model = problem.plan.model();
+        let keeping = Keeping::of(model, gpu.device.summary().workgroup_bytes);
+        let keeping = gpu.keeping.unwrap_or(keeping);
+        let kernels = Kernels::new(&gpu, model, draws.has_laws, keeping)?;
         let per_state = model.states().iter().map(|s| {
             let choices = &model.choices()[s.choice_first as usize..s.choice_end as usize];
             let own: u32 = choices.iter().map(|c| c.end - c.first).sum();
@@ -134,13 +115,16 @@ impl GpuSolver {
             per_pass: cell.sweep_iterations,
             largest_state: per_state.max().unwrap_or(1),
         };
-        let tile_bytes = u64::from(cell.constants.n_states) * TILE as u64 * 16;
+        let numbers = 3 * u64::from(cell.constants.n_states) + u64::from(cell.constants.n_rewards);
+        let tile_bytes = numbers * TILE as u64 * 4;
         let block_bytes = tile_bytes
             * crate::statistics::block_size(cell.constants.n_states as usize)
             / TILE as u64;
-        let left = (WORKSPACE_BYTES / block_bytes.max(1)).clamp(1, MAX_WORKSPACES);
         Ok(Self {
+            rows: model.reward_rows(),
             stays: stays(model),
+            leaves: finish::finishes(&problem),
+            kernels,
             hosted: None,
             shift: 0.0,
             error: 0.0,
@@ -149,75 +133,22 @@ impl GpuSolver {
             problem,
             cell,
             iterations,
-            pool: Pool {
-                state: Mutex::new(PoolState {
-                    idle: Vec::new(),
-                    left,
-                }),
-                returned: Condvar::new(),
-            },
+            pool: Pool::new(block_bytes),
         })
     }
 
-    fn method(&self) -> Method {
+    pub(super) fn method(&self) -> Method {
         self.problem.plan.schedule().method
     }
 
     fn workspace(&self, tiles: u32) -> Result<Workspace, SolveError> {
         Workspace::new(
             &self.gpu.device,
-            &self.gpu.pipelines,
+            &self.kernels,
             &self.cell,
             self.method(),
             tiles,
         )
-    }
-
-    /// Runs `work` with a workspace for `tiles` tiles; waits while too many are in use.
-    fn with_workspace<T>(
-        &self,
-        tiles: u32,
-        work: impl FnOnce(&Workspace) -> Result<T, SolveError>,
-    ) -> Result<T, SolveError> {
-        let mut state = self.pool.state();
-        let found = loop {
-            if let Some(at) = state.idle.iter().position(|w| w.tiles() >= tiles) {
-                break Some(state.idle.swap_remove(at));
-            }
-            if state.left > 0 {
-                state.left -= 1;
-                break None;
-            }
-            // An idle one that is too small makes room.
-            if state.idle.pop().is_none() {
-                state = self
-                    .pool
-                    .returned
-                    .wait(state)
-                    .unwrap_or_else(PoisonError::into_inner);
-            } else {
-                state.left += 1;
-            }
-        };
-        drop(state);
-        let workspace = found.map_or_else(|| self.workspace(tiles), Ok);
-        let result =
-            workspace.and_then(|workspace| work(&workspace).map(|result| (result, workspace)));
-        let mut state = self.pool.state();
-        let result = match result {
-            Ok((result, workspace)) => {
-                state.idle.push(workspace);
-                Ok(result)
-            }
-            // What an error left behind is not used again.
-            Err(error) => {
-                state.left += 1;
-                Err(error)
-            }
-        };
-        drop(state);
-        self.pool.returned.notify_all();
-        result
     }
 
     /// Refuses a tolerance that single precision cannot certify: known at once where it is below the least rounding allowance,
@@ -249,6 +180,10 @@ impl GpuSolver {
         let enough = self.problem.max_sweeps >= sufficient;
         let out_of_reach = |status| status == EXHAUSTED || (status == CAPPED && enough);
         let given_up = lanes.iter().filter(|lane| out_of_reach(lane.status));
+        let capped = given_up.clone().any(|lane| lane.status == CAPPED);
+        if !capped && given_up.clone().count() <= finish::tolerated(&self.problem) {
+            return Ok(());
+        }
         match given_up.map(|lane| lane.half_width).max() {
             Some(units) => Err(refuse(self.cell.half_width(i64::from(units)) + self.error)),
             None => Ok(()),
@@ -262,52 +197,48 @@ impl GpuSolver {
         source: Source<'_>,
         count: u32,
         flags: u32,
-    ) -> Result<Solved, SolveError> {
-        let device = &self.gpu.device;
-        workspace.clear(device)?;
-        let mut group = Group::new(self, workspace, source, count);
+    ) -> Result<Found, SolveError> {
+        let leave = if self.leaves { FLAG_LEAVE } else { 0 };
+        let mut group = Group::new(self, workspace, source, count, flags | leave);
         group.begin(source)?;
-        group.iterate()?;
-        group.sum(flags)?;
-        let sums = workspace.read_sums(device)?;
-        let (tally, missed) = workspace.read_tally(device)?;
-        self.check_counts(count, &sums, &tally)?;
-        Ok(Solved {
-            sums,
-            tally,
-            missed,
-        })
+        let found = group.iterate()?;
+        self.check_counts(count, &found.sums, &found.tally)?;
+        Ok(found)
     }
 
-    /// Every goal came to an end, and was added to every state.
+    /// Every goal came to an end, and was added to every state, but for those that are left to the host.
     fn check_counts(
         &self,
         count: u32,
         sums: &[StateSums],
         tally: &Tally,
     ) -> Result<(), SolveError> {
-        let short = sums.iter().position(|s| s.goals != count);
-        if tally.finished == count && short.is_none() {
+        let short = sums.iter().position(|s| s.goals != tally.finished);
+        if tally.finished + tally.left == count && short.is_none() {
             return Ok(());
         }
         let problem = match short {
             Some(s) => format!(
-                "{} of {count} goals were added up in state number {s}",
-                sums[s].goals
+                "{} of {} goals were added up in state number {s}",
+                sums[s].goals, tally.finished
             ),
-            None => format!("{} of {count} goals came to an end", tally.finished),
+            None => format!(
+                "{} of {count} goals came to an end",
+                tally.finished + tally.left
+            ),
         };
         Err(self.gpu.device.error(DeviceFault::Incomplete, problem))
     }
 
     /// What a block's sums say, in f64 and by state.
-    fn block_sums(&self, block: Block, solved: &Solved) -> BlockSums {
+    fn block_sums(&self, block: Block, solved: &Found) -> BlockSums {
         let unit = self.cell.binade / SUM_UNITS;
         let square_unit = self.cell.binade * unit;
         let mut sums = BlockSums::new(solved.sums.len());
         // From sums about the lattice's middle to sums about the law's mean.
         let offset = self.shift - self.problem.power_scale().shift;
-        let count = block.len as f64;
+        // Those that the device added up.
+        let count = f64::from(solved.tally.finished);
         for (row, state) in solved.sums.iter().zip(self.problem.plan.model().states()) {
             let s = state.state.index();
             let sum = joined(i64::from(row.power_upper), row.power_lower) as f64 * unit;
@@ -345,25 +276,19 @@ impl GpuSolver {
         block: Block,
         parallel: bool,
     ) -> Result<Observations, SolveError> {
-        let device = &self.gpu.device;
-        let lanes = workspace.read_lanes(device)?;
-        let fixed = workspace.read_integrands(device)?;
-        let n = self.stays.len();
+        let read = self.read_back(workspace)?;
         let tile = |at: usize| {
             let first = at * TILE;
             let count = (block.len as usize - first).min(TILE);
             let mut observations = observer.observations(count);
             let mut memory = Memory::default();
-            let integrands = &fixed[first * n..(first + TILE) * n];
-            for lane in 0..count {
-                let half_width = i64::from(lanes[first + lane].half_width);
-                let half_width = self.cell.half_width(half_width) + self.error;
-                let index = SampleIndex(block.first + (first + lane) as u64);
-                let goal = self.lane_of(integrands, lane, half_width, index);
+            for at in first..first + count {
+                let rewards = self.rewards(Stream::Reward, SampleIndex(block.first + at as u64));
+                let goal = self.goal(&read, at, rewards, (self.shift, self.error));
                 let worths = goal.worths(self.problem.discount);
+                let half_width = self.problem.discount.used() * goal.half_width;
                 let reward = |state: crate::units::StateId| goal.rewards[state.index()];
-                let values =
-                    GoalValues::new(&worths, self.problem.discount.used() * half_width, &reward);
+                let values = GoalValues::new(&worths, half_width, &reward);
                 observer.observe(values, &mut memory, &mut observations);
             }
             observations
@@ -378,57 +303,80 @@ impl GpuSolver {
         Ok(all)
     }
 
-    /// One goal of a tile's integrands in fixed point, `[n_states, TILE]`.
-    fn lane_of(
+    /// Finishes the goals of a block that were left to the host, and adds them to its sums.
+    fn finish_left(
         &self,
-        fixed: &[i32],
-        lane: usize,
-        half_width: f64,
-        index: SampleIndex,
+        workspace: &Workspace,
+        block: Block,
+        sums: &mut BlockSums,
+    ) -> Result<(), SolveError> {
+        let lanes = workspace.read_lanes(&self.gpu.device)?;
+        let shift = self.problem.power_scale().shift;
+        let lanes = lanes.iter().take(block.len as usize).enumerate();
+        for (at, lane) in lanes.filter(|(_, lane)| lane.status == EXHAUSTED) {
+            let number = block.first + at as u64;
+            let rewards = self.rewards(Stream::Reward, SampleIndex(number));
+            let goal = finish::finish(&self.problem, rewards, lane.sweeps);
+            for (s, x) in goal.integrand.iter().enumerate() {
+                sums.power[s] += x - shift;
+                sums.power_squared[s] += (x - shift) * (x - shift);
+            }
+            let listed = std::mem::take(&mut sums.unconverged_goals);
+            sums.note_goal(number, goal.half_width, self.problem.tolerance, lane.sweeps);
+            sums.unconverged_goals.extend(listed);
+        }
+        sums.unconverged_goals.sort_unstable();
+        sums.unconverged_goals.truncate(MAX_LISTED_GOALS);
+        Ok(())
+    }
+
+    /// One goal of a group that was read back, its number in the group given. `shift` and `error`: those of the lattice it was solved on.
+    fn goal(
+        &self,
+        read: &ReadBack,
+        at: usize,
+        rewards: Vec<f64>,
+        (shift, error): (f64, f64),
     ) -> SolvedGoal {
+        let lane = &read.lanes[at];
+        if self.leaves && lane.status == EXHAUSTED {
+            return finish::finish(&self.problem, rewards, lane.sweeps);
+        }
         let states = self.problem.plan.model().states();
-        let shift = self.shift;
+        let fixed = &read.integrands[at / TILE * TILE * states.len()..];
         let unit = self.cell.binade / SUM_UNITS;
         let mut integrand = vec![0.0; states.len()];
         for (row, s) in states.iter().enumerate() {
-            integrand[s.state.index()] = shift + f64::from(fixed[row * TILE + lane]) * unit;
+            let x = fixed[row * TILE + at % TILE];
+            integrand[s.state.index()] = shift + f64::from(x) * unit;
         }
+        let half_width = self.cell.half_width(i64::from(lane.half_width)) + error;
         SolvedGoal {
-            domain: RewardDomain::State,
+            domain: self.problem.plan.model().domain(),
             settled: None,
-            rewards: self.rewards(Stream::Reward, index),
+            rewards,
             integrand,
             half_width,
             converged: half_width <= self.problem.tolerance,
-            sweeps: 0,
+            sweeps: lane.sweeps,
         }
     }
 
-    /// Solves the tile that starts at `first` and returns some of its lanes.
+    /// Solves one tile and reads all of it back.
     fn solve_tile(
         &self,
         workspace: &Workspace,
         source: Source<'_>,
-        shift: f64,
-    ) -> Result<Vec<TileLane>, SolveError> {
-        let device = &self.gpu.device;
+    ) -> Result<ReadBack, SolveError> {
         self.solve(workspace, source, TILE as u32, FLAG_KEEP)?;
-        let lanes = workspace.read_lanes(device)?;
-        let fixed = workspace.read_integrands(device)?;
-        let states = self.problem.plan.model().states();
-        let unit = self.cell.binade / SUM_UNITS;
-        let each = lanes.iter().take(TILE).enumerate().map(|(lane, state)| {
-            let mut integrand = vec![0.0; states.len()];
-            for (row, s) in states.iter().enumerate() {
-                integrand[s.state.index()] = shift + f64::from(fixed[row * TILE + lane]) * unit;
-            }
-            TileLane {
-                integrand,
-                half_width: self.cell.half_width(i64::from(state.half_width)),
-                sweeps: state.sweeps,
-            }
-        });
-        Ok(each.collect())
+        self.read_back(workspace)
+    }
+
+    fn read_back(&self, workspace: &Workspace) -> Result<ReadBack, SolveError> {
+        Ok(ReadBack {
+            lanes: workspace.read_lanes(&self.gpu.device)?,
+            integrands: workspace.read_integrands(&self.gpu.device)?,
+        })
     }
 
     /// The aligned tiles that hold the goals, each solved once.
@@ -441,18 +389,18 @@ impl GpuSolver {
         let mut firsts: Vec<u64> = indices.iter().map(tile).collect();
         firsts.sort_unstable();
         firsts.dedup();
-        let shift = self.shift;
         let workspace = self.workspace(1)?;
         let mut tiles = Vec::with_capacity(firsts.len());
         for &first in &firsts {
-            tiles.push(self.solve_tile(&workspace, Source::Sampled { stream, first }, shift)?);
+            tiles.push(self.solve_tile(&workspace, Source::Sampled { stream, first })?);
         }
         let goals = indices.iter().map(|index| {
             let at = firsts
                 .binary_search(&tile(index))
                 .expect("every goal's tile is listed");
-            let lane = &tiles[at][(index.0 % TILE as u64) as usize];
-            self.solved(self.rewards(stream, *index), lane, self.error)
+            let lane = (index.0 % TILE as u64) as usize;
+            let rewards = self.rewards(stream, *index);
+            self.goal(&tiles[at], lane, rewards, (self.shift, self.error))
         });
         Ok(goals.collect())
     }
@@ -463,18 +411,21 @@ impl GpuSolver {
         rewards.into_iter().map(f64::from).collect()
     }
 
-    /// `error`: what is to be added to the half-width.
-    fn solved(&self, rewards: Vec<f64>, lane: &TileLane, error: f64) -> SolvedGoal {
-        let half_width = lane.half_width + error;
-        SolvedGoal {
-            domain: RewardDomain::State,
-            settled: None,
-            rewards,
-            integrand: lane.integrand.clone(),
-            half_width,
-            converged: half_width <= self.problem.tolerance,
-            sweeps: lane.sweeps,
-        }
+    /// Goals as the device draws them, lattice steps `[tiles, n_rewards, TILE]`.
+    #[cfg(test)]
+    pub(super) fn drawn(
+        &self,
+        stream: Stream,
+        first: u64,
+        tiles: u32,
+    ) -> Result<Vec<u32>, SolveError> {
+        assert!(self.hosted.is_none(), "the host draws");
+        let source = Source::Sampled { stream, first };
+        let workspace = self.workspace(tiles)?;
+        let mut group = Group::new(self, &workspace, source, tiles * TILE as u32, 0);
+        group.begin(source)?;
+        group.submit()?;
+        workspace.read_goals(&self.gpu.device)
     }
 
     /// A goal from outside, on a lattice of its own.
@@ -484,22 +435,22 @@ impl GpuSolver {
         let cover = Cover::new(low, high);
         let (gpu, problem) = (self.gpu.clone(), self.problem.clone());
         let tolerance = self.problem.tolerance - cover.error();
-        let solver = Self::with_scale(gpu, problem, cover.scale(), tolerance)?;
-        let states = self.problem.plan.model().states().iter();
-        let rows: Vec<f64> = states.map(|s| rewards[s.state.index()]).collect();
+        let draws = Draws::default();
+        let solver = Self::with_scale(gpu, problem, cover.scale(), tolerance, &draws)?;
+        let rows = self.rows.iter();
+        let rows: Vec<f64> = rows.map(|r| rewards[*r as usize]).collect();
         let tile = HostTiles::of_goal(cover, &rows, &self.stays);
         let workspace = solver.workspace(1)?;
-        let lanes = solver.solve_tile(&workspace, Source::Put(&tile), cover.shift())?;
-        Ok(self.solved(rewards.to_vec(), &lanes[0], cover.error()))
+        let read = solver.solve_tile(&workspace, Source::Put(&tile))?;
+        Ok(solver.goal(&read, 0, rewards.to_vec(), (cover.shift(), cover.error())))
     }
 }
 
-/// One goal of a solved tile.
-struct TileLane {
-    /// By state.
-    integrand: Vec<f64>,
-    half_width: f64,
-    sweeps: u32,
+/// A group of goals, read back whole.
+struct ReadBack {
+    lanes: Vec<Lane>,
+    /// In fixed point, `[tiles, n_states, TILE]`.
+    integrands: Vec<i32>,
 }
 
 impl CellSolver for GpuSolver {
@@ -516,7 +467,8 @@ impl CellSolver for GpuSolver {
             first: block.first,
         };
         let tiles = block.len.div_ceil(TILE as u64) as u32;
-        self.with_workspace(tiles, |workspace| {
+        let make = || self.workspace(tiles);
+        self.pool.with(tiles, make, |workspace| {
             let flags = if self.observer.is_some() {
                 FLAG_KEEP
             } else {
@@ -524,6 +476,9 @@ impl CellSolver for GpuSolver {
             };
             let solved = self.solve(workspace, source, block.len as u32, flags)?;
             let mut sums = self.block_sums(block, &solved);
+            if solved.tally.left > 0 {
+                self.finish_left(workspace, block, &mut sums)?;
+            }
             if let Some(observer) = &self.observer {
                 sums.observations = self.observe(observer, workspace, block, parallel)?;
             }
@@ -535,288 +490,13 @@ impl CellSolver for GpuSolver {
         match goals {
             Goals::Sampled { stream, indices } => self.solve_sampled(stream, indices),
             Goals::Given(vectors) => {
-                let n_states = self.stays.len();
+                let n_rewards = self.rows.len();
                 let each = vectors.iter().enumerate().map(|(goal, rewards)| {
-                    check_given(goal, rewards, n_states)?;
+                    check_given(goal, rewards, n_rewards)?;
                     self.solve_given(rewards)
                 });
                 each.collect()
             }
         }
-    }
-}
-
-/// The passes over one group of goals.
-struct Group<'a> {
-    solver: &'a GpuSolver,
-    workspace: &'a Workspace,
-    tiles: u32,
-    /// What all jobs of the group have in common.
-    job: Job,
-    side: Side,
-    batch: Batch<'a>,
-}
-
-impl<'a> Group<'a> {
-    fn new(
-        solver: &'a GpuSolver,
-        workspace: &'a Workspace,
-        source: Source<'_>,
-        count: u32,
-    ) -> Self {
-        let (stream, first) = match source {
-            Source::Sampled { stream, first } => (stream, first),
-            Source::Put(_) => (Stream::Reward, 0),
-        };
-        let job = Job {
-            first_low: first as u32,
-            first_high: (first >> 32) as u32,
-            stream: stream.number(),
-            count,
-            ..Default::default()
-        };
-        let tiles = count.div_ceil(TILE as u32);
-        Self {
-            solver,
-            workspace,
-            tiles,
-            job,
-            side: Side::A,
-            batch: Batch::default(),
-        }
-    }
-
-    fn goals(&self) -> u64 {
-        u64::from(self.tiles) * TILE as u64
-    }
-
-    fn most_groups(&self) -> u32 {
-        self.solver
-            .gpu
-            .device
-            .limits()
-            .max_compute_workgroups_per_dimension
-    }
-
-    fn submit(&mut self, check: bool) -> Result<Progress, SolveError> {
-        let gpu = &self.solver.gpu;
-        self.workspace
-            .submit(&gpu.device, &gpu.pace, &mut self.batch, check)
-    }
-
-    fn submit_if_full(&mut self) -> Result<(), SolveError> {
-        if self.batch.is_full(&self.solver.gpu.pace) {
-            self.submit(false)?;
-        }
-        Ok(())
-    }
-
-    /// Goals and first values.
-    fn begin(&mut self, source: Source<'_>) -> Result<(), SolveError> {
-        let (device, pipelines) = (&self.solver.gpu.device, &self.solver.gpu.pipelines);
-        match (source, &self.solver.hosted) {
-            (Source::Put(tiles), _) => {
-                self.workspace
-                    .put_goals(device, &tiles.steps, &tiles.drawn)?;
-            }
-            (Source::Sampled { stream, first }, Some(hosted)) => {
-                let tiles = hosted.tiles(stream, first, self.tiles, &self.solver.stays);
-                self.workspace
-                    .put_goals(device, &tiles.steps, &tiles.drawn)?;
-            }
-            (Source::Sampled { .. }, None) => {
-                let blocks = self.solver.cell.constants.n_blocks;
-                let strides = blocks.div_ceil(8).clamp(1, self.most_groups());
-                let cost = u64::from(blocks) * 40 * self.goals();
-                self.batch.push(
-                    self.workspace.draw(pipelines),
-                    self.job,
-                    [self.tiles, strides],
-                    cost,
-                );
-            }
-        }
-        let n_states = self.solver.iterations.n_states;
-        let strides = n_states.div_ceil(16).clamp(1, self.most_groups());
-        let cost = u64::from(n_states) * self.goals();
-        self.batch.push(
-            self.workspace.start(pipelines),
-            self.job,
-            [self.tiles, strides],
-            cost,
-        );
-        Ok(())
-    }
-
-    /// Sweeps and certificates until every goal is done.
-    fn iterate(&mut self) -> Result<(), SolveError> {
-        let max_sweeps = self.solver.problem.max_sweeps;
-        let mut done = 0;
-        let mut next = self
-            .solver
-            .problem
-            .plan
-            .schedule()
-            .first_check
-            .clamp(1, max_sweeps.max(1));
-        loop {
-            self.sweep(done, next - done)?;
-            done = next;
-            let progress = self.certify(done)?;
-            if progress.broken > 0 {
-                let problem = format!(
-                    "{} goals are no numbers, or were not swept as often as was asked",
-                    progress.broken
-                );
-                return Err(self
-                    .solver
-                    .gpu
-                    .device
-                    .error(DeviceFault::Incomplete, problem));
-            }
-            if progress.running == 0 {
-                return Ok(());
-            }
-            if progress.moved > 0 {
-                let (pass, job) = (
-                    self.workspace
-                        .recentre(&self.solver.gpu.pipelines, self.side),
-                    self.job,
-                );
-                let n_states = self.solver.iterations.n_states;
-                let strides = n_states.div_ceil(16).clamp(1, self.most_groups());
-                let cost = u64::from(n_states) * self.goals();
-                self.batch.push(pass, job, [self.tiles, strides], cost);
-            }
-            next = (done + 1 + done / 8).min(max_sweeps);
-        }
-    }
-
-    fn sweep(&mut self, done: u32, sweeps: u32) -> Result<(), SolveError> {
-        match self.solver.method() {
-            Method::InPlace => self.sweep_in_place(done, sweeps),
-            Method::Jacobi => self.sweep_jacobi(sweeps),
-        }
-    }
-
-    fn sweep_in_place(&mut self, mut done: u32, sweeps: u32) -> Result<(), SolveError> {
-        let solver = self.solver;
-        let mut left = sweeps;
-        while left > 0 {
-            // Cut a few sweeps at a time: the pace is learnt on the way.
-            let now = left.min(1024);
-            for piece in solver
-                .iterations
-                .pieces(now, self.goals(), solver.gpu.pace.cost())
-            {
-                let job = Job {
-                    range_first: piece.first,
-                    range_end: piece.end,
-                    sweeps: piece.passes,
-                    backwards: done & 1,
-                    ..self.job
-                };
-                self.batch.push(
-                    self.workspace.in_place(&solver.gpu.pipelines),
-                    job,
-                    [self.tiles, 1],
-                    piece.cost,
-                );
-                self.submit_if_full()?;
-                done += if piece.end == solver.iterations.n_states {
-                    piece.passes
-                } else {
-                    0
-                };
-            }
-            left -= now;
-        }
-        Ok(())
-    }
-
-    fn sweep_jacobi(&mut self, sweeps: u32) -> Result<(), SolveError> {
-        let solver = self.solver;
-        let most = self.most_groups();
-        for _ in 0..sweeps {
-            // The invocations share the states out: only the device's time limits how many a dispatch takes.
-            let all = solver.iterations.per_pass * self.goals();
-            let dispatches = all.div_ceil(solver.gpu.pace.cost()).max(1);
-            let states = u64::from(solver.iterations.n_states)
-                .div_ceil(dispatches)
-                .max(1) as u32;
-            for first in (0..solver.iterations.n_states).step_by(states as usize) {
-                let end = solver.iterations.n_states.min(first + states);
-                let job = Job {
-                    range_first: first,
-                    range_end: end,
-                    ..self.job
-                };
-                let strides = solver.iterations.strides(end - first, most);
-                self.batch.push(
-                    self.workspace.jacobi(&solver.gpu.pipelines, self.side),
-                    job,
-                    [self.tiles, strides],
-                    all / dispatches,
-                );
-                self.submit_if_full()?;
-            }
-            self.side = self.side.other();
-        }
-        Ok(())
-    }
-
-    fn certify(&mut self, done: u32) -> Result<Progress, SolveError> {
-        let solver = self.solver;
-        let n_states = solver.iterations.n_states;
-        let pieces = solver
-            .iterations
-            .pieces(1, self.goals(), solver.gpu.pace.cost());
-        let last = pieces.len() - 1;
-        for (i, piece) in pieces.into_iter().enumerate() {
-            let first_flag = if piece.first == 0 { FLAG_FIRST } else { 0 };
-            let last_flag = if piece.end == n_states { FLAG_LAST } else { 0 };
-            let job = Job {
-                range_first: piece.first,
-                range_end: piece.end,
-                done,
-                expected_work: n_states.wrapping_mul(done),
-                flags: first_flag | last_flag,
-                ..self.job
-            };
-            self.batch.push(
-                self.workspace.certify(&solver.gpu.pipelines, self.side),
-                job,
-                [self.tiles, 1],
-                piece.cost,
-            );
-            if i < last {
-                self.submit_if_full()?;
-            }
-        }
-        // The batch's last dispatch is the one that counts.
-        self.submit(true)
-    }
-
-    /// Sums over the goals.
-    fn sum(&mut self, flags: u32) -> Result<(), SolveError> {
-        let pipelines = &self.solver.gpu.pipelines;
-        let n_states = self.solver.iterations.n_states;
-        let strides = n_states.div_ceil(TILE as u32).clamp(1, self.most_groups());
-        let job = Job { flags, ..self.job };
-        let cost = u64::from(n_states) * self.goals();
-        self.batch.push(
-            self.workspace.reduce(pipelines),
-            job,
-            [self.tiles, strides],
-            cost,
-        );
-        self.batch.push(
-            self.workspace.tally(pipelines),
-            job,
-            [self.tiles, 1],
-            self.goals(),
-        );
-        self.submit(false)?;
-        Ok(())
     }
 }

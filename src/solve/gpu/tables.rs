@@ -1,13 +1,23 @@
-//! Table laws on the device, held against the definition bit by bit.
-//!
-//! Goals of table laws are still drawn on the host (`cover`); this is the part of drawing them on the device that has to be exact.
+//! Laws on the device, held against the definition bit by bit: their integers, and whole goals.
 
+use std::sync::Arc;
+
+use super::cell::stays;
+use super::cover::Hosted;
 use super::device::Device;
 use super::layout::{Cell, Job, Segment, TableDraw, TableHead};
 use super::shaders::{MODULES, Pipeline, ShaderModule};
+use super::solver::GpuSolver;
 use super::tests::backend;
-use crate::reward::{FRACTION_BITS, Kind, Marginal, SHIFT_MASK, Table};
-use crate::solve::SolveError;
+use crate::mdp::families::{Family, RandomDeterministic};
+use crate::plan::Plan;
+use crate::reward::{
+    FRACTION_BITS, GoalLaw, Independent, Kind, Marginal, Recipe, RewardDomain, SHIFT_MASK, Source,
+    Table,
+};
+use crate::rng::Stream;
+use crate::solve::{CellProblem, GoalProgram, SolveError};
+use crate::units::{Discount, Seed};
 
 /// A law of every family, and of the corners of some.
 fn laws() -> Vec<Marginal> {
@@ -64,6 +74,7 @@ fn on_device(
             first_segment: segments.len() as u32,
             first_cell: cells.len() as u32,
             cell_shift: table.cell_shift(),
+            ..TableHead::default()
         });
         segments.extend_from_slice(bytemuck::cast_slice::<_, Segment>(table.segments()));
         cells.extend_from_slice(table.cells());
@@ -188,4 +199,85 @@ fn constants_of_tables_are_those_of_the_shader() {
         size_of::<Segment>(),
     ];
     assert_eq!(host, device);
+}
+
+/// A cell on 64 states, each with a draw of its own or what `source` says; any certificate will do.
+fn problem(laws: &[Marginal], source: impl Fn(u32) -> Source) -> CellProblem {
+    let family = Family::RandomDeterministic(RandomDeterministic {
+        states: 64,
+        choices: 2,
+    });
+    let mdp = Arc::new(family.generate(1).unwrap());
+    let recipe = Recipe::Independent(Independent {
+        sources: (0..64).map(source).collect(),
+        laws: laws.to_vec(),
+    });
+    let law = Arc::new(GoalLaw::new(RewardDomain::State, 64, recipe));
+    let discount = Discount::new(0.5).unwrap();
+    CellProblem {
+        plan: Arc::new(Plan::draw(&mdp, discount)),
+        tolerance: 10.0 * (law.facts().high - law.facts().low),
+        program: GoalProgram::optimal(mdp, law),
+        discount,
+        max_sweeps: 100,
+        seed: Seed(0xfedc_ba98_7654_3210),
+        asked: Arc::default(),
+        rule: crate::solve::DecisionRule::default(),
+    }
+}
+
+#[test]
+fn goals_of_every_law_are_drawn_on_the_device_as_on_the_host() {
+    let Some(backend) = backend() else { return };
+    let tiles = 22;
+    let mut draws = 0;
+    let mut check = |problem: CellProblem, place: &str| {
+        let solver = GpuSolver::new(backend.gpu.clone(), problem.clone()).unwrap();
+        let law = &problem.program.stage().law;
+        let rows = problem.plan.model().reward_rows();
+        let hosted = Hosted::new(law, rows, problem.seed);
+        let stays = stays(problem.plan.model());
+        let first = (1 << 32) - 640;
+        let expected = hosted.tiles(Stream::Reward, first, tiles, &stays).steps;
+        let found = solver.drawn(Stream::Reward, first, tiles).unwrap();
+        let differs = found.iter().zip(&expected).position(|(a, b)| a != b);
+        assert_eq!(differs, None, "{place}");
+        assert_eq!(found.len(), expected.len());
+        draws += found.len();
+        // The control: one goal further.
+        let next = solver.drawn(Stream::Reward, first + 1, tiles).unwrap();
+        assert!(next != expected, "{place}");
+    };
+    let all = laws();
+    let own = |coordinate| Source::Draw { coordinate, law: 0 };
+    for law in &all {
+        check(problem(std::slice::from_ref(law), own), law.name());
+    }
+    // Several laws, fixed rewards, draws that are shared, and coordinates far apart.
+    let mut some: Vec<Marginal> = [0, 2, 3, 8, 9].map(|i| all[i].clone()).into();
+    some.push(Marginal::uniform(-1.0, 0.7).unwrap());
+    some.push(Marginal::uniform(3.0, 3.5).unwrap());
+    let mixed = |i: u32| match i % 9 {
+        0 => Source::Fixed([0.0, -1.25, 0.1, 1e-12][(i / 9) as usize % 4]),
+        1 => Source::Draw {
+            coordinate: 7,
+            law: 1,
+        },
+        k => Source::Draw {
+            coordinate: i * 1_000_003,
+            law: k - 2,
+        },
+    };
+    check(problem(&some, mixed), "several laws");
+    // Far from zero, and spaced more finely there than the law itself.
+    let far = [
+        Marginal::uniform(1e6, 1.1e6).unwrap(),
+        Marginal::normal(1e6, 3e3).unwrap(),
+    ];
+    let both = |i: u32| Source::Draw {
+        coordinate: i,
+        law: i % 2,
+    };
+    check(problem(&far, both), "far from zero");
+    assert!(draws >= 1_000_000, "{draws}");
 }

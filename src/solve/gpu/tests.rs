@@ -3,15 +3,15 @@
 use std::sync::{Arc, OnceLock};
 
 use super::selftest::Draws;
-use super::shaders::{MODULES, ShaderModule};
+use super::shaders::{MODULES, Pipeline, ShaderModule};
 use super::*;
 use crate::mdp::families::{Family, Garnet, RandomDeterministic};
 use crate::plan::{Method, Plan, Schedule};
 use crate::reward::{GoalLaw, Uniform};
 use crate::rng::Stream;
-use crate::solve::{DeviceFault, GoalProgram};
+use crate::solve::{DeviceFault, GoalProgram, Goals};
 use crate::statistics::{BlockSums, Blocks};
-use crate::units::{Discount, Seed};
+use crate::units::{Discount, SampleIndex, Seed};
 
 /// The adapter of the tests, software if need be. `None` where there is none, unless POWERSWEEP_REQUIRE_GPU is set.
 pub(super) fn backend() -> Option<&'static GpuBackend> {
@@ -24,31 +24,32 @@ pub(super) fn backend() -> Option<&'static GpuBackend> {
     opened.as_ref()
 }
 
-/// A backend of its own, for tests that break it.
+/// A backend of its own with a fault in one shader, which is made to be used.
 fn broken(name: &str, from: &str, to: &str) -> Option<GpuBackend> {
     backend()?;
-    let device = adapter::open(&AdapterChoice::Any).unwrap();
-    let mut pipelines = Pipelines::new(&device).unwrap();
-    let slot = match name {
-        "draw_int64" | "draw_halves" => &mut pipelines.draw,
-        "in_place" => &mut pipelines.in_place,
-        "jacobi" => &mut pipelines.jacobi,
-        "certify" => &mut pipelines.certify,
-        "reduce" => &mut pipelines.reduce,
-        "tally" => &mut pipelines.tally,
-        other => panic!("{other}"),
-    };
     let module = MODULES.iter().find(|m| m.name == name).unwrap();
     assert!(module.source.contains(from), "{name} has changed");
     let source: &'static str = module.source.replace(from, to).leak();
     let module: &'static ShaderModule = Box::leak(Box::new(ShaderModule { source, ..*module }));
-    *slot = Pipeline::compile(&device, module).unwrap();
+    Some(own(
+        match name {
+            "in_place_workgroup" => Some(Keeping::Workgroup),
+            "straight" => Some(Keeping::Registers),
+            _ => Some(Keeping::Storage),
+        },
+        Library::new().with(module),
+    ))
+}
+
+/// A backend of its own.
+fn own(keeping: Option<Keeping>, library: Library) -> GpuBackend {
     let gpu = Gpu {
-        device,
-        pipelines,
+        device: adapter::open(&AdapterChoice::Any).unwrap(),
+        library,
         pace: Pace::new(),
+        keeping,
     };
-    Some(GpuBackend { gpu: Arc::new(gpu) })
+    GpuBackend { gpu: Arc::new(gpu) }
 }
 
 fn problem(method: Method) -> CellProblem {
@@ -151,6 +152,22 @@ fn work_that_was_left_out_is_an_error_and_never_a_result() {
             "in_place",
             "var updates = 0u;",
             "var updates = 0u; if lane != 99u { return; }",
+        ),
+        (
+            "in_place_workgroup",
+            "sweep < job.sweeps",
+            "sweep + 1u < job.sweeps",
+        ),
+        (
+            "in_place_workgroup",
+            "var updates = 0u;",
+            "var updates = 0u; if lane == 63u { return; }",
+        ),
+        ("straight", "sweep < job.sweeps", "sweep + 1u < job.sweeps"),
+        (
+            "straight",
+            "var updates = 0u;",
+            "var updates = 0u; if lane == 63u { return; }",
         ),
         ("jacobi", "s < job.range_end;", "s + 1u < job.range_end;"),
         ("certify", "s < job.range_end;", "s + 1u < job.range_end;"),
@@ -270,15 +287,59 @@ fn a_tolerance_beyond_single_precision_is_refused_before_the_first_goal() {
 
 #[test]
 fn where_work_is_cut_changes_no_number() {
-    let Some(sound) = backend() else { return };
-    for method in [Method::InPlace, Method::Jacobi] {
-        let whole = block_of(sound, method).unwrap();
-        let cut = GpuBackend::open(&AdapterChoice::Any).unwrap();
+    if backend().is_none() {
+        return;
+    }
+    let keepings = [Keeping::Storage, Keeping::Workgroup, Keeping::Registers];
+    let in_place = keepings.map(|keeping| (Method::InPlace, keeping));
+    for (method, keeping) in in_place
+        .into_iter()
+        .chain([(Method::Jacobi, Keeping::Storage)])
+    {
+        let whole = own(Some(keeping), Library::new());
+        let whole = block_of(&whole, method).unwrap();
+        let cut = own(Some(keeping), Library::new());
         for _ in 0..40 {
             cut.gpu
                 .pace
                 .learn(u64::MAX / 2, std::time::Duration::from_secs(3600));
         }
-        assert_eq!(block_of(&cut, method).unwrap(), whole);
+        assert_eq!(block_of(&cut, method).unwrap(), whole, "{keeping:?}");
+    }
+}
+
+#[test]
+fn what_keeps_the_values_is_chosen_by_size_and_matters_to_no_more_than_rounding() {
+    let Some(sound) = backend() else { return };
+    let problem = problem(Method::InPlace);
+    let model = problem.plan.model();
+    assert_eq!(Keeping::of(model, 1 << 20), Keeping::Registers);
+    let sparse = self::problem(Method::Jacobi);
+    let bytes = 40 * 64 * 4;
+    for (room, keeping) in [(bytes, Keeping::Workgroup), (bytes - 1, Keeping::Storage)] {
+        assert_eq!(Keeping::of(sparse.plan.model(), room), keeping);
+    }
+    let indices: Vec<_> = (0..128).map(SampleIndex).collect();
+    let goals = Goals::Sampled {
+        stream: Stream::Reward,
+        indices: &indices,
+    };
+    let solve = |backend: &GpuBackend| {
+        let solver = backend.prepare(problem.clone()).unwrap();
+        solver.solve_goals(goals).unwrap()
+    };
+    let chosen = solve(sound);
+    for keeping in [Keeping::Storage, Keeping::Workgroup] {
+        let found = solve(&own(Some(keeping), Library::new()));
+        for (a, b) in chosen.iter().zip(&found) {
+            let allowed = a.half_width + b.half_width;
+            let off = a.integrand.iter().zip(&b.integrand);
+            assert!(off.clone().all(|(x, y)| (x - y).abs() <= allowed));
+            assert_eq!(a.rewards, b.rewards);
+            // The control: another goal is another.
+            let other = &found[usize::from(a.rewards == found[0].rewards)].integrand;
+            let off = a.integrand.iter().zip(other);
+            assert!(off.clone().any(|(x, y)| (x - y).abs() > allowed));
+        }
     }
 }

@@ -2,9 +2,9 @@
 
 use std::time::Instant;
 
-use super::Pipelines;
 use super::cell::Cell;
 use super::device::Device;
+use super::kernels::Kernels;
 use super::layout::{Drawn, Job, Lane, Progress, StateSums, Tally};
 use super::pace::Pace;
 use super::shaders::Pipeline;
@@ -12,8 +12,11 @@ use crate::plan::Method;
 use crate::solve::SolveError;
 use crate::statistics::TILE;
 
-/// Jobs per submission.
+/// Jobs per submission, but for those that sum.
 const JOBS: usize = 128;
+
+/// Jobs that sum: one for the states, one for the certificates.
+const SUMMING: usize = 2;
 
 /// One dispatch to be.
 #[derive(Debug)]
@@ -28,6 +31,8 @@ struct Step<'a> {
 #[derive(Debug, Default)]
 pub(super) struct Batch<'a> {
     steps: Vec<Step<'a>>,
+    /// How many of them, the last ones, add to sums that start from zero.
+    summing: usize,
     cost: u64,
 }
 
@@ -50,6 +55,18 @@ impl<'a> Batch<'a> {
         self.cost += cost;
     }
 
+    /// Adds a dispatch that adds to the sums. None but such may follow.
+    pub(super) fn push_sum(
+        &mut self,
+        pass: (&'a Pipeline, &'a wgpu::BindGroup),
+        job: Job,
+        groups: [u32; 2],
+        cost: u64,
+    ) {
+        self.push(pass, job, groups, cost);
+        self.summing += 1;
+    }
+
     /// Whether it is time to submit.
     pub(super) fn is_full(&self, pace: &Pace) -> bool {
         self.steps.len() >= JOBS || self.cost >= 4 * pace.cost()
@@ -70,6 +87,29 @@ impl Side {
             Self::B => Self::A,
         }
     }
+}
+
+/// Whether a submission begins a group of goals.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum New {
+    /// It goes on with one.
+    No,
+    /// It draws them.
+    Drawn,
+    /// They were put there.
+    Put,
+}
+
+/// What is read back of a group of goals.
+#[derive(Clone, Debug)]
+pub(super) struct Found {
+    /// What the last certificate counted.
+    pub(super) progress: Progress,
+    /// Per state, in sweep order.
+    pub(super) sums: Vec<StateSums>,
+    pub(super) tally: Tally,
+    /// One bit per goal that missed the tolerance.
+    pub(super) missed: Vec<u32>,
 }
 
 /// Bind groups of one side.
@@ -109,7 +149,7 @@ impl Workspace {
     /// Memory for `tiles` tiles of a cell's goals.
     pub(super) fn new(
         device: &Device,
-        pipelines: &Pipelines,
+        kernels: &Kernels,
         cell: &Cell,
         method: Method,
         tiles: u32,
@@ -120,7 +160,8 @@ impl Workspace {
         let numbers = goals_count * u64::from(n_states) * 4;
         let storage = Usage::STORAGE | Usage::COPY_DST | Usage::COPY_SRC;
         let make = |label, bytes| device.buffer(label, bytes, storage);
-        let goals = make("goals", numbers)?;
+        let rewards = goals_count * u64::from(cell.constants.n_rewards) * 4;
+        let goals = make("goals", rewards)?;
         let values = make("values", numbers)?;
         let next = match method {
             Method::InPlace => None,
@@ -143,14 +184,12 @@ impl Workspace {
         let job_stride = (size_of::<Job>() as u64).next_multiple_of(alignment);
         let jobs = device.buffer(
             "jobs",
-            JOBS as u64 * job_stride,
+            (JOBS + SUMMING) as u64 * job_stride,
             Usage::UNIFORM | Usage::COPY_DST,
         )?;
         let staging = device.buffer(
             "results",
-            sums.size()
-                .max(tally.size() + missed.size())
-                .max(lanes.size()),
+            (progress.size() + sums.size() + tally.size() + missed.size()).max(lanes.size()),
             Usage::MAP_READ | Usage::COPY_DST,
         )?;
 
@@ -162,6 +201,9 @@ impl Workspace {
                 ("parts", &cell.parts),
                 ("blocks", &cell.blocks),
                 ("targets", &cell.targets),
+                ("heads", &cell.heads),
+                ("segments", &cell.segments),
+                ("cells", &cell.cells),
                 ("stays", &cell.stays),
                 ("goals", &goals),
                 ("values", values),
@@ -179,10 +221,10 @@ impl Workspace {
         let side =
             |values: &wgpu::Buffer, other: Option<&wgpu::Buffer>| -> Result<Sided, SolveError> {
                 let jacobi = other
-                    .map(|next| bind(&pipelines.jacobi, values, next))
+                    .map(|next| bind(&kernels.jacobi, values, next))
                     .transpose()?;
-                let certify = bind(&pipelines.certify, values, values)?;
-                let recentre = bind(&pipelines.recentre, values, values)?;
+                let certify = bind(&kernels.certify, values, values)?;
+                let recentre = bind(&kernels.recentre, values, values)?;
                 Ok(Sided {
                     jacobi,
                     certify,
@@ -199,12 +241,12 @@ impl Workspace {
         Ok(Self {
             tiles,
             n_states,
-            job_group: pipelines.start.bind_jobs(device, &jobs)?,
-            draw: bind(&pipelines.draw)?,
-            start: bind(&pipelines.start)?,
-            in_place: bind(&pipelines.in_place)?,
-            reduce: bind(&pipelines.reduce)?,
-            tally_group: bind(&pipelines.tally)?,
+            job_group: kernels.start.bind_jobs(device, &jobs)?,
+            draw: bind(&kernels.draw)?,
+            start: bind(&kernels.start)?,
+            in_place: bind(&kernels.in_place)?,
+            reduce: bind(&kernels.reduce)?,
+            tally_group: bind(&kernels.tally)?,
             sides,
             goals,
             integrands,
@@ -226,43 +268,34 @@ impl Workspace {
     }
 
     /// The pass that draws goals.
-    pub(super) fn draw<'a>(
-        &'a self,
-        pipelines: &'a Pipelines,
-    ) -> (&'a Pipeline, &'a wgpu::BindGroup) {
-        (&pipelines.draw, &self.draw)
+    pub(super) fn draw<'a>(&'a self, kernels: &'a Kernels) -> (&'a Pipeline, &'a wgpu::BindGroup) {
+        (&kernels.draw, &self.draw)
     }
 
     /// The pass that starts the values.
-    pub(super) fn start<'a>(
-        &'a self,
-        pipelines: &'a Pipelines,
-    ) -> (&'a Pipeline, &'a wgpu::BindGroup) {
-        (&pipelines.start, &self.start)
+    pub(super) fn start<'a>(&'a self, kernels: &'a Kernels) -> (&'a Pipeline, &'a wgpu::BindGroup) {
+        (&kernels.start, &self.start)
     }
 
     /// In-place sweeps.
     pub(super) fn in_place<'a>(
         &'a self,
-        pipelines: &'a Pipelines,
+        kernels: &'a Kernels,
     ) -> (&'a Pipeline, &'a wgpu::BindGroup) {
-        (&pipelines.in_place, &self.in_place)
+        (&kernels.in_place, &self.in_place)
     }
 
     /// The sums over goals.
     pub(super) fn reduce<'a>(
         &'a self,
-        pipelines: &'a Pipelines,
+        kernels: &'a Kernels,
     ) -> (&'a Pipeline, &'a wgpu::BindGroup) {
-        (&pipelines.reduce, &self.reduce)
+        (&kernels.reduce, &self.reduce)
     }
 
     /// The sums of certificates.
-    pub(super) fn tally<'a>(
-        &'a self,
-        pipelines: &'a Pipelines,
-    ) -> (&'a Pipeline, &'a wgpu::BindGroup) {
-        (&pipelines.tally, &self.tally_group)
+    pub(super) fn tally<'a>(&'a self, kernels: &'a Kernels) -> (&'a Pipeline, &'a wgpu::BindGroup) {
+        (&kernels.tally, &self.tally_group)
     }
 
     fn side(&self, side: Side) -> &Sided {
@@ -273,47 +306,32 @@ impl Workspace {
     /// A sweep that reads one side and writes the other.
     pub(super) fn jacobi<'a>(
         &'a self,
-        pipelines: &'a Pipelines,
+        kernels: &'a Kernels,
         side: Side,
     ) -> (&'a Pipeline, &'a wgpu::BindGroup) {
         let group = self.side(side).jacobi.as_ref();
-        (&pipelines.jacobi, group.expect("made for this method"))
+        (&kernels.jacobi, group.expect("made for this method"))
     }
 
     /// The certificate of one side's values.
     pub(super) fn certify<'a>(
         &'a self,
-        pipelines: &'a Pipelines,
+        kernels: &'a Kernels,
         side: Side,
     ) -> (&'a Pipeline, &'a wgpu::BindGroup) {
-        (&pipelines.certify, &self.side(side).certify)
+        (&kernels.certify, &self.side(side).certify)
     }
 
     /// The move of one side's values.
     pub(super) fn recentre<'a>(
         &'a self,
-        pipelines: &'a Pipelines,
+        kernels: &'a Kernels,
         side: Side,
     ) -> (&'a Pipeline, &'a wgpu::BindGroup) {
-        (&pipelines.recentre, &self.side(side).recentre)
+        (&kernels.recentre, &self.side(side).recentre)
     }
 
-    /// Zeroes all that is added to, for a new group of goals.
-    pub(super) fn clear(&self, device: &Device) -> Result<(), SolveError> {
-        device.run("clearing", |encoder| {
-            for buffer in [
-                &self.lanes,
-                &self.drawn,
-                &self.sums,
-                &self.tally,
-                &self.missed,
-            ] {
-                encoder.clear_buffer(buffer, 0, None);
-            }
-        })
-    }
-
-    /// Puts goals from outside in the place of drawn ones: lattice steps `[tiles, n_states, TILE]` and their counts.
+    /// Puts goals from outside in the place of drawn ones: lattice steps `[tiles, n_rewards, TILE]` and their counts.
     pub(super) fn put_goals(
         &self,
         device: &Device,
@@ -324,78 +342,100 @@ impl Workspace {
         device.write(&self.drawn, 0, drawn)
     }
 
-    /// Runs what was batched, and waits for it. `check`: the counts of certificates start from zero and are read back.
+    /// Runs what was batched, and waits for it. `new`: the goals are new ones, and whatever is kept of the last ones is zeroed first; but for counts of goals
+    /// that were put there.
     pub(super) fn submit(
         &self,
         device: &Device,
         pace: &Pace,
         batch: &mut Batch<'_>,
-        check: bool,
-    ) -> Result<Progress, SolveError> {
-        let mut jobs = vec![0u8; batch.steps.len() * self.job_stride as usize];
-        for (slot, step) in jobs
-            .chunks_exact_mut(self.job_stride as usize)
-            .zip(&batch.steps)
-        {
+        new: New,
+    ) -> Result<(), SolveError> {
+        self.run(device, pace, batch, new, |_| ())
+    }
+
+    /// The same, with the counts of certificates and whatever was summed, from zero on, read back.
+    pub(super) fn submit_and_read(
+        &self,
+        device: &Device,
+        pace: &Pace,
+        batch: &mut Batch<'_>,
+        new: New,
+    ) -> Result<Found, SolveError> {
+        let parts = [&self.progress, &self.sums, &self.tally, &self.missed];
+        self.run(device, pace, batch, new, |encoder| {
+            let mut at = 0;
+            for part in parts {
+                encoder.copy_buffer_to_buffer(part, 0, &self.staging, at, part.size());
+                at += part.size();
+            }
+        })?;
+        let bytes = parts.iter().map(|part| part.size()).sum();
+        let words: Vec<u32> = device.read(&self.staging, bytes)?;
+        let mut at = 0;
+        let [progress, sums, tally, missed] = parts.map(|part| {
+            let first = at;
+            at += part.size() as usize / 4;
+            &words[first..at]
+        });
+        // Small buffers are longer than what is in them.
+        fn first<T: bytemuck::Pod>(words: &[u32], count: usize) -> Vec<T> {
+            bytemuck::pod_collect_to_vec(&words[..count * size_of::<T>() / 4])
+        }
+        Ok(Found {
+            progress: first(progress, 1)[0],
+            sums: first(sums, self.n_states as usize),
+            tally: first(tally, 1)[0],
+            missed: missed.to_vec(),
+        })
+    }
+
+    fn run(
+        &self,
+        device: &Device,
+        pace: &Pace,
+        batch: &mut Batch<'_>,
+        new: New,
+        after: impl FnOnce(&mut wgpu::CommandEncoder),
+    ) -> Result<(), SolveError> {
+        let stride = self.job_stride;
+        let mut jobs = vec![0u8; batch.steps.len() * stride as usize];
+        for (slot, step) in jobs.chunks_exact_mut(stride as usize).zip(&batch.steps) {
             slot[..size_of::<Job>()].copy_from_slice(bytemuck::bytes_of(&step.job));
         }
         device.write(&self.jobs, 0, &jobs)?;
         let started = Instant::now();
         device.run("solving goals", |encoder| {
-            if check {
-                encoder.clear_buffer(&self.progress, 0, None);
+            let clear = |encoder: &mut wgpu::CommandEncoder, buffers: &[&wgpu::Buffer]| {
+                for buffer in buffers {
+                    encoder.clear_buffer(buffer, 0, None);
+                }
+            };
+            match new {
+                New::No => {}
+                New::Put => clear(encoder, &[&self.lanes]),
+                New::Drawn => clear(encoder, &[&self.lanes, &self.drawn]),
             }
-            let mut pass = encoder.begin_compute_pass(&wgpu::ComputePassDescriptor::default());
-            for (i, step) in batch.steps.iter().enumerate() {
-                pass.set_pipeline(step.pipeline.compute());
-                pass.set_bind_group(0, step.buffers, &[]);
-                pass.set_bind_group(1, &self.job_group, &[(i as u64 * self.job_stride) as u32]);
-                pass.dispatch_workgroups(step.groups[0], step.groups[1], 1);
-            }
-            drop(pass);
-            if check {
-                encoder.copy_buffer_to_buffer(
-                    &self.progress,
-                    0,
-                    &self.staging,
-                    0,
-                    size_of::<Progress>() as u64,
-                );
-            }
+            clear(encoder, &[&self.progress]);
+            let pass = |encoder: &mut wgpu::CommandEncoder, steps: std::ops::Range<usize>| {
+                let mut pass = encoder.begin_compute_pass(&wgpu::ComputePassDescriptor::default());
+                for i in steps {
+                    let step = &batch.steps[i];
+                    pass.set_pipeline(step.pipeline.compute());
+                    pass.set_bind_group(0, step.buffers, &[]);
+                    pass.set_bind_group(1, &self.job_group, &[(i as u64 * stride) as u32]);
+                    pass.dispatch_workgroups(step.groups[0], step.groups[1], 1);
+                }
+            };
+            let summing = batch.steps.len() - batch.summing;
+            pass(encoder, 0..summing);
+            clear(encoder, &[&self.sums, &self.tally, &self.missed]);
+            pass(encoder, summing..batch.steps.len());
+            after(encoder);
         })?;
         pace.learn(batch.cost, started.elapsed());
         *batch = Batch::default();
-        match check {
-            true => Ok(device.read(&self.staging, size_of::<Progress>() as u64)?[0]),
-            false => Ok(Progress::default()),
-        }
-    }
-
-    /// The sums of the group, in sweep order.
-    pub(super) fn read_sums(&self, device: &Device) -> Result<Vec<StateSums>, SolveError> {
-        self.read(
-            device,
-            &self.sums,
-            u64::from(self.n_states) * size_of::<StateSums>() as u64,
-        )
-    }
-
-    /// The tally of the group, and one bit per goal that missed the tolerance.
-    pub(super) fn read_tally(&self, device: &Device) -> Result<(Tally, Vec<u32>), SolveError> {
-        let (tally, missed) = (
-            size_of::<Tally>() as u64,
-            u64::from(self.tiles) * TILE as u64 / 8,
-        );
-        device.run("reading back", |encoder| {
-            encoder.copy_buffer_to_buffer(&self.tally, 0, &self.staging, 0, tally);
-            encoder.copy_buffer_to_buffer(&self.missed, 0, &self.staging, tally, missed);
-        })?;
-        let words: Vec<u32> = device.read(&self.staging, tally + missed)?;
-        let (head, tail) = words.split_at(tally as usize / 4);
-        Ok((
-            *bytemuck::from_bytes(bytemuck::cast_slice(head)),
-            tail.to_vec(),
-        ))
+        Ok(())
     }
 
     /// Every goal's state.
@@ -409,11 +449,26 @@ impl Workspace {
 
     /// Every goal's integrands, `[tiles, n_states, TILE]`, in fixed point once they were reduced so.
     pub(super) fn read_integrands(&self, device: &Device) -> Result<Vec<i32>, SolveError> {
-        let bytes = self.integrands.size();
+        self.read_whole(device, &self.integrands)
+    }
+
+    /// The goals as they were drawn, lattice steps `[tiles, n_rewards, TILE]`.
+    #[cfg(test)]
+    pub(super) fn read_goals(&self, device: &Device) -> Result<Vec<u32>, SolveError> {
+        self.read_whole(device, &self.goals)
+    }
+
+    /// A buffer of more than the results have room for.
+    fn read_whole<T: bytemuck::Pod>(
+        &self,
+        device: &Device,
+        buffer: &wgpu::Buffer,
+    ) -> Result<Vec<T>, SolveError> {
+        let bytes = buffer.size();
         let usage = wgpu::BufferUsages::MAP_READ | wgpu::BufferUsages::COPY_DST;
-        let staging = device.buffer("integrands read back", bytes, usage)?;
+        let staging = device.buffer("numbers read back", bytes, usage)?;
         device.run("reading back", |encoder| {
-            encoder.copy_buffer_to_buffer(&self.integrands, 0, &staging, 0, bytes)
+            encoder.copy_buffer_to_buffer(buffer, 0, &staging, 0, bytes)
         })?;
         device.read(&staging, bytes)
     }

@@ -1,0 +1,319 @@
+//! One group of goals on the device, from drawing to sums: which passes there are, how they are cut and when they are submitted.
+
+use super::cover::HostTiles;
+use super::kernels::Keeping;
+use super::layout::{FLAG_FIRST, FLAG_KEEP, FLAG_LAST, Job};
+use super::solver::GpuSolver;
+use super::workspace::{Batch, Found, New, Side, Workspace};
+use crate::plan::Method;
+use crate::rng::Stream;
+use crate::solve::{DeviceFault, SolveError};
+use crate::statistics::TILE;
+
+/// Goals of one group.
+#[derive(Clone, Copy, Debug)]
+pub(super) enum Source<'a> {
+    /// Drawn on the device: `first` is the number of the first one.
+    Sampled { stream: Stream, first: u64 },
+    /// Already on the device.
+    Put(&'a HostTiles),
+}
+
+/// The passes over one group of goals.
+pub(super) struct Group<'a> {
+    solver: &'a GpuSolver,
+    workspace: &'a Workspace,
+    tiles: u32,
+    /// What all jobs of the group have in common.
+    job: Job,
+    side: Side,
+    /// Whether nothing was submitted yet.
+    new: New,
+    batch: Batch<'a>,
+}
+
+impl<'a> Group<'a> {
+    pub(super) fn new(
+        solver: &'a GpuSolver,
+        workspace: &'a Workspace,
+        source: Source<'_>,
+        count: u32,
+        flags: u32,
+    ) -> Self {
+        let (stream, first) = match source {
+            Source::Sampled { stream, first } => (stream, first),
+            Source::Put(_) => (Stream::Reward, 0),
+        };
+        let is_drawn = matches!(source, Source::Sampled { .. }) && solver.hosted.is_none();
+        let job = Job {
+            first_low: first as u32,
+            first_high: (first >> 32) as u32,
+            stream: stream.number(),
+            count,
+            flags,
+            ..Default::default()
+        };
+        let tiles = count.div_ceil(TILE as u32);
+        Self {
+            solver,
+            workspace,
+            tiles,
+            job,
+            side: Side::A,
+            new: if is_drawn { New::Drawn } else { New::Put },
+            batch: Batch::default(),
+        }
+    }
+
+    fn goals(&self) -> u64 {
+        u64::from(self.tiles) * TILE as u64
+    }
+
+    fn most_groups(&self) -> u32 {
+        self.solver
+            .gpu
+            .device
+            .limits()
+            .max_compute_workgroups_per_dimension
+    }
+
+    pub(super) fn submit(&mut self) -> Result<(), SolveError> {
+        let gpu = &self.solver.gpu;
+        let new = std::mem::replace(&mut self.new, New::No);
+        self.workspace
+            .submit(&gpu.device, &gpu.pace, &mut self.batch, new)
+    }
+
+    fn submit_and_read(&mut self) -> Result<Found, SolveError> {
+        let gpu = &self.solver.gpu;
+        let new = std::mem::replace(&mut self.new, New::No);
+        self.workspace
+            .submit_and_read(&gpu.device, &gpu.pace, &mut self.batch, new)
+    }
+
+    fn submit_if_full(&mut self) -> Result<(), SolveError> {
+        if self.batch.is_full(&self.solver.gpu.pace) {
+            self.submit()?;
+        }
+        Ok(())
+    }
+
+    /// Goals and first values.
+    pub(super) fn begin(&mut self, source: Source<'_>) -> Result<(), SolveError> {
+        let (device, kernels) = (&self.solver.gpu.device, &self.solver.kernels);
+        match (source, &self.solver.hosted) {
+            (Source::Put(tiles), _) => {
+                self.workspace
+                    .put_goals(device, &tiles.steps, &tiles.drawn)?;
+            }
+            (Source::Sampled { stream, first }, Some(hosted)) => {
+                let tiles = hosted.tiles(stream, first, self.tiles, &self.solver.stays);
+                self.workspace
+                    .put_goals(device, &tiles.steps, &tiles.drawn)?;
+            }
+            (Source::Sampled { .. }, None) => {
+                let blocks = self.solver.cell.constants.n_blocks;
+                let strides = blocks.div_ceil(8).clamp(1, self.most_groups());
+                let cost = u64::from(blocks) * 40 * self.goals();
+                self.batch.push(
+                    self.workspace.draw(kernels),
+                    self.job,
+                    [self.tiles, strides],
+                    cost,
+                );
+            }
+        }
+        let n_states = self.solver.iterations.n_states;
+        let strides = n_states.div_ceil(16).clamp(1, self.most_groups());
+        let cost = u64::from(n_states) * self.goals();
+        self.batch.push(
+            self.workspace.start(kernels),
+            self.job,
+            [self.tiles, strides],
+            cost,
+        );
+        Ok(())
+    }
+
+    /// Whether the integrands are kept in the form they are added up in. It takes the place of the other one, so that it is made once, at the end.
+    fn keeps(&self) -> bool {
+        self.job.flags & FLAG_KEEP != 0
+    }
+
+    /// Sweeps and certificates until every goal is done, and sums. The sums are made along with every certificate: one of them is the last, which nobody
+    /// knows before, and going to the device once more takes longer than adding up.
+    pub(super) fn iterate(&mut self) -> Result<Found, SolveError> {
+        let max_sweeps = self.solver.problem.max_sweeps;
+        let mut done = 0;
+        let mut next = self
+            .solver
+            .problem
+            .plan
+            .schedule()
+            .first_check
+            .clamp(1, max_sweeps.max(1));
+        loop {
+            self.sweep(done, next - done)?;
+            done = next;
+            self.certify(done)?;
+            if !self.keeps() {
+                self.sum();
+            }
+            let found = self.submit_and_read()?;
+            let progress = found.progress;
+            if progress.broken > 0 {
+                let problem = format!(
+                    "{} goals are no numbers, or were not swept as often as was asked",
+                    progress.broken
+                );
+                return Err(self
+                    .solver
+                    .gpu
+                    .device
+                    .error(DeviceFault::Incomplete, problem));
+            }
+            if progress.running == 0 && self.keeps() {
+                self.sum();
+                return self.submit_and_read();
+            }
+            if progress.running == 0 {
+                return Ok(found);
+            }
+            if progress.moved > 0 {
+                let (pass, job) = (
+                    self.workspace.recentre(&self.solver.kernels, self.side),
+                    self.job,
+                );
+                let n_states = self.solver.iterations.n_states;
+                let strides = n_states.div_ceil(16).clamp(1, self.most_groups());
+                let cost = u64::from(n_states) * self.goals();
+                self.batch.push(pass, job, [self.tiles, strides], cost);
+            }
+            next = (done + 1 + done / 8).min(max_sweeps);
+        }
+    }
+
+    fn sweep(&mut self, done: u32, sweeps: u32) -> Result<(), SolveError> {
+        match self.solver.method() {
+            Method::InPlace => self.sweep_in_place(done, sweeps),
+            Method::Jacobi => self.sweep_jacobi(sweeps),
+        }
+    }
+
+    fn sweep_in_place(&mut self, mut done: u32, sweeps: u32) -> Result<(), SolveError> {
+        let solver = self.solver;
+        let mut left = sweeps;
+        while left > 0 {
+            // Cut a few sweeps at a time: the pace is learnt on the way.
+            let now = left.min(1024);
+            let (goals, cost) = (self.goals(), solver.gpu.pace.cost());
+            let pieces = match solver.kernels.keeping {
+                // There is no loop over states that could be cut.
+                Keeping::Registers => solver.iterations.whole_passes(now, goals, cost),
+                Keeping::Storage | Keeping::Workgroup => solver.iterations.pieces(now, goals, cost),
+            };
+            for piece in pieces {
+                let job = Job {
+                    range_first: piece.first,
+                    range_end: piece.end,
+                    sweeps: piece.passes,
+                    backwards: done & 1,
+                    ..self.job
+                };
+                self.batch.push(
+                    self.workspace.in_place(&solver.kernels),
+                    job,
+                    [self.tiles, 1],
+                    piece.cost,
+                );
+                self.submit_if_full()?;
+                done += if piece.end == solver.iterations.n_states {
+                    piece.passes
+                } else {
+                    0
+                };
+            }
+            left -= now;
+        }
+        Ok(())
+    }
+
+    fn sweep_jacobi(&mut self, sweeps: u32) -> Result<(), SolveError> {
+        let solver = self.solver;
+        let most = self.most_groups();
+        for _ in 0..sweeps {
+            // The invocations share the states out: only the device's time limits how many a dispatch takes.
+            let all = solver.iterations.per_pass * self.goals();
+            let dispatches = all.div_ceil(solver.gpu.pace.cost()).max(1);
+            let states = u64::from(solver.iterations.n_states)
+                .div_ceil(dispatches)
+                .max(1) as u32;
+            for first in (0..solver.iterations.n_states).step_by(states as usize) {
+                let end = solver.iterations.n_states.min(first + states);
+                let job = Job {
+                    range_first: first,
+                    range_end: end,
+                    ..self.job
+                };
+                let strides = solver.iterations.strides(end - first, most);
+                self.batch.push(
+                    self.workspace.jacobi(&solver.kernels, self.side),
+                    job,
+                    [self.tiles, strides],
+                    all / dispatches,
+                );
+                self.submit_if_full()?;
+            }
+            self.side = self.side.other();
+        }
+        Ok(())
+    }
+
+    fn certify(&mut self, done: u32) -> Result<(), SolveError> {
+        let solver = self.solver;
+        let n_states = solver.iterations.n_states;
+        let pieces = solver
+            .iterations
+            .pieces(1, self.goals(), solver.gpu.pace.cost());
+        let last = pieces.len() - 1;
+        for (i, piece) in pieces.into_iter().enumerate() {
+            let first_flag = if piece.first == 0 { FLAG_FIRST } else { 0 };
+            let last_flag = if piece.end == n_states { FLAG_LAST } else { 0 };
+            let job = Job {
+                range_first: piece.first,
+                range_end: piece.end,
+                done,
+                expected_work: n_states.wrapping_mul(done),
+                flags: first_flag | last_flag,
+                ..self.job
+            };
+            self.batch.push(
+                self.workspace.certify(&solver.kernels, self.side),
+                job,
+                [self.tiles, 1],
+                piece.cost,
+            );
+            if i < last {
+                self.submit_if_full()?;
+            }
+        }
+        // The counts are zeroed with every submission: the batch's last dispatch is the one that counts.
+        Ok(())
+    }
+
+    /// Sums over the goals.
+    fn sum(&mut self) {
+        let kernels = &self.solver.kernels;
+        let n_states = self.solver.iterations.n_states;
+        let strides = n_states.div_ceil(TILE as u32).clamp(1, self.most_groups());
+        let (tiles, goals) = (self.tiles, self.goals());
+        let (reduce, tally) = (
+            self.workspace.reduce(kernels),
+            self.workspace.tally(kernels),
+        );
+        let cost = u64::from(n_states) * goals;
+        self.batch
+            .push_sum(reduce, self.job, [tiles, strides], cost);
+        self.batch.push_sum(tally, self.job, [tiles, 1], goals);
+    }
+}

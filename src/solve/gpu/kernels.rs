@@ -1,0 +1,89 @@
+//! Which shaders a cell is solved with.
+
+use std::sync::Arc;
+
+use super::shaders::Pipeline;
+use super::{Gpu, straight};
+use crate::plan::SweepModel;
+use crate::reward::RewardDomain;
+use crate::solve::SolveError;
+use crate::statistics::TILE;
+
+/// How values are kept while in-place sweeps go over them. Which one it is follows from the MDP and the adapter's limits alone.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Keeping {
+    /// In storage, `[state][goal]`.
+    Storage,
+    /// In the memory that a workgroup shares.
+    Workgroup,
+    /// In registers, in code without a loop over states.
+    Registers,
+}
+
+impl Keeping {
+    /// The one that costs least memory traffic of those that fit. `workgroup_bytes`: the adapter's.
+    pub(super) fn of(model: &SweepModel, workgroup_bytes: u32) -> Self {
+        if straight::suits(model) {
+            return Self::Registers;
+        }
+        let bytes = model.states().len() * TILE * size_of::<f32>();
+        match bytes <= workgroup_bytes as usize {
+            true => Self::Workgroup,
+            false => Self::Storage,
+        }
+    }
+}
+
+/// The shaders of one cell, compiled.
+#[derive(Clone, Debug)]
+pub(super) struct Kernels {
+    pub(super) draw: Arc<Pipeline>,
+    pub(super) start: Arc<Pipeline>,
+    pub(super) keeping: Keeping,
+    pub(super) in_place: Arc<Pipeline>,
+    pub(super) jacobi: Arc<Pipeline>,
+    pub(super) certify: Arc<Pipeline>,
+    pub(super) recentre: Arc<Pipeline>,
+    pub(super) reduce: Arc<Pipeline>,
+    pub(super) tally: Arc<Pipeline>,
+}
+
+impl Kernels {
+    /// `has_laws`: goals are drawn by more than one lattice.
+    pub(super) fn new(
+        gpu: &Gpu,
+        model: &SweepModel,
+        has_laws: bool,
+        keeping: Keeping,
+    ) -> Result<Self, SolveError> {
+        let flag = |on: bool| f64::from(u8::from(on));
+        let on_choices = (
+            "CHOICE_REWARDS",
+            flag(model.domain() == RewardDomain::Choice),
+        );
+        let get =
+            |name, constants: &[(&'static str, f64)]| gpu.library.get(&gpu.device, name, constants);
+        let draw = match gpu.device.summary().int64 {
+            true => "draw_int64",
+            false => "draw_halves",
+        };
+        let held = (model.states().len() * TILE) as f64;
+        Ok(Self {
+            draw: get(draw, &[("TABLES", flag(has_laws))])?,
+            start: get("start", &[])?,
+            in_place: match keeping {
+                Keeping::Storage => get("in_place", &[on_choices])?,
+                Keeping::Workgroup => get("in_place_workgroup", &[on_choices, ("HELD", held)])?,
+                Keeping::Registers => gpu.library.write(&gpu.device, "straight", |template| {
+                    straight::source(template, model)
+                })?,
+            },
+            keeping,
+            jacobi: get("jacobi", &[on_choices])?,
+            certify: get("certify", &[on_choices])?,
+            recentre: get("recentre", &[])?,
+            reduce: get("reduce", &[])?,
+            tally: get("tally", &[])?,
+        })
+    }
+}
