@@ -38,10 +38,17 @@ fn smaller(a: f32, b: f32) -> f32 {
     return select(b, a, a < b);
 }
 
+// Terms that are added up before they join a sum: the rounding of a long sum then grows with RUN and the number of runs, not with their product.
+const RUN: u32 = 16u;
+
 fn weighted(first: u32, end: u32, start: f32) -> f32 {
     var sum = start;
-    for (var p = first; p < end; p++) {
-        sum += parts[p].weight * value(parts[p].row);
+    for (var run = first; run < end; run += RUN) {
+        var part = 0.0;
+        for (var p = run; p < min(run + RUN, end); p++) {
+            part += parts[p].weight * value(parts[p].row);
+        }
+        sum += part;
     }
     return sum;
 }
@@ -67,9 +74,13 @@ fn backup(s: u32) -> f32 {
 // Sum of weighted differences to `own`, and of their absolute values.
 fn weighted_differences(first: u32, end: u32, own: f32, start: vec2<f32>) -> vec2<f32> {
     var sum = start;
-    for (var p = first; p < end; p++) {
-        let product = parts[p].weight * (value(parts[p].row) - own);
-        sum += vec2<f32>(product, abs(product));
+    for (var run = first; run < end; run += RUN) {
+        var part = vec2<f32>(0.0, 0.0);
+        for (var p = run; p < min(run + RUN, end); p++) {
+            let product = parts[p].weight * (value(parts[p].row) - own);
+            part += vec2<f32>(product, abs(product));
+        }
+        sum += part;
     }
     return sum;
 }

@@ -226,7 +226,8 @@ fn gpu_agrees_on_dense_mdps() {
     let Some(backend) = backend("dense MDPs") else {
         return;
     };
-    for states in [2, 33, 65] {
+    // Rows of 257: sums so long that adding them up term by term would leave more to rounding than the tolerance.
+    for states in [2, 33, 65, 257] {
         let mdp = Family::Dense(Dense { states, choices: 2 })
             .generate(states)
             .unwrap();
@@ -234,7 +235,7 @@ fn gpu_agrees_on_dense_mdps() {
             &backend,
             &Arc::new(mdp),
             Uniform::unit(),
-            &[(0.5, 1e-5), (0.9, 1e-5)],
+            &[(0.5, 1e-5), (0.95, 1e-5)],
         );
     }
 }

@@ -10,11 +10,12 @@
 //! # Derivation
 //!
 //! Rewards, values and widths are in units of the law's binade, so that centred rewards are at most 1. Let h = 1 - gamma, |V|
-//! and |r| the largest value and residual, n the longest row, S(s,a) = sum gamma T |V(s') - V(s)|. To first order in U:
+//! and |r| the largest value and residual, n the most additions that a term of a sum goes through, S(s,a) = sum gamma T |V(s') - V(s)|. To first order in U:
 //!
 //! - One choice's sum q: each term's stored weight U/2 (nothing where rows are certain: gamma is exact), its difference U,
-//!   its product U, the sum (n - 1)U, the combination with the error term U: (n + 2.5) U S. The shader takes
-//!   (n + 3) U S, plus 1% for the rounding of S itself and for second order. So the true maximum, and the computed one, lie in
+//!   its product U, the additions nU, the combination with the error term U: (n + 3.5) U S. The shader takes
+//!   (n + 4) U S, plus 1% for the rounding of S itself and for second order. Terms are added up in runs, each from zero, and a sum of runs begins at zero, too:
+//!   of the additions to zero none rounds. So the true maximum, and the computed one, lie in
 //!   `[low, high]`.
 //! - The rest of r: R is converted (U|R|), h V is stored and multiplied (1.5U h|V|), their difference U(|R| + h|V|), the sum
 //!   with low or high U|r|: in all U(2|R| + 2.5h|V| + |r|), beyond what low and high hold.
@@ -38,7 +39,8 @@
 //!
 //! Subnormal numbers may be flushed to zero: an error of 2^-126 an operation, far inside the margin of `1/8` over `1/16`.
 
-use crate::plan::{KernelClass, SweepModel};
+use super::layout::RUN;
+use crate::plan::SweepModel;
 use crate::reward::RewardDomain;
 use crate::units::Discount;
 
@@ -60,17 +62,17 @@ pub(super) struct Allowance {
     pub(super) per_value: f64,
     pub(super) per_residual: f64,
     pub(super) per_spread: f64,
-    /// What a stalled iteration shows in its residual, per |V|: a backup errs by about (n + 2) half units, four times that
+    /// What a stalled iteration shows in its residual, per |V|: a backup errs by about (n + 3) half units, four times that
     /// between two of them. Not part of a bound: it decides when to give up.
     pub(super) noise_per_value: f64,
 }
 
 impl Allowance {
     pub(super) fn new(model: &SweepModel, discount: Discount) -> Self {
-        let row = longest_sum(model) as f64;
+        let additions = most_additions(model) as f64;
         let complement = discount.complement();
         Self {
-            sum_error: MARGIN * (row + 3.0) * U,
+            sum_error: MARGIN * (additions + 4.0) * U,
             reward_error: MARGIN * 3.0 * U,
             fixed: MARGIN * U / 8.0,
             per_reward: MARGIN * 3.0 * U,
@@ -80,7 +82,7 @@ impl Allowance {
                 RewardDomain::Choice => MARGIN * 9.0 * U,
             },
             per_spread: MARGIN * complement / discount.used(),
-            noise_per_value: 2.0 * (row + 2.0) * U,
+            noise_per_value: 2.0 * (additions + 3.0) * U,
         }
     }
 
@@ -90,14 +92,19 @@ impl Allowance {
     }
 }
 
-/// Largest number of terms in a sum: the common ones and a choice's own.
-fn longest_sum(model: &SweepModel) -> usize {
+/// Most additions that round which a term goes through: those of its run but the first, which adds to zero, and those of the runs, of the common terms and of a
+/// choice's own, but the first.
+fn most_additions(model: &SweepModel) -> u32 {
     let sums = model.states().iter().flat_map(|state| {
         let common = state.common_end - state.common_first;
         let own = &model.choices()[state.choice_first as usize..state.choice_end as usize];
         own.iter()
-            .map(move |choice| (common + choice.end - choice.first) as usize)
+            .map(move |choice| (common, choice.end - choice.first))
     });
-    debug_assert!(model.class() != KernelClass::Deterministic || sums.clone().all(|n| n <= 1));
-    sums.max().unwrap_or(0)
+    let additions = sums.map(|(common, own)| {
+        let runs = common.div_ceil(RUN) + own.div_ceil(RUN);
+        let longest = common.max(own).min(RUN);
+        longest.saturating_sub(1) + runs.saturating_sub(1)
+    });
+    additions.max().unwrap_or(0)
 }

@@ -15,8 +15,6 @@ pub(super) struct Cell {
     pub(super) constants: layout::Cell,
     /// The law's binade: what device numbers are multiples of.
     pub(super) binade: f64,
-    /// States, choices and terms: work of one sweep of one goal, and loop iterations of its invocation.
-    pub(super) sweep_iterations: u64,
     pub(super) uniform: wgpu::Buffer,
     pub(super) states: wgpu::Buffer,
     pub(super) choices: wgpu::Buffer,
@@ -78,9 +76,6 @@ impl Cell {
         Ok(Self {
             constants,
             binade: scale.binade,
-            sweep_iterations: (2 * packed.states.len()
-                + 2 * packed.choices.len()
-                + packed.parts.len()) as u64,
             uniform: device.upload(
                 "constants of the cell",
                 &[constants],

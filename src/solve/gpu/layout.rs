@@ -22,6 +22,9 @@ pub(super) const FLAG_KEEP: u32 = 4;
 /// Leave goals that single precision gave up out of the sums: the host finishes them.
 pub(super) const FLAG_LEAVE: u32 = 8;
 
+/// Terms that are added up before they join a sum.
+pub(super) const RUN: u32 = 16;
+
 /// Status of a goal that single precision cannot certify.
 pub(super) const EXHAUSTED: u32 = 2;
 /// Status of a goal whose sweeps were used up.
@@ -303,6 +306,8 @@ mod tests {
             let line = format!("const {name}: u32 = {value}u;");
             assert!(MODULES.iter().all(|m| m.source.contains(&line)), "{line}");
         }
+        let run = format!("const RUN: u32 = {RUN}u;");
+        assert!(MODULES.iter().any(|m| m.source.contains(&run)), "{run}");
         let stays = format!("const STAYS: u32 = {STAYS:#X}u;").replace("0X", "0x");
         assert!(MODULES.iter().any(|m| m.source.contains(&stays)), "{stays}");
     }

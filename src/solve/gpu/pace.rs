@@ -6,6 +6,9 @@
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
+use super::layout::RUN;
+use crate::plan::{SweepModel, SweepState};
+
 /// Loop iterations of one invocation per dispatch: half of what the software driver allows.
 const MAX_ITERATIONS: u64 = 32_000;
 
@@ -73,6 +76,24 @@ pub(super) struct Iterations {
 }
 
 impl Iterations {
+    /// Of the loops over states, choices, runs and terms in shaders/common/rows.wgsl. A driver that masks lanes goes through a loop once more than there
+    /// is to do, and through the loops inside, too.
+    pub(super) fn of(model: &SweepModel) -> Self {
+        let sum = |terms: u32| u64::from(2 + terms + 2 * terms.div_ceil(RUN));
+        let state = |s: &SweepState| {
+            let own = &model.choices()[s.choice_first as usize..s.choice_end as usize];
+            let choices = own.iter().map(|c| 1 + sum(c.end - c.first));
+            // The state itself, and the end of the loop over its choices.
+            2 + sum(0) + sum(s.common_end - s.common_first) + choices.sum::<u64>()
+        };
+        let each = model.states().iter().map(state);
+        Self {
+            n_states: model.states().len() as u32,
+            per_pass: each.clone().sum(),
+            largest_state: each.max().unwrap_or(1),
+        }
+    }
+
     /// Cuts `passes` passes of `goals` goals into dispatches of at most `cost`.
     pub(super) fn pieces(self, passes: u32, goals: u64, cost: u64) -> Vec<Piece> {
         let allowed = (cost / goals.max(1)).clamp(1, MAX_ITERATIONS);

@@ -103,18 +103,7 @@ impl GpuSolver {
         let keeping = Keeping::of(model, gpu.device.summary().workgroup_bytes);
         let keeping = gpu.keeping.unwrap_or(keeping);
         let kernels = Kernels::new(&gpu, model, draws.has_laws, keeping)?;
-        let per_state = model.states().iter().map(|s| {
-            let choices = &model.choices()[s.choice_first as usize..s.choice_end as usize];
-            let own: u32 = choices.iter().map(|c| c.end - c.first).sum();
-            u64::from(
-                2 + 2 * (s.choice_end - s.choice_first) + (s.common_end - s.common_first) + own,
-            )
-        });
-        let iterations = Iterations {
-            n_states: cell.constants.n_states,
-            per_pass: cell.sweep_iterations,
-            largest_state: per_state.max().unwrap_or(1),
-        };
+        let iterations = Iterations::of(model);
         let numbers = 3 * u64::from(cell.constants.n_states) + u64::from(cell.constants.n_rewards);
         let tile_bytes = numbers * TILE as u64 * 4;
         let block_bytes = tile_bytes
