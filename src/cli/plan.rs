@@ -84,6 +84,7 @@ pub(crate) fn execute(arguments: Arguments) -> Result<Outcome, Failure> {
                     &problem,
                     blocks,
                     &Memory::of(mdp).observing(spec.observation_bytes(variant, blocks.size())),
+                    engine.backend().carries_out(&problem.plan).as_deref(),
                 ))?;
             }
         }

@@ -6,7 +6,7 @@ use crate::experiment::Memory;
 use crate::solve::CellProblem;
 use crate::statistics::Blocks;
 
-/// How one cell of an experiment will be solved.
+/// How one cell of an experiment will be solved. `device`: what there is to say of the backend's device.
 #[must_use]
 pub fn plan_text(
     variant: &str,
@@ -14,6 +14,7 @@ pub fn plan_text(
     problem: &CellProblem,
     blocks: Blocks,
     memory: &Memory,
+    device: Option<&str>,
 ) -> String {
     let stage = problem.program.stage();
     let mut text = format!(
@@ -57,7 +58,8 @@ pub fn plan_text(
             format!("{hash} (runs are merged only if it is the same)"),
         ),
     ];
-    for (key, value) in entries {
+    let device = device.map(|words| ("device", words.to_owned()));
+    for (key, value) in device.into_iter().chain(entries) {
         text += &format!("  {key:<13}{value}\n");
     }
     text
@@ -116,8 +118,10 @@ mod tests {
             &problem.unwrap(),
             Blocks::new(1_000_000, 16_384),
             &Memory::of(&mdp),
+            None,
         );
         insta::assert_snapshot!(text);
+        assert!(!text.contains("device"));
     }
 
     #[test]

@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use super::{Backend, CellProblem, CellSolver, Goals, SolveError, SolvedGoal};
+use crate::plan::Plan;
 use crate::statistics::{Block, BlockSums};
 
 /// A backend, and another one for the cells that it refuses before their first goal ([`SolveError::is_refusal`]). A device that fails is not
@@ -33,6 +34,10 @@ impl Backend for WithFallback {
 
     fn sweeps(&self) -> bool {
         self.first.sweeps() || self.second.sweeps()
+    }
+
+    fn carries_out(&self, plan: &Plan) -> Option<String> {
+        self.first.carries_out(plan)
     }
 
     fn prepare(&self, problem: CellProblem) -> Result<Box<dyn CellSolver>, SolveError> {

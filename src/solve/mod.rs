@@ -351,6 +351,11 @@ pub trait Backend: Send + Sync + Debug {
         true
     }
 
+    /// How it goes about a plan, where that is a matter of the device: a few words for people.
+    fn carries_out(&self, _plan: &Plan) -> Option<String> {
+        None
+    }
+
     /// Prepares a cell: uploads, specialises, allocates.
     ///
     /// # Errors

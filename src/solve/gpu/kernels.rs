@@ -21,6 +21,15 @@ pub(super) enum Keeping {
 }
 
 impl Keeping {
+    /// Where that is.
+    pub(super) fn words(self) -> &'static str {
+        match self {
+            Self::Storage => "the memory",
+            Self::Workgroup => "workgroup memory",
+            Self::Registers => "registers",
+        }
+    }
+
     /// The one that costs least memory traffic of those that fit. `workgroup_bytes`: the adapter's.
     pub(super) fn of(model: &SweepModel, workgroup_bytes: u32) -> Self {
         if straight::suits(model) {

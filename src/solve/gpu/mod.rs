@@ -45,6 +45,7 @@ use self::pace::Pace;
 use self::shaders::Library;
 use self::solver::GpuSolver;
 use super::{Backend, CellProblem, CellSolver, SolveError};
+use crate::plan::{Method, Plan};
 
 /// Name of the backend.
 const NAME: &str = "gpu";
@@ -102,6 +103,15 @@ impl Backend for GpuBackend {
 
     fn description(&self) -> String {
         format!("gpu, {}, f32", self.adapter())
+    }
+
+    fn carries_out(&self, plan: &Plan) -> Option<String> {
+        let room = self.adapter().workgroup_bytes;
+        let values = match (plan.schedule().method, Keeping::of(plan.model(), room)) {
+            (Method::InPlace, keeping) => keeping.words(),
+            (Method::Jacobi, _) => Keeping::Storage.words(),
+        };
+        Some(format!("values in {values} of {}", self.adapter().name))
     }
 
     fn prepare(&self, problem: CellProblem) -> Result<Box<dyn CellSolver>, SolveError> {
