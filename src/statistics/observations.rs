@@ -146,6 +146,7 @@ pub struct Row<'a> {
 
 impl Row<'_> {
     /// The next number, which is known.
+    #[inline]
     pub fn push(&mut self, value: f64) {
         self.to.values.push(value);
     }

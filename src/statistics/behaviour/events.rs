@@ -89,18 +89,66 @@ impl Event {
 pub struct Events {
     list: Vec<Event>,
     start: Vec<(StateId, f64)>,
+    /// Per state: the events that happen there, a bit for each. Empty where some happen with choices, or are too many.
+    here: Vec<u32>,
 }
 
 impl Events {
     /// Events from the MDP's start.
     #[must_use]
     pub fn new(mdp: &Mdp, list: Vec<Event>) -> Self {
+        let states = list.iter().map(|event| match &event.target {
+            Target::States(states) => Some(states),
+            Target::Choices(_) | Target::Either { .. } => None,
+        });
+        let states: Option<Vec<&Vec<bool>>> = states.collect();
+        let states = states.filter(|states| states.len() <= MOST_AT_ONCE);
+        let bits = |of: &[&Vec<bool>], state: usize| {
+            let each = of.iter().enumerate();
+            each.fold(0, |bits, (i, states)| bits | u32::from(states[state]) << i)
+        };
+        let here = states.map(|of| (0..mdp.n_states()).map(|s| bits(&of, s)).collect());
         Self {
-            list,
             start: mdp.start().to_vec(),
+            here: here.unwrap_or_default(),
+            list,
         }
     }
+
+    /// Follows the path of an optimal agent once for all events, as long as it is certain at a glance. Notes when each first happens, and returns the
+    /// events of which that is open.
+    fn glance(&self, look: &mut Look<'_>, times: &mut [Option<u64>; MOST_AT_ONCE]) -> u32 {
+        let &[(mut state, _)] = &self.start[..] else {
+            return u32::MAX;
+        };
+        if self.here.is_empty() || look.acting().is_some() {
+            return u32::MAX;
+        }
+        let events = self.list.len() as u32;
+        let mut open = u32::MAX.checked_shr(32 - events).unwrap_or(0);
+        look.forget_marks();
+        for time in 0.. {
+            let mut hit = self.here[state.index()] & open;
+            open &= !hit;
+            while hit != 0 {
+                times[hit.trailing_zeros() as usize] = Some(time);
+                hit &= hit - 1;
+            }
+            // Round and round: what has not happened never will.
+            if open == 0 || !look.mark(state) {
+                return 0;
+            }
+            match look.best_successor(state) {
+                Some(next) => state = next,
+                None => return open,
+            }
+        }
+        open
+    }
 }
+
+/// Most events that a path is followed for at once.
+const MOST_AT_ONCE: usize = 32;
 
 /// The numbers of one event for one goal, in the order of its columns.
 type Numbers = Vec<Observed>;
@@ -119,7 +167,13 @@ impl Statistic for Events {
     }
 
     fn observe(&self, look: &mut Look<'_>, row: &mut Row<'_>) {
-        for event in &self.list {
+        let mut times = [None; MOST_AT_ONCE];
+        let open = self.glance(look, &mut times);
+        for (at, event) in self.list.iter().enumerate() {
+            if at < MOST_AT_ONCE && open >> at & 1 == 0 {
+                event.push_certain(times[at], look.discount().used(), row);
+                continue;
+            }
             if let Some(acting) = look.acting() {
                 let numbers = self.acted(event, acting, look);
                 numbers.into_iter().for_each(|x| row.push_observed(x));

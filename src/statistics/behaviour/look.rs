@@ -309,6 +309,20 @@ impl<'a> Look<'a> {
         decided
     }
 
+    /// Where all optimal choices of a state lead, if every choice of the MDP leads to one state with certainty and the backend's values tell at a glance.
+    /// `None` leaves it to [`decide`](Self::decide).
+    #[must_use]
+    pub fn best_successor(&self, state: StateId) -> Option<StateId> {
+        if self.goal.settled.is_some() {
+            return None;
+        }
+        let successors = self.observer.successors.as_ref()?;
+        let first = self.observer.first_choices[state.index()] as usize;
+        let choices = self.observer.mdp.choices(state).len();
+        self.prospects
+            .certain_best(&successors[first..first + choices])
+    }
+
     /// Where a choice of a state stands that [`decide`](Self::decide) was called for.
     #[must_use]
     pub fn standing(&self, choice: ChoiceId) -> Standing {

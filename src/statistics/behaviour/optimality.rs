@@ -46,6 +46,17 @@ impl Options {
         let decided = look.decide(self.state);
         let standings = self.choices.iter().map(|&c| look.standing(c));
         match &self.set {
+            // Nearly always: no bracket is wider than nothing.
+            None if decided.is_sure() => {
+                let even = 1.0 / f64::from(decided.optimal);
+                standings.for_each(|standing| {
+                    row.push(if standing == Standing::Worse {
+                        0.0
+                    } else {
+                        even
+                    });
+                });
+            }
             None => standings.for_each(|standing| {
                 row.push_observed(share_of_choice(standing, decided.optimal, decided.possible));
             }),
