@@ -3,11 +3,16 @@
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use powersweep::experiment::{Experiment, Memory, Overrides, RunError};
+use powersweep::experiment::{
+    BackendChoice, Engine, Experiment, Memory, Overrides, RunError, Sensitivity,
+};
 use powersweep::io::read_mdp;
-use powersweep::mdp::{Influence, Structure};
+use powersweep::mdp::{Influence, Mdp, Structure};
 use powersweep::plan::Plan;
-use powersweep::report::{influence_text, reward_text, states_text, structure_text, variant_text};
+use powersweep::report::{
+    influence_text, reward_text, sensitivity_text, states_text, structure_text, theorems_text,
+    variant_text,
+};
 use powersweep::reward::{PairLaw, Sketch};
 use powersweep::{Discount, Seed};
 
@@ -36,6 +41,9 @@ pub(crate) struct Arguments {
     /// Also list what every state leaves open, whatever is rewarded: states and ends in reach, and empowerment.
     #[arg(long)]
     structure: bool,
+    /// Also draw every state as two, and equal states as one, and show how POWER under N uniform goals moves.
+    #[arg(long, value_name = "N", num_args = 0..=1, default_missing_value = "100000", value_parser = arguments::count)]
+    sensitivity: Option<u64>,
     /// Steps of the empowerment.
     #[arg(long, value_name = "N", default_value_t = 1, value_parser = clap::value_parser!(u32).range(..=1000), requires = "structure")]
     steps: u32,
@@ -71,8 +79,31 @@ pub(crate) fn execute(arguments: Arguments) -> Result<Outcome, Failure> {
         let influence = Influence::of(&mdp, arguments.steps);
         let text = influence_text(&mdp, &influence, arguments.steps);
         output::print(&format!("\n{text}"))?;
+        let theorems = theorems_text(&mdp, arguments.discount);
+        if !theorems.is_empty() {
+            output::print(&format!("\n{theorems}"))?;
+        }
+    }
+    if let Some(samples) = arguments.sensitivity {
+        show_sensitivity(&mdp, arguments.discount, samples)?;
     }
     Ok(Outcome::Done)
+}
+
+fn show_sensitivity(mdp: &Mdp, discount: Discount, samples: u64) -> Result<(), Failure> {
+    if mdp.n_states() > Sensitivity::MAX_STATES {
+        let message = format!(
+            "--sensitivity is for at most {} states, {} has {}",
+            Sensitivity::MAX_STATES,
+            mdp.name(),
+            mdp.n_states()
+        );
+        return Err(Failure::new(Kind::Input, message));
+    }
+    let engine = Engine::new(BackendChoice::Cpu)?;
+    let found = Sensitivity::of(&engine, mdp, discount, samples, Seed(0))?;
+    output::print(&format!("\n{}", sensitivity_text(mdp, &found)))?;
+    Ok(())
 }
 
 /// Goals that are drawn for a look at a law.

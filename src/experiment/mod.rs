@@ -20,6 +20,7 @@ pub mod run_dir;
 mod run_spec;
 mod runner;
 mod schema;
+mod sensitivity;
 mod spec;
 mod until;
 pub mod verify;
@@ -37,6 +38,7 @@ pub use results::{CellError, CellFailure, CellStatistics, Statistics, Unfinished
 pub use run_spec::{RunError, RunSpec, VariantMdp};
 pub use runner::Outcome;
 pub use schema::experiment_schema;
+pub use sensitivity::{Moved, Redrawing, Sensitivity};
 pub use spec::{
     EnvironmentSource, Experiment, ExperimentError, InputFile, MAX_ENVIRONMENTS, Origin, Overrides,
     PolicyEntry, Resolved, RewardEntry, SCHEMA,

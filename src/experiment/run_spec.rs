@@ -14,7 +14,8 @@ use crate::solve::{
 };
 use crate::statistics::behaviour::{Chosen, Integrands, LawScale};
 use crate::statistics::{
-    Asked, ConditionRequest, Intervals, PowerScale, Request, UnknownName, block_size, named_states,
+    Asked, ConditionMethod, ConditionRequest, Intervals, PowerScale, Request, UnknownName,
+    block_size, named_states,
 };
 use crate::units::{Discount, Limit, Seed};
 
@@ -195,6 +196,9 @@ pub enum RunError {
     /// Goals could not be listed one by one.
     #[error("the table of goals cannot be made: {0}")]
     Listing(#[source] Box<super::CellError>),
+    /// A cell has no result, and nothing can be said without it.
+    #[error(transparent)]
+    Failed(Box<super::CellError>),
     /// The observer cancelled the run.
     #[error("the run was cancelled")]
     Cancelled,
@@ -398,10 +402,33 @@ impl RunSpec {
         mdp: &Arc<Mdp>,
         reward: &RewardDistribution,
     ) -> Result<BoundReward, RewardError> {
-        match self.has_variants() {
+        let bound = match self.has_variants() {
             true => reward.known_to(mdp).bind(mdp),
             false => reward.bind(mdp),
-        }
+        }?;
+        let swapped = self.condition.as_ref();
+        let swapped = swapped.filter(|c| c.method == ConditionMethod::Swap);
+        let Some(condition) = swapped else {
+            return Ok(bound);
+        };
+        // What does not fit was told before.
+        let mut bases = self.environments.iter().map(|e| e.mdp());
+        let base = bases.find(|base| base.name() == mdp.name());
+        let sets = base.and_then(|base| condition.largest(base).ok());
+        let law = bound.law.given_largest(&sets.unwrap_or_default(), false);
+        Ok(match law {
+            Ok(law) => BoundReward {
+                law: Arc::new(law),
+                ..bound
+            },
+            Err(_) => bound,
+        })
+    }
+
+    /// The condition by which goals are left out, where some are.
+    pub(super) fn rejection(&self) -> Option<&ConditionRequest> {
+        let condition = self.condition.as_ref();
+        condition.filter(|c| c.method == ConditionMethod::Rejection)
     }
 
     /// What is asked of one variant: names that only others have are left out.
@@ -440,6 +467,10 @@ impl RunSpec {
             ..
         } = of;
         let mut request = self.statistics_of(mdp);
+        // Which choices are optimal is told beside a policy from outside, and not of it.
+        if rule.is_given() {
+            request.optimality.clear();
+        }
         for event in &mut request.events {
             event.without_time = !rule.is_optimal();
         }
@@ -450,7 +481,7 @@ impl RunSpec {
             Chosen::new(named_states(mdp, "per_goal", &names).unwrap_or_default())
         });
         let asked = asked.listing(chosen);
-        if let Some(condition) = &self.condition {
+        if let Some(condition) = self.rejection() {
             let asked = asked.with(Some(Integrands::summed(mdp, law, sums)));
             let condition = is_base.then(|| condition.resolve(mdp)).transpose()?;
             return Ok(asked.conditioned(condition));
@@ -490,7 +521,7 @@ impl RunSpec {
         if self.baseline().is_some() && variant.variant != BASELINE {
             numbers += columns + joined;
         }
-        if self.condition.is_some() {
+        if self.rejection().is_some() {
             numbers += joined;
         }
         numbers
@@ -547,8 +578,10 @@ impl RunSpec {
     fn check_rules(&self) -> Result<(), RunError> {
         let mut obstacles: Vec<String> = self.rules.iter().filter_map(|r| r.rule.fault()).collect();
         let others: Vec<_> = self.rules.iter().filter(|r| !r.is_optimal()).collect();
-        if !others.is_empty() {
+        if others.iter().any(|r| !r.is_given()) {
             obstacles.extend(self.statistics.obstacles_of_rules());
+        }
+        if !others.is_empty() {
             let limits = self.discounts.iter().filter_map(|d| d.limit());
             obstacles.extend(limits.map(rule_at_limit));
         }
@@ -584,6 +617,14 @@ impl RunSpec {
         let on_choices = self.rewards.iter();
         let on_choices = on_choices.filter(|r| r.domain() == RewardDomain::Choice);
         obstacles.extend(on_choices.map(|reward| condition_of_choices(reward.name())));
+        if condition.method == ConditionMethod::Swap {
+            let laws = self.rewards.iter().map(|reward| &**reward);
+            for environment in &self.environments {
+                obstacles.extend(swap_obstacles(condition, environment.mdp(), laws.clone()));
+                let variants = self.variants_of(environment)?;
+                obstacles.extend(variants.iter().filter_map(swap_of_linked));
+            }
+        }
         if !obstacles.is_empty() {
             return Err(RunError::Condition(obstacles));
         }
@@ -689,6 +730,46 @@ pub(super) struct Observing<'a> {
     pub(super) sums: PowerScale,
     /// States whose choices are told goal by goal, where goals are listed.
     pub(super) chosen: Option<&'a [String]>,
+}
+
+/// Why goals that belong cannot be drawn by swapping rewards; one sentence for everything that is in the way.
+pub(super) fn swap_obstacles<'r>(
+    condition: &ConditionRequest,
+    mdp: &Arc<Mdp>,
+    laws: impl Iterator<Item = &'r RewardDistribution>,
+) -> Vec<String> {
+    // Names that are not there are told elsewhere.
+    if condition.resolve(mdp).is_err() {
+        return Vec::new();
+    }
+    let sets = match condition.largest(mdp) {
+        Ok(sets) => sets,
+        Err(problems) => return problems,
+    };
+    let each = laws.filter_map(|law| {
+        let bound = law.known_to(mdp).bind(mdp).ok()?;
+        let name = law.name();
+        // An end that pays once is worth less than one that goes on paying.
+        let pays_once = bound.mdp.n_states() > mdp.n_states();
+        let problem = match pays_once {
+            true => Some("some ends pay once".to_owned()),
+            false => bound.law.given_largest(&sets, true).err(),
+        };
+        problem.map(|problem| {
+            format!("goals of the law {name:?} cannot be swapped: {problem}; take `method = \"rejection\"`")
+        })
+    });
+    each.collect()
+}
+
+/// Why goals of a variant of linked solves are not swapped.
+pub(super) fn swap_of_linked(variant: &VariantMdp) -> Option<String> {
+    variant.linked.as_ref().map(|_| {
+        format!(
+            "the variant {:?} solves goals in linked stages, which `method = \"swap\"` does not know: take `method = \"rejection\"`",
+            variant.variant
+        )
+    })
 }
 
 /// What is said of a condition that asks for nothing.

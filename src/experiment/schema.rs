@@ -10,6 +10,7 @@ use serde_json::{Map, Value, json};
 use super::spec::SCHEMA;
 use super::{Claim, StopOf};
 use crate::solve::{Level, Otherwise};
+use crate::statistics::ConditionMethod;
 use crate::statistics::behaviour::Drives;
 use crate::units::Limit;
 
@@ -723,6 +724,14 @@ fn condition() -> Value {
             false,
         ),
         ("strict", switch(false), false),
+        (
+            "method",
+            word(
+                &ConditionMethod::ALL.map(ConditionMethod::name),
+                "How goals that belong are found.",
+            ),
+            false,
+        ),
     ];
     table(
         "Which goals belong: statistics are over those whose optimal policy, on the unmodified MDP, does all of this.",

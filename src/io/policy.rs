@@ -227,7 +227,8 @@ fn numpy(arrays: Result<Arrays, Problem>, faults: &mut Faults) -> Option<PolicyR
             }
             Some(columns) => {
                 let row = &values[state * columns..(state + 1) * columns];
-                let each = row.iter().enumerate();
+                // What is never done need not be kept; a NaN must surface.
+                let each = row.iter().enumerate().filter(|(_, p)| **p != 0.0);
                 each.filter_map(|(a, p)| Some((of(&actions, a)?, *p)))
                     .collect()
             }

@@ -3,6 +3,7 @@
 //! [`Mdp`] is valid by construction: only [`MdpBuilder`] makes one, and it reports every fault at once. The room
 //! knows structure only. Rewards, discounts and solvers live to the right of it.
 
+mod alike;
 mod builder;
 pub mod families;
 mod graph;
@@ -10,6 +11,7 @@ mod grid;
 mod influence;
 mod layout;
 mod paid_once;
+mod theorems;
 mod validate;
 mod visits;
 
@@ -18,11 +20,13 @@ use std::ops::Range;
 
 use sha2::{Digest, Sha256};
 
+pub use alike::Redrawn;
 pub use builder::{MdpBuilder, RawChoice};
 pub use graph::{Components, Structure, reachable};
 pub use grid::{Blocked, GridChoice, GridMoves, Slip, SlipTo, cell_name};
 pub use influence::{Influence, empowerment};
 pub use layout::GridLayout;
+pub use theorems::Theorem;
 pub use validate::{ROW_SUM_TOLERANCE, RowFault};
 pub use visits::VisitDistributions;
 pub(crate) use visits::{Partial, SAME, partial_policies, representative};

@@ -2,6 +2,7 @@
 
 use super::digits::plain_name;
 use super::table::layout;
+use super::theorems::measured_theorems;
 use super::variant::of_variant;
 use crate::experiment::{CellStatistics, Statistics};
 use crate::mdp::Influence;
@@ -67,5 +68,8 @@ fn of_cell(cell: &CellStatistics, steps: u32) -> String {
         cell.discount,
         super::table::rule(cell),
         layout(header.map(str::to_owned).into(), rows.to_vec())
-    )
+    ) + &match measured_theorems(cell).as_str() {
+        "" => String::new(),
+        theorems => format!("\n{theorems}"),
+    }
 }

@@ -18,11 +18,13 @@ mod reward;
 mod robustness;
 #[cfg(test)]
 mod samples;
+mod sensitivity;
 mod slurm;
 mod stop;
 mod structure;
 mod svg;
 mod table;
+mod theorems;
 mod variant;
 mod verify;
 
@@ -36,9 +38,11 @@ pub use picture::{MAX_PANELS, power_picture};
 pub use plan::{memory_line, plan_text};
 pub use reward::reward_text;
 pub use robustness::robustness_text;
+pub use sensitivity::sensitivity_text;
 pub use slurm::{SlurmScript, slurm_script};
 pub use stop::stopped;
 pub use structure::{influence_text, states_text, structure_text, summary_line};
 pub use table::{TableOptions, power_text};
+pub use theorems::theorems_text;
 pub use variant::{of_variant, variant_text};
 pub use verify::{verification_json, verification_table};

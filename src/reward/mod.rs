@@ -13,6 +13,7 @@ mod distribution;
 mod families;
 mod goal_law;
 mod joint;
+mod largest;
 mod lattice;
 mod law;
 mod marginal;
@@ -36,6 +37,7 @@ pub use joint::{
     Kernel, MAX_CORRELATED, MAX_ENUMERATED, Matrix, MatrixSource, Mixture, Orbit, Reach, Sparse,
     TableUse,
 };
+pub use largest::Largest;
 pub use lattice::Lattice;
 pub use law::Law;
 pub use marginal::Marginal;

@@ -4,7 +4,8 @@ use super::EventRequest;
 use super::asked::{Named, UnknownName, find, nearest_name};
 use super::behaviour::{Condition, Demand, Event, Events, Optimality, Part};
 use crate::mdp::Mdp;
-use crate::units::{ChoiceId, Limit};
+use crate::reward::Largest;
+use crate::units::{ChoiceId, Limit, StateId};
 
 /// Which goals belong, by the names that stand in the experiment file: those whose optimal policy, on the unmodified MDP, does all of this.
 #[derive(Clone, Debug, Default, PartialEq)]
@@ -17,6 +18,32 @@ pub struct ConditionRequest {
     pub reach: Vec<ReachRequest>,
     /// What it does not get to.
     pub avoid: Vec<ReachRequest>,
+    /// How goals that belong are found.
+    pub method: ConditionMethod,
+}
+
+/// How goals that belong are found.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum ConditionMethod {
+    /// All goals are drawn, and those that do not belong left out.
+    #[default]
+    Rejection,
+    /// Only goals that belong are drawn: the best of what is compared is swapped to where it must be.
+    Swap,
+}
+
+impl ConditionMethod {
+    /// Both.
+    pub const ALL: [Self; 2] = [Self::Rejection, Self::Swap];
+
+    /// The name in experiment files.
+    #[must_use]
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Rejection => "rejection",
+            Self::Swap => "swap",
+        }
+    }
 }
 
 /// A choice, or a label of choices of which one must be optimal in every state that has any.
@@ -55,6 +82,10 @@ impl ConditionRequest {
     #[must_use]
     pub fn obstacles(&self, limit: Option<Limit>, other_rule: bool) -> Vec<String> {
         let mut obstacles = Vec::new();
+        // Goals that were swapped are goals of a law like any other.
+        if self.method == ConditionMethod::Swap {
+            return obstacles;
+        }
         if limit == Some(Limit::Zero) {
             obstacles.push(
                 "[condition] is not yet supported at the limit ->0 of the discount".to_owned(),
@@ -67,6 +98,42 @@ impl ConditionRequest {
             );
         }
         obstacles
+    }
+
+    /// Which rewards must be largest for a goal to belong, in an MDP of which all names are known.
+    ///
+    /// # Errors
+    ///
+    /// Why that is not what the condition comes to; one sentence for each part.
+    pub fn largest(&self, mdp: &Mdp) -> Result<Vec<Largest>, Vec<String>> {
+        let mut problems = Vec::new();
+        if !self.reach.is_empty() || !self.avoid.is_empty() {
+            problems.push(
+                "`method = \"swap\"` is about choices that are optimal: `reach` and `avoid` need rejection"
+                    .to_owned(),
+            );
+        }
+        let mut sets: Vec<Largest> = Vec::new();
+        for request in &self.optimal {
+            match request.largest(mdp) {
+                Ok(set) if sets.contains(&set) => {}
+                Ok(set) => sets.push(set),
+                Err(problem) => problems.push(problem),
+            }
+        }
+        let shared = |a: &Largest, b: &Largest| a.among.iter().any(|c| b.among.contains(c));
+        let overlap =
+            (sets.iter().enumerate()).any(|(i, a)| sets[i + 1..].iter().any(|b| shared(a, b)));
+        if overlap {
+            problems.push(
+                "two states of `optimal` lead to the same ends, whose rewards cannot be swapped for either alone: take `method = \"rejection\"`"
+                    .to_owned(),
+            );
+        }
+        match problems.is_empty() {
+            true => Ok(sets),
+            false => Err(problems),
+        }
     }
 
     /// Finds every name in an MDP.
@@ -109,6 +176,39 @@ fn unknown(mdp: &Mdp, statistic: &'static str, wanted: &'static str, name: &str)
 }
 
 impl OptimalRequest {
+    /// The end whose reward must be the largest: where every choice of the state ends, one at a time.
+    fn largest(&self, mdp: &Mdp) -> Result<Largest, String> {
+        let Self::Choice { state, action } = self else {
+            return Err(
+                "`method = \"swap\"` is about single choices, { state, action }: labels need rejection"
+                    .to_owned(),
+            );
+        };
+        let unknown = || format!("{} has no choice {action:?} in {state:?}", mdp.name());
+        let at = mdp.find_state(state).ok_or_else(unknown)?;
+        let end = |choice: ChoiceId| -> Result<u32, String> {
+            let coordinate = match mdp.row(choice).0 {
+                &[to] if StateId(to) != at && mdp.is_absorbing(StateId(to)) => {
+                    mdp.reward_coordinate()[to as usize]
+                }
+                _ => None,
+            };
+            coordinate.ok_or_else(|| {
+                format!(
+                    "the choice {:?} of {state:?} does not lead to an end for certain, so that its worth is no single reward: take `method = \"rejection\"`",
+                    mdp.action_name(choice)
+                )
+            })
+        };
+        let winner = mdp.choices(at).find(|c| mdp.action_name(*c) == action);
+        let winner = end(winner.ok_or_else(unknown)?)?;
+        let among: Result<Vec<u32>, String> = mdp.choices(at).map(end).collect();
+        let mut among = among?;
+        among.sort_unstable();
+        among.dedup();
+        Ok(Largest { winner, among })
+    }
+
     fn part(&self, mdp: &Mdp, strict: bool) -> Result<Part, UnknownName> {
         let unknown = |wanted, name| Err(unknown(mdp, "optimal", wanted, name));
         let only = if strict { "only " } else { "" };

@@ -171,6 +171,8 @@ targets! {
     matrices_in_numpy_s_formats => "matrix-numpy",
     matrices_in_csv => "matrix-csv",
     goals => "goal",
+    policies_in_numpy_s_formats => "policy-numpy",
+    policies_in_json => "policy-json",
     experiments => "experiment",
     checkpoints => "checkpoint",
     shards => "shard",

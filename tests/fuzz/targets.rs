@@ -10,7 +10,7 @@ use powersweep::experiment::pack::unpack;
 use powersweep::experiment::{Experiment, Overrides};
 use powersweep::io::{
     Format, MatrixFormat, parse_drn, parse_goal, parse_graphviz, parse_matrix, parse_mdp,
-    parse_npz, parse_prism,
+    parse_npz, parse_policy, parse_prism,
 };
 use sha2::{Digest, Sha256};
 
@@ -49,6 +49,14 @@ const ALL: &[Target] = &[
         "goal",
         |_| vec![GOAL_JSON.into(), GOAL_TOML.into()],
         |input, _| goal(input),
+    ),
+    plain("policy-numpy", npz, |input, _| {
+        drop(parse_policy("x.npz", input))
+    }),
+    plain(
+        "policy-json",
+        |_| vec![POLICY_JSON.into(), POLICY_LIST.into()],
+        |input, _| drop(parse_policy("x.json", input)),
     ),
     plain("experiment", experiments, experiment),
     Target {
@@ -174,6 +182,9 @@ fn prism(input: &[u8]) {
 const COIN: &str = "{\"states\": [\"a\", \"b\"], \"start\": {\"a\": 1}, \"transitions\": {\"a\": [{\"action\": \"go\", \"to\": {\"a\": 0.5, \"b\": 0.5}}, {\"action\": \"stay\", \"to\": \"a\"}], \"b\": [{\"action\": \"stay\", \"to\": \"b\"}]}, \"labels\": {\"end\": [\"b\"]}, \"choice_labels\": {\"work\": [[\"a\", \"go\"]]}}";
 const FAMILY: &str =
     "{\"family\": \"garnet\", \"states\": 5, \"choices\": 2, \"branching\": 2, \"seed\": 3}";
+const POLICY_JSON: &str = "{\"a\": \"go\", \"b\": {\"go\": 0.25, \"stay\": 7.5e-1}}";
+const POLICY_LIST: &str = "[0, \"stay\", {\"go\": 1}]";
+
 const GOAL_JSON: &str = "{\"rewards\": {\"a\": 0.25, \"b\": -1e3}, \"default\": 0.5}";
 const GOAL_TOML: &str = "default = 0\n[rewards]\na = 0.25\nb = -1e3\n";
 

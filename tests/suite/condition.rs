@@ -15,7 +15,8 @@ use powersweep::reward::{Discrete, Marginal, RewardDistribution};
 use powersweep::rng::Stream;
 use powersweep::solve::{Backend, Goals, ReferenceBackend};
 use powersweep::statistics::{
-    ConditionRequest, Estimate, EventRequest, Key, Measure, OptimalRequest, ReachRequest, Request,
+    ConditionMethod, ConditionRequest, Estimate, EventRequest, Key, Measure, OptimalRequest,
+    ReachRequest, Request,
 };
 use powersweep::units::{Limit, SampleIndex};
 
@@ -435,4 +436,131 @@ fn a_condition_that_no_goal_meets_ends_and_says_so() {
     assert_eq!(output.status.code(), Some(1));
     let errors = String::from_utf8(output.stderr).unwrap();
     assert!(errors.contains("none of 70000 goals"), "{errors}");
+}
+
+/// Two rooms of training, each with three doors to ends of their own, and a hall in which every end is to be had again.
+fn rooms() -> Mdp {
+    let mut b = MdpBuilder::new("rooms");
+    let hall = b.state("hall");
+    let rooms = ["red", "blue"].map(|name| b.state(name));
+    for (room, colour) in rooms.into_iter().zip(["red", "blue"]) {
+        for door in 1..=3 {
+            let end = b.state(format!("{colour} {door}"));
+            b.choice(room, format!("door {door}"), [(end, 1.0)]);
+            b.choice(hall, format!("{colour} {door}"), [(end, 1.0)]);
+            b.absorbing(end);
+        }
+    }
+    b.start(hall);
+    b.build().unwrap()
+}
+
+#[test]
+fn swapped_goals_are_those_that_rejection_leaves() {
+    let mut both = optimal("red", "door 2");
+    both.optimal.extend(optimal("blue", "door 1").optimal);
+    let swap = ConditionRequest {
+        method: ConditionMethod::Swap,
+        ..both.clone()
+    };
+    let engine = Engine::new(BackendChoice::Cpu).unwrap();
+    let measured = |condition: ConditionRequest, samples: u64| {
+        let spec = RunSpec {
+            statistics: Request {
+                optimality: ["hall", "red", "blue"].map(str::to_owned).to_vec(),
+                ..Request::default()
+            },
+            ..spec(&engine, rooms(), condition, samples)
+        };
+        let mut found = engine.run(&spec).unwrap();
+        assert!(found.is_complete(), "{:?}", found.failures);
+        found.cells.remove(0)
+    };
+    let (left, swapped) = (measured(both, 90_000), measured(swap, 20_000));
+    assert_eq!(swapped.samples, 20_000);
+    assert!((9_000..11_000).contains(&left.samples), "one goal in nine");
+    assert!(swapped.table("condition").is_none());
+    let share = |cell: &CellStatistics, state: &str, action: &str| {
+        let table = cell.table("optimality").unwrap();
+        let keys = [Key::text(state), Key::text(action)];
+        let row = table.rows.iter().find(|row| row.keys[..2] == keys).unwrap();
+        *table
+            .measure(row, "fractional")
+            .unwrap()
+            .estimate()
+            .unwrap()
+    };
+    // What was trained is done by every goal.
+    for (state, action) in [("red", "door 2"), ("blue", "door 1")] {
+        assert_eq!(share(&swapped, state, action).estimate, 1.0);
+    }
+    // In the hall the best of six is one of the two that are the best of three, either as often; by symmetry half each.
+    for (action, exact) in [("red 2", 0.5), ("blue 1", 0.5), ("red 1", 0.0)] {
+        for cell in [&left, &swapped] {
+            let e = share(cell, "hall", action);
+            let allowed = 4.5 * e.std_error.unwrap() + 1e-12;
+            assert!((e.estimate - exact).abs() <= allowed, "{action}: {e:?}");
+        }
+    }
+    // The best of three has a mean of 3/4, the others of half of that; the best of six of 6/7.
+    let mdp = rooms();
+    let power =
+        |cell: &CellStatistics, state: &str| cell.power[mdp.find_state(state).unwrap().index()];
+    for (state, exact) in [
+        ("red 2", 0.75),
+        ("red 1", 0.375),
+        ("blue 1", 0.75),
+        ("red", 0.75),
+        ("hall", 6.0 / 7.0),
+    ] {
+        for cell in [&left, &swapped] {
+            let e = power(cell, state);
+            let allowed = 4.5 * e.std_error.unwrap() + e.bound;
+            assert!((e.estimate - exact).abs() <= allowed, "{state}: {e:?}");
+            assert!((e.estimate - exact - 0.05).abs() > allowed);
+        }
+    }
+}
+
+#[test]
+fn what_cannot_be_swapped_is_told() {
+    let engine = Engine::new(BackendChoice::Cpu).unwrap();
+    let swap = |request: ConditionRequest| ConditionRequest {
+        method: ConditionMethod::Swap,
+        ..request
+    };
+    let error = |request: ConditionRequest, reward: Option<RewardDistribution>| {
+        let mut spec = spec(&engine, rooms(), swap(request), 64);
+        spec.rewards.extend(reward.map(Arc::new));
+        engine.run(&spec).unwrap_err().to_string()
+    };
+    let mut shared = optimal("red", "door 1");
+    shared.optimal.extend(optimal("hall", "red 1").optimal);
+    assert!(error(shared, None).contains("lead to the same ends"));
+    let reach = ConditionRequest {
+        reach: reached("red 1"),
+        ..optimal("red", "door 1")
+    };
+    assert!(error(reach, None).contains("need rejection"));
+    let label = ConditionRequest {
+        optimal: vec![OptimalRequest::Label("doors".to_owned())],
+        ..ConditionRequest::default()
+    };
+    assert!(!error(label, None).is_empty());
+    let coin = Discrete::new(&[0.0, 1.0], &[1.0, 1.0]).unwrap();
+    let coin = RewardDistribution::iid("coin", Marginal::Discrete(coin));
+    assert!(error(optimal("red", "door 1"), Some(coin)).contains("atoms"));
+    let own = RewardDistribution::iid("own", Marginal::uniform(0.0, 1.0).unwrap());
+    let own = own.with_law("red 3", Marginal::uniform(0.0, 2.0).unwrap());
+    assert!(error(optimal("red", "door 1"), Some(own)).contains("different laws"));
+    // A choice that leads on.
+    let mut b = MdpBuilder::new("on");
+    let [s, room, end] = ["s", "room", "end"].map(|name| b.state(name));
+    b.choice(s, "in", [(room, 1.0)]);
+    b.choice(s, "off", [(end, 1.0)]);
+    b.choice(room, "back", [(s, 1.0)]);
+    b.absorbing(end);
+    let spec = spec(&engine, b.build().unwrap(), swap(optimal("s", "off")), 64);
+    let told = engine.run(&spec).unwrap_err().to_string();
+    assert!(told.contains("does not lead to an end"), "{told}");
 }

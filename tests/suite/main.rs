@@ -42,6 +42,7 @@ mod results;
 mod robustness;
 mod rules;
 mod schema;
+mod structure;
 mod variants;
 
 /// A topic that is not declared above is never compiled, and says nothing.

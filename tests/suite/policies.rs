@@ -32,7 +32,7 @@ fn experiment(directory: &Path, agent: &str) -> PathBuf {
     let path = directory.join("experiment.toml");
     let text = format!(
         "schema = 1\n[mdp]\npath = 'candy.json'\n[solve]\ndiscount = {GAMMA}\n[sample]\ncount = 20000\n[agent]\n{agent}\n\
-         [statistics]\nchoices = ['s', 'wait']\nevents = ['sweet', {{ label = 'hug', within = 2 }}]\noccupancy = true\n\
+         [statistics]\noptimality = ['s']\nchoices = ['s', 'wait']\nevents = ['sweet', {{ label = 'hug', within = 2 }}]\noccupancy = true\n\
          drives = ['option-preservation']\n"
     );
     fs::write(&path, text).unwrap();
@@ -202,6 +202,11 @@ fn a_policy_is_measured_beside_optimal_agents() {
         assert_eq!(found.cells.len(), 2, "{policy}");
         assert_eq!(found.cells[0].rule, "optimal");
         holds(&found.cells[1]);
+        let tells = |at: usize| found.cells[at].table("optimality").is_some();
+        assert!(
+            tells(0) && !tells(1),
+            "which choices are optimal is of optimal agents"
+        );
         // A copy of all that was read is the same experiment.
         let (first, copy) = (load(&path).unwrap(), tempfile::tempdir().unwrap());
         for (name, content) in first.inputs() {
@@ -223,7 +228,14 @@ fn a_list_of_actions_is_a_policy() {
     };
     for list in ["[1, 0, 1, 0, 0]", "['wait', 'stay', 'hug', 'stay', 'stay']"] {
         let policy = format!("policy = {{ name = 'hugger', choices = {list} }}\nrule = 'uniform'");
-        let found = run(&experiment(there.path(), &policy));
+        let path = experiment(there.path(), &policy);
+        assert!(
+            load(&path).unwrap_err().contains("ask for `choices`"),
+            "of the other rule"
+        );
+        let text = fs::read_to_string(&path).unwrap();
+        fs::write(&path, text.replace("optimality = ['s']\n", "")).unwrap();
+        let found = run(&path);
         let rules: Vec<_> = found.cells.iter().map(|c| c.rule.as_str()).collect();
         assert_eq!(rules, ["uniform", "policy(hugger)"]);
         expected(&found.cells[1]);

@@ -61,7 +61,7 @@ pub(super) fn contrast(
     if self::goals(law.facts(), spec.samples) != goals {
         // The condition is met by goals of the baseline, which this cell does not have.
         let (name, variant) = (wanted.reward.name(), &wanted.variant.variant);
-        return match spec.condition {
+        return match spec.rejection() {
             None => Ok(Contrast::default()),
             Some(_) => Err(RunError::Condition(vec![format!(
                 "[condition] chooses goals of the baseline, and those of {name:?} are others in the variant {variant:?}"

@@ -2,14 +2,14 @@
 
 use std::collections::HashSet;
 
-use super::read::in_range;
+use super::read::{in_range, one_of};
 use crate::document::{Faults, Node, Span, Spanned, TableReader};
 use crate::experiment::run_spec::NO_CONDITION;
 use crate::mdp::Mdp;
-use crate::statistics::{ConditionRequest, OptimalRequest, ReachRequest};
+use crate::statistics::{ConditionMethod, ConditionRequest, OptimalRequest, ReachRequest};
 
 /// Keys of later versions.
-const LATER: &[&str] = &["policy", "swap", "variant", "not", "any"];
+const LATER: &[&str] = &["policy", "variant", "not", "any"];
 
 /// Entries of a list with their places.
 type Entries<T> = Vec<Spanned<T>>;
@@ -31,6 +31,9 @@ pub(super) fn read_condition(
     };
     let (reach, avoid) = (reached("reach", faults), reached("avoid", faults));
     let strict = table.boolean("strict", faults);
+    let methods = ConditionMethod::ALL.map(|m| (m.name(), m));
+    let method = table.string("method", faults);
+    let method = method.and_then(|word| one_of("method of [condition]", &word, &methods, faults));
     table.reserve(LATER, faults);
     let span = table.span();
     table.finish(faults);
@@ -44,6 +47,7 @@ pub(super) fn read_condition(
         strict: strict.is_some_and(|yes| yes.value),
         reach: values(reach),
         avoid: values(avoid),
+        method: method.unwrap_or_default(),
     };
     if request.is_empty() && !faults.has_errors() {
         faults.error(span.clone(), NO_CONDITION);

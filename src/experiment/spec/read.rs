@@ -2,6 +2,7 @@
 
 use std::collections::HashSet;
 use std::path::Path;
+use std::sync::Arc;
 
 use super::agent::Agents;
 use super::condition::read_condition;
@@ -14,14 +15,15 @@ use super::variants::Variants;
 use super::{Experiment, ExperimentError, InputFile, Overrides, Resolved, RewardEntry};
 use crate::document::{Faults, Node, SourceText, Spanned, TableReader, nearest, parse_toml};
 use crate::experiment::run_spec::{
-    NO_BASELINE, condition_of_choices, rule_at_limit, unknown_reward_names,
+    NO_BASELINE, condition_of_choices, rule_at_limit, swap_obstacles, swap_of_linked,
+    unknown_reward_names,
 };
 use crate::experiment::{BackendChoice, RunSpec, Until, VariantMdp};
 use crate::intervention::BASELINE;
 use crate::io::ReadError;
 use crate::plan::Method;
 use crate::reward::{RewardDistribution, RewardDomain};
-use crate::statistics::{ConditionRequest, Request};
+use crate::statistics::{ConditionMethod, ConditionRequest, Request};
 use crate::units::{Discount, Limit};
 
 /// Tables and keys of later features: answered with "not yet supported" rather than "unknown".
@@ -164,8 +166,12 @@ fn read(
     let others = agents.others();
     if let Some(rule) = others.first() {
         let at_limits = limits.iter().map(|limit| rule_at_limit(*limit));
-        let asked = statistics.iter().flat_map(Request::obstacles_of_rules);
-        for obstacle in at_limits.chain(asked) {
+        for obstacle in at_limits {
+            faults.error(rule.span.clone(), obstacle);
+        }
+    }
+    if let Some(rule) = others.iter().find(|rule| !rule.value.is_given()) {
+        for obstacle in statistics.iter().flat_map(Request::obstacles_of_rules) {
             faults.error(rule.span.clone(), obstacle);
         }
     }
@@ -196,6 +202,22 @@ fn read(
             rewards: rewards.as_deref().unwrap_or_default(),
         };
         beside.check(condition, faults);
+        if condition.value.method == ConditionMethod::Swap {
+            let laws = rewards.iter().flatten();
+            let laws = laws.filter(|entry| entry.distribution.is_complete());
+            let laws = laws.map(|entry| &*entry.distribution);
+            // What is in the way in one of a thousand MDPs is said once.
+            let mut each = environments.mdps.iter().zip(&made);
+            let obstacles = each.find_map(|(mdp, variants)| {
+                let mdp = Arc::new(mdp.clone());
+                let mut all = swap_obstacles(&condition.value, &mdp, laws.clone());
+                all.extend(variants.iter().filter_map(swap_of_linked));
+                (!all.is_empty()).then_some(all)
+            });
+            for obstacle in obstacles.unwrap_or_default() {
+                faults.error(condition.span.clone(), obstacle);
+            }
+        }
     }
     for entry in rewards.iter().flatten() {
         if entry.distribution.domain() == RewardDomain::Choice

@@ -13,7 +13,9 @@ use crate::document::{Faults, Node};
 use crate::experiment::{Claim, PerGoal, Side};
 use crate::plan::Method;
 use crate::solve::{DecisionRule, Level, Otherwise, Rule};
-use crate::statistics::{ConditionRequest, EventRequest, OptimalRequest, ReachRequest, Request};
+use crate::statistics::{
+    ConditionMethod, ConditionRequest, EventRequest, OptimalRequest, ReachRequest, Request,
+};
 
 /// Column of the comments that name origins.
 const COMMENT_COLUMN: usize = 44;
@@ -418,6 +420,9 @@ fn condition_entries(condition: &ConditionRequest) -> Vec<(&'static str, toml::V
         .collect();
     if condition.strict {
         entries.push(("strict", true.into()));
+    }
+    if condition.method != ConditionMethod::default() {
+        entries.push(("method", string(condition.method.name())));
     }
     entries
 }
