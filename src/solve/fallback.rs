@@ -6,7 +6,7 @@ use super::{Backend, CellProblem, CellSolver, Goals, SolveError, SolvedGoal};
 use crate::plan::Plan;
 use crate::statistics::{Block, BlockSums};
 
-/// A backend, and another one for the cells that it refuses before their first goal ([`SolveError::is_refusal`]). A device that fails is not
+/// A backend, and another one for the cells that it refuses before their first goal ([`SolveError::is_refusal`]) or is not worth its while on ([`Backend::lacks`]). A device that fails is not
 /// stood in for: that is an error, as it is without a second backend.
 #[derive(Debug)]
 pub struct WithFallback {
@@ -41,14 +41,20 @@ impl Backend for WithFallback {
     }
 
     fn prepare(&self, problem: CellProblem) -> Result<Box<dyn CellSolver>, SolveError> {
-        match self.first.prepare(problem.clone()) {
-            Err(refusal) if refusal.is_refusal() => Ok(Box::new(StandIn {
-                solver: self.second.prepare(problem)?,
-                description: self.second.description(),
-                refusal,
-            })),
-            other => other,
-        }
+        let backend = self.first.name();
+        let lacking = self.first.lacks(&problem.plan);
+        let refusal = match lacking.map(|feature| SolveError::Unsupported { backend, feature }) {
+            Some(refusal) => refusal,
+            None => match self.first.prepare(problem.clone()) {
+                Err(refusal) if refusal.is_refusal() => refusal,
+                other => return other,
+            },
+        };
+        Ok(Box::new(StandIn {
+            solver: self.second.prepare(problem)?,
+            description: self.second.description(),
+            refusal,
+        }))
     }
 }
 

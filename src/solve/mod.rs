@@ -356,6 +356,11 @@ pub trait Backend: Send + Sync + Debug {
         None
     }
 
+    /// What it lacks to be worth its while on a plan, where another backend is expected to be faster: told, and not in the way of whoever asks for it.
+    fn lacks(&self, _plan: &Plan) -> Option<String> {
+        None
+    }
+
     /// Prepares a cell: uploads, specialises, allocates.
     ///
     /// # Errors

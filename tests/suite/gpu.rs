@@ -13,12 +13,14 @@ use powersweep::experiment::checkpoint::Shard;
 use powersweep::experiment::{Engine, Ledger, RunError, RunSpec, Statistics, Unobserved};
 use powersweep::mdp::Mdp;
 use powersweep::mdp::families::{Dense, Family, Garnet, RandomDeterministic, Star};
+use powersweep::plan::{Method, Schedule};
 use powersweep::reward::{Marginal, RewardDistribution, RewardDomain, Uniform};
 use powersweep::rng::Stream;
 use powersweep::solve::cpu::CpuBackend;
 use powersweep::solve::gpu::{AdapterChoice, GpuBackend};
 use powersweep::solve::{
     Backend, CellProblem, GoalProgram, Goals, ReferenceBackend, SolveError, SolvedGoal,
+    WithFallback,
 };
 use powersweep::statistics::{BlockSums, Blocks};
 use powersweep::{Discount, SampleIndex};
@@ -569,6 +571,31 @@ fn auto_leaves_what_the_gpu_refuses_to_the_cpu_and_says_so() {
         assert!(said.contains(part), "{part}: {said}");
     }
     assert!(!home.path().join("strict/results.json").exists());
+}
+
+#[test]
+fn auto_leaves_large_mdps_to_the_cpu() {
+    let Some(backend) = backend("large MDPs under auto") else {
+        return;
+    };
+    let both = WithFallback::new(Arc::new(backend.clone()), Arc::new(CpuBackend::new()));
+    let refused = |states, method| {
+        let family = Family::RandomDeterministic(RandomDeterministic { states, choices: 2 });
+        let mdp = Arc::new(family.generate(states).unwrap());
+        let schedule = Schedule {
+            method,
+            ..Schedule::default()
+        };
+        let mut problem = problem(&mdp, Uniform::unit(), 0.5, 1e-4);
+        problem.plan = Arc::new((*problem.plan).clone().with_schedule(schedule));
+        assert!(backend.prepare(problem.clone()).is_ok(), "who asks gets it");
+        let solver = both.prepare(problem).unwrap();
+        solver.refusal().map(ToString::to_string)
+    };
+    assert_eq!(refused(40, Method::InPlace), None);
+    assert_eq!(refused(4_097, Method::Jacobi), None);
+    let why = refused(4_097, Method::InPlace).unwrap();
+    assert!(why.contains("4097 states"), "{why}");
 }
 
 /// A run of two environments that has many blocks, the last ones cut short.
