@@ -42,7 +42,11 @@ pub(crate) fn execute(arguments: Arguments) -> Result<Outcome, Failure> {
     let backend = merged.header.identity["backend"]
         .as_str()
         .unwrap_or_default();
-    let engine = Engine::absent(backend, &merged.backends.join("; "), merged.header.sweeps);
+    let engine = Engine::absent(
+        backend,
+        &merged.backends.join("; "),
+        merged.header.methods.clone(),
+    );
     let spec = experiment.run_spec(&engine, 0);
     let directory = RunDirectory::create(&arguments.out, &merged.header.identity, spec.samples)?;
     refuse_to_lose_goals(&directory, &merged)?;

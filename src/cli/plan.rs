@@ -112,7 +112,7 @@ impl Arguments {
         let out = self.out.clone().unwrap_or_else(default);
         let processors = self.processors as usize;
         // No device is needed to know what is solved.
-        let spec = experiment.run_spec(&Engine::absent(backend.name(), "", true), 0);
+        let spec = experiment.run_spec(&Engine::absent(backend.name(), "", Vec::new()), 0);
         let mut most = 0;
         for environment in &spec.environments {
             let variants = spec.variants_of(environment).map_err(RunError::from)?;

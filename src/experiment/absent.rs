@@ -1,6 +1,7 @@
 //! A backend that is not here: what it did elsewhere can be read, and nothing be solved.
 
 use super::BackendChoice;
+use crate::plan::Method;
 use crate::solve::{Backend, CellProblem, CellSolver, Goals, SolveError, SolvedGoal};
 use crate::statistics::{Block, BlockSums};
 
@@ -9,7 +10,7 @@ use crate::statistics::{Block, BlockSums};
 pub(super) struct Absent {
     name: &'static str,
     description: String,
-    sweeps: bool,
+    methods: Vec<Method>,
 }
 
 #[derive(Debug)]
@@ -19,13 +20,13 @@ struct AbsentSolver {
 }
 
 impl Absent {
-    pub(super) fn new(name: &str, description: &str, sweeps: bool) -> Self {
+    pub(super) fn new(name: &str, description: &str, methods: Vec<Method>) -> Self {
         let known = BackendChoice::ALL.map(BackendChoice::name);
         let known = known.into_iter().find(|known| *known == name);
         Self {
             name: known.unwrap_or("absent"),
             description: description.to_owned(),
-            sweeps,
+            methods,
         }
     }
 }
@@ -39,8 +40,8 @@ impl Backend for Absent {
         self.description.clone()
     }
 
-    fn sweeps(&self) -> bool {
-        self.sweeps
+    fn methods(&self) -> &[Method] {
+        &self.methods
     }
 
     fn prepare(&self, problem: CellProblem) -> Result<Box<dyn CellSolver>, SolveError> {

@@ -7,6 +7,7 @@ use super::checkpoint::Shard;
 use super::runner::{self, Task};
 use super::{GoalTable, Ledger, Observer, Outcome, RunError, RunSpec, Statistics, Unobserved};
 use crate::mdp::Mdp;
+use crate::plan::Method;
 use crate::solve::cpu::CpuBackend;
 #[cfg(feature = "gpu")]
 use crate::solve::gpu::{AdapterChoice, GpuBackend, GpuError, hardware_is_likely};
@@ -215,10 +216,10 @@ impl Engine {
         Ok(Some(GoalTable::new(cells)))
     }
 
-    /// An engine without a backend, to [`read`](Self::read) what one of this name, description and habit had done elsewhere.
+    /// An engine without a backend, to [`read`](Self::read) what one of this name, description and these methods had done elsewhere.
     #[must_use]
-    pub fn absent(name: &str, description: &str, sweeps: bool) -> Self {
-        Self::with_backend(Arc::new(Absent::new(name, description, sweeps)))
+    pub fn absent(name: &str, description: &str, methods: Vec<Method>) -> Self {
+        Self::with_backend(Arc::new(Absent::new(name, description, methods)))
     }
 }
 

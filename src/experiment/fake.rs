@@ -37,8 +37,8 @@ impl Backend for FakeBackend {
         "no solver at all".to_owned()
     }
 
-    fn sweeps(&self) -> bool {
-        false
+    fn methods(&self) -> &[crate::plan::Method] {
+        &[]
     }
 
     fn prepare(&self, problem: CellProblem) -> Result<Box<dyn CellSolver>, SolveError> {

@@ -388,10 +388,10 @@ impl RunSpec {
         problem: &mut CellProblem,
     ) -> Result<Option<PilotReport>, SolveError> {
         let by_backend = problem.rule.is_optimal() && problem.discount.limit().is_none();
-        if !backend.sweeps() || !by_backend {
+        if backend.methods().is_empty() || !by_backend {
             return Ok(None);
         }
-        let (schedule, report) = pilot(problem, self.method)?;
+        let (schedule, report) = pilot(problem, backend, self.method)?;
         problem.plan = Arc::new((*problem.plan).clone().with_schedule(schedule));
         Ok(Some(report))
     }

@@ -539,7 +539,10 @@ fn solve() -> Value {
         ),
         (
             "method",
-            word(&["auto", "in-place", "jacobi"], "How goals are solved."),
+            word(
+                &["auto", "in-place", "jacobi", "policy-iteration"],
+                "How goals are solved.",
+            ),
             false,
         ),
         ("max_sweeps", count(1), false),

@@ -3,13 +3,16 @@
 //! [`Plan::draw`] is a pure function of the MDP and the discount. The pilot (in the room of the backends) adds the
 //! [`Schedule`]. The plan's hash goes into the manifest; runs with different hashes are never merged.
 
+mod elimination;
 mod model;
 mod order;
 
 use std::fmt;
 
+use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 
+pub use elimination::{EliminatedRow, Elimination, Entry};
 pub use model::{KernelClass, Part, SweepChoice, SweepModel, SweepState};
 
 use crate::mdp::Mdp;
@@ -17,17 +20,20 @@ use crate::reward::RewardDomain;
 use crate::units::Discount;
 
 /// How a goal's values are iterated.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
 pub enum Method {
     /// In-place sweeps over all states with self-loops eliminated, in alternating direction.
     InPlace,
     /// Sweeps from one buffer to another, finished by MacQueen's bounds.
     Jacobi,
+    /// In-place sweeps that note which choices they take, and the exact values of these policies, by turns (Howard 1960).
+    PolicyIteration,
 }
 
 impl Method {
     /// All methods, in the order the pilot tries them.
-    pub const ALL: [Self; 2] = [Self::InPlace, Self::Jacobi];
+    pub const ALL: [Self; 3] = [Self::InPlace, Self::Jacobi, Self::PolicyIteration];
 
     /// The name on the command line.
     #[must_use]
@@ -35,6 +41,7 @@ impl Method {
         match self {
             Self::InPlace => "in-place",
             Self::Jacobi => "jacobi",
+            Self::PolicyIteration => "policy-iteration",
         }
     }
 }
@@ -44,7 +51,7 @@ impl Method {
 pub struct Schedule {
     /// The method.
     pub method: Method,
-    /// Sweeps before the first residual.
+    /// Sweeps before the first residual; of policy iteration, before the first policy.
     pub first_check: u32,
 }
 
@@ -130,8 +137,12 @@ impl fmt::Display for Plan {
             Some(limit) => writeln!(f, "method       that of the limit {}", limit.name())?,
             None => writeln!(
                 f,
-                "method       {} (first residual after {} sweeps)",
+                "method       {} (first {} after {} sweeps)",
                 self.schedule.method.name(),
+                match self.schedule.method {
+                    Method::InPlace | Method::Jacobi => "residual",
+                    Method::PolicyIteration => "policy",
+                },
                 self.schedule.first_check
             )?,
         }

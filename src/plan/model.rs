@@ -202,6 +202,14 @@ impl SweepModel {
         &self.parts
     }
 
+    /// Terms of a state: those common to its choices, then those of every choice.
+    pub fn terms_of(&self, state: &SweepState) -> impl Iterator<Item = &Part> {
+        let choices = &self.choices[state.choice_first as usize..state.choice_end as usize];
+        let own = choices.iter().map(|c| (c.first, c.end));
+        let ranges = std::iter::once((state.common_first, state.common_end)).chain(own);
+        ranges.flat_map(|(first, end)| &self.parts[first as usize..end as usize])
+    }
+
     /// The distinct choice that stands for a choice of the MDP.
     #[must_use]
     pub fn merged_choice(&self, choice: ChoiceId) -> u32 {

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use super::{Backend, CellProblem, CellSolver, Goals, SolveError, SolvedGoal};
-use crate::plan::Plan;
+use crate::plan::{Method, Plan};
 use crate::statistics::{Block, BlockSums};
 
 /// A backend, and another one for the cells that it refuses before their first goal ([`SolveError::is_refusal`]) or is not worth its while on ([`Backend::lacks`]). A device that fails is not
@@ -32,8 +32,12 @@ impl Backend for WithFallback {
         format!("{first}; for what it refuses {second}")
     }
 
-    fn sweeps(&self) -> bool {
-        self.first.sweeps() || self.second.sweeps()
+    /// Those of either, by way of the second one, which takes cells of a method that the first one lacks.
+    fn methods(&self) -> &[Method] {
+        match self.second.methods() {
+            [] => self.first.methods(),
+            methods => methods,
+        }
     }
 
     fn carries_out(&self, plan: &Plan) -> Option<String> {

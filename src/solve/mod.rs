@@ -26,7 +26,7 @@ pub use reference::ReferenceBackend;
 use rule::RuleSolver;
 pub use rule::{DecisionRule, GivenPolicy, Level, Otherwise, PolicyRow, Rule, Which};
 
-use crate::plan::Plan;
+use crate::plan::{Method, Plan};
 use crate::program::Stage;
 use crate::reward::{Facts, GoalKey, LazyGoal, RewardDomain};
 use crate::rng::Stream;
@@ -346,9 +346,9 @@ pub trait Backend: Send + Sync + Debug {
     /// What the manifest says about it: instruction set, adapter, driver.
     fn description(&self) -> String;
 
-    /// Whether it follows the plan's schedule, so that a pilot is worth its time.
-    fn sweeps(&self) -> bool {
-        true
+    /// The methods of a plan's schedule that it has, for a pilot to choose from; none where it has a way of its own.
+    fn methods(&self) -> &[Method] {
+        &Method::ALL
     }
 
     /// How it goes about a plan, where that is a matter of the device: a few words for people.

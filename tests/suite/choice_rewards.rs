@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use powersweep::experiment::{BackendChoice, Engine, Experiment, Overrides, RunSpec};
 use powersweep::mdp::{Mdp, MdpBuilder};
-use powersweep::plan::{Method, Plan, Schedule};
+use powersweep::plan::{Plan, Schedule};
 use powersweep::reward::{GoalLaw, Marginal, RewardDistribution, RewardDomain, Uniform};
 use powersweep::rng::Stream;
 use powersweep::solve::cpu::{CpuBackend, Level};
@@ -151,7 +151,7 @@ pub(crate) fn agrees_on_stochastic_mdps(backend: &dyn Backend, tolerance: f64) {
         for gamma in [0.5, 0.95] {
             let mut problem = problem(&mdp, RewardDomain::Choice, gamma, tolerance);
             let exact = solve(&ReferenceBackend::new(), problem.clone(), 64);
-            for method in Method::ALL {
+            for &method in backend.methods() {
                 let schedule = Schedule {
                     method,
                     first_check: 3,

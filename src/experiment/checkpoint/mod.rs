@@ -23,6 +23,7 @@ pub(super) use shard::rescale;
 pub use shard::{ArrayError, Shard, ShardError};
 
 use super::{Engine, Experiment, RunSpec};
+use crate::plan::Method;
 use crate::statistics::{Decoder, Encoder};
 
 /// Version of the checkpoint's format.
@@ -47,8 +48,8 @@ pub struct Header {
     pub cells: usize,
     /// What solves: instructions, adapter. Where that changes, results agree within their bounds and not byte for byte.
     pub backend: String,
-    /// Whether the backend follows a schedule, which is part of the plans.
-    pub sweeps: bool,
+    /// The methods that the backend's pilot chose from: the choice is part of the plans.
+    pub methods: Vec<Method>,
     /// Which part of the run, where it is one.
     pub shard: Option<Shard>,
     /// Whether all goals of the run, or of the part, are done.
@@ -72,7 +73,7 @@ impl Header {
             samples: spec.samples,
             cells: spec.n_cells(),
             backend: backend.description(),
-            sweeps: backend.sweeps(),
+            methods: backend.methods().to_vec(),
             shard,
             is_done: false,
         }
@@ -242,7 +243,7 @@ mod tests {
             samples: 1_000,
             cells: 5,
             backend: "fake".to_owned(),
-            sweeps: true,
+            methods: Method::ALL.to_vec(),
             shard: Some(Shard::new(2, 3).unwrap()),
             is_done: false,
         };

@@ -4,13 +4,12 @@
 //! certified, `sums` adds them up, and `observe` hands them on where more than POWER is asked. Where single precision cannot certify, the tile goes on in double precision from
 //! where it stands. `simd` holds the vectors, and all `unsafe` code.
 
-mod dense;
 mod draw;
-mod fan;
 mod iterate;
 mod kernel;
 mod linked;
 mod observe;
+mod policy;
 mod simd;
 mod solver;
 mod stage;

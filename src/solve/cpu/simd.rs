@@ -60,12 +60,15 @@ pub(super) trait Scalar:
 {
     /// Unit roundoff.
     const UNIT: f64;
+    /// Vectors of an instruction set.
+    type In<I: Isa>: Vector<Scalar = Self>;
     fn from_f64(x: f64) -> Self;
     fn to_f64(self) -> f64;
 }
 
 impl Scalar for f32 {
     const UNIT: f64 = 1.0 / (1u64 << 24) as f64;
+    type In<I: Isa> = I::Single;
     #[inline(always)]
     fn from_f64(x: f64) -> Self {
         x as Self
@@ -78,6 +81,7 @@ impl Scalar for f32 {
 
 impl Scalar for f64 {
     const UNIT: f64 = 1.0 / (1u64 << 53) as f64;
+    type In<I: Isa> = I::Double;
     #[inline(always)]
     fn from_f64(x: f64) -> Self {
         x
@@ -91,6 +95,8 @@ impl Scalar for f64 {
 /// A vector of `WIDTH` scalars, one per goal.
 pub(super) trait Vector: Copy {
     type Scalar: Scalar;
+    /// The instruction set whose vector it is.
+    const LEVEL: Level;
     const WIDTH: usize;
     fn splat(x: Self::Scalar) -> Self;
     /// Loads the first `WIDTH` scalars. Panics if there are fewer.
@@ -102,9 +108,14 @@ pub(super) trait Vector: Copy {
     fn mul(self, other: Self) -> Self;
     /// `self * b + c`, rounded once where the instruction set can, else twice.
     fn mul_add(self, b: Self, c: Self) -> Self;
+    fn div(self, other: Self) -> Self;
     fn max(self, other: Self) -> Self;
     fn min(self, other: Self) -> Self;
     fn abs(self) -> Self;
+    /// `then` in the lanes where `self > than`, else `otherwise`.
+    fn where_greater(self, than: Self, then: Self, otherwise: Self) -> Self;
+    /// `then` in the lanes where `self == to`, else `otherwise`.
+    fn where_equal(self, to: Self, then: Self, otherwise: Self) -> Self;
 }
 
 /// A vector of 64-bit lanes that carry 32-bit words in their lower halves (the upper halves may hold anything).
@@ -166,6 +177,7 @@ macro_rules! array_vector {
     ($scalar:ty, $width:literal) => {
         impl Vector for [$scalar; $width] {
             type Scalar = $scalar;
+            const LEVEL: Level = Level::Baseline;
             const WIDTH: usize = $width;
             #[inline(always)]
             fn splat(x: $scalar) -> Self {
@@ -195,6 +207,30 @@ macro_rules! array_vector {
             fn mul_add(self, b: Self, c: Self) -> Self {
                 // Not `f32::mul_add`: without the instruction that is a library call.
                 std::array::from_fn(|i| self[i] * b[i] + c[i])
+            }
+            #[inline(always)]
+            fn div(self, other: Self) -> Self {
+                std::array::from_fn(|i| self[i] / other[i])
+            }
+            #[inline(always)]
+            fn where_greater(self, than: Self, then: Self, otherwise: Self) -> Self {
+                std::array::from_fn(|i| {
+                    if self[i] > than[i] {
+                        then[i]
+                    } else {
+                        otherwise[i]
+                    }
+                })
+            }
+            #[inline(always)]
+            fn where_equal(self, to: Self, then: Self, otherwise: Self) -> Self {
+                std::array::from_fn(|i| {
+                    if self[i] == to[i] {
+                        then[i]
+                    } else {
+                        otherwise[i]
+                    }
+                })
             }
             #[inline(always)]
             fn max(self, other: Self) -> Self {
@@ -269,7 +305,7 @@ impl Words for [u64; 4] {
 mod x86 {
     use std::arch::x86_64::*;
 
-    use super::{Isa, Job, Vector, Words};
+    use super::{Isa, Job, Level, Vector, Words};
 
     pub(super) struct Avx2;
     pub(super) struct Avx512;
@@ -300,12 +336,16 @@ mod x86 {
     // stores stay within a slice whose length was checked.
     macro_rules! x86_vector {
         ($name:ident, $scalar:ty, $register:ty, $width:literal, $splat:ident, $load:ident, $store:ident, $add:ident,
-         $sub:ident, $mul:ident, $mul_add:ident, $max:ident, $min:ident, $abs:expr) => {
+         $sub:ident, $mul:ident, $mul_add:ident, $div:ident, $max:ident, $min:ident, $abs:expr, $select:ident) => {
             #[derive(Clone, Copy)]
             pub(crate) struct $name($register);
 
             impl Vector for $name {
                 type Scalar = $scalar;
+                const LEVEL: Level = match $width * size_of::<$scalar>() {
+                    64 => Level::Avx512,
+                    _ => Level::Avx2,
+                };
                 const WIDTH: usize = $width;
                 #[inline(always)]
                 fn splat(x: $scalar) -> Self {
@@ -345,6 +385,21 @@ mod x86 {
                     Self(unsafe { $mul_add(self.0, b.0, c.0) })
                 }
                 #[inline(always)]
+                fn div(self, other: Self) -> Self {
+                    // SAFETY: see the macro.
+                    Self(unsafe { $div(self.0, other.0) })
+                }
+                #[inline(always)]
+                fn where_greater(self, than: Self, then: Self, otherwise: Self) -> Self {
+                    // SAFETY: see the macro.
+                    Self(unsafe { $select!(_CMP_GT_OQ, self.0, than.0, then.0, otherwise.0) })
+                }
+                #[inline(always)]
+                fn where_equal(self, to: Self, then: Self, otherwise: Self) -> Self {
+                    // SAFETY: see the macro.
+                    Self(unsafe { $select!(_CMP_EQ_OQ, self.0, to.0, then.0, otherwise.0) })
+                }
+                #[inline(always)]
                 fn max(self, other: Self) -> Self {
                     // SAFETY: see the macro.
                     Self(unsafe { $max(self.0, other.0) })
@@ -363,6 +418,27 @@ mod x86 {
         };
     }
 
+    macro_rules! select_512_ps {
+        ($compare:ident, $a:expr, $b:expr, $then:expr, $otherwise:expr) => {
+            _mm512_mask_blend_ps(_mm512_cmp_ps_mask::<$compare>($a, $b), $otherwise, $then)
+        };
+    }
+    macro_rules! select_512_pd {
+        ($compare:ident, $a:expr, $b:expr, $then:expr, $otherwise:expr) => {
+            _mm512_mask_blend_pd(_mm512_cmp_pd_mask::<$compare>($a, $b), $otherwise, $then)
+        };
+    }
+    macro_rules! select_256_ps {
+        ($compare:ident, $a:expr, $b:expr, $then:expr, $otherwise:expr) => {
+            _mm256_blendv_ps($otherwise, $then, _mm256_cmp_ps::<$compare>($a, $b))
+        };
+    }
+    macro_rules! select_256_pd {
+        ($compare:ident, $a:expr, $b:expr, $then:expr, $otherwise:expr) => {
+            _mm256_blendv_pd($otherwise, $then, _mm256_cmp_pd::<$compare>($a, $b))
+        };
+    }
+
     x86_vector!(
         Single512,
         f32,
@@ -375,9 +451,11 @@ mod x86 {
         _mm512_sub_ps,
         _mm512_mul_ps,
         _mm512_fmadd_ps,
+        _mm512_div_ps,
         _mm512_max_ps,
         _mm512_min_ps,
-        |x| _mm512_abs_ps(x)
+        |x| _mm512_abs_ps(x),
+        select_512_ps
     );
     x86_vector!(
         Double512,
@@ -391,9 +469,11 @@ mod x86 {
         _mm512_sub_pd,
         _mm512_mul_pd,
         _mm512_fmadd_pd,
+        _mm512_div_pd,
         _mm512_max_pd,
         _mm512_min_pd,
-        |x| _mm512_abs_pd(x)
+        |x| _mm512_abs_pd(x),
+        select_512_pd
     );
     x86_vector!(
         Single256,
@@ -407,9 +487,11 @@ mod x86 {
         _mm256_sub_ps,
         _mm256_mul_ps,
         _mm256_fmadd_ps,
+        _mm256_div_ps,
         _mm256_max_ps,
         _mm256_min_ps,
-        |x| _mm256_andnot_ps(_mm256_set1_ps(-0.0), x)
+        |x| _mm256_andnot_ps(_mm256_set1_ps(-0.0), x),
+        select_256_ps
     );
     x86_vector!(
         Double256,
@@ -423,9 +505,11 @@ mod x86 {
         _mm256_sub_pd,
         _mm256_mul_pd,
         _mm256_fmadd_pd,
+        _mm256_div_pd,
         _mm256_max_pd,
         _mm256_min_pd,
-        |x| _mm256_andnot_pd(_mm256_set1_pd(-0.0), x)
+        |x| _mm256_andnot_pd(_mm256_set1_pd(-0.0), x),
+        select_256_pd
     );
 
     #[derive(Clone, Copy)]

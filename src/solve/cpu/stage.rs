@@ -1,12 +1,15 @@
 //! One stage of a cell on this backend: from rewards to certified values, a tile at a time.
 
-use super::dense::Dense;
+use std::sync::Arc;
+
 use super::draw::Drawing;
 use super::iterate::{Effort, Limits, iterate};
-use super::kernel::{ByChoice, Deterministic, Kernel, Sparse, UNCHOSEN};
+
+use super::kernel::{ByChoice, Dense, Deterministic, Kernel, Sparse, UNCHOSEN};
+use super::policy::Evaluation;
 use super::simd::{Isa, Job, Level, dispatch};
 use super::tile::{Constants, Stay, Tile};
-use crate::plan::{KernelClass, Plan, SweepModel};
+use crate::plan::{Elimination, KernelClass, Method, Plan, SweepModel};
 use crate::program::{Operator, Stage};
 use crate::reward::RewardDomain;
 use crate::rng::Stream;
@@ -34,6 +37,8 @@ pub(super) struct StageSolver {
     discount: Discount,
     pub(super) drawing: Drawing,
     kernels: Kernels,
+    /// Of policies, where the method asks for it and the MDP allows it.
+    evaluations: Option<(Evaluation<f32>, Evaluation<f64>)>,
     /// Rewards that can be had for ever.
     stays: Vec<Stay>,
     pub(super) limits: Limits,
@@ -97,8 +102,10 @@ pub(in crate::solve) struct Outcome {
 }
 
 impl Outcome {
+    /// Sweeps, and policies evaluated.
     pub(super) fn sweeps(self) -> u32 {
-        self.single.sweeps + self.double.sweeps
+        let each = [self.single, self.double];
+        each.iter().map(|e| e.sweeps + e.evaluations).sum()
     }
 
     pub(super) fn is_double(self) -> bool {
@@ -139,6 +146,14 @@ impl StageSolver {
                 Kernels::Dense(Dense::new(model, discount), Dense::new(model, discount))
             }
         };
+        let elimination = match plan.schedule().method {
+            Method::PolicyIteration => Elimination::of(model).map(Arc::new),
+            Method::InPlace | Method::Jacobi => None,
+        };
+        let evaluations = elimination.map(|elimination| {
+            let single = Evaluation::new(model, elimination.clone(), discount);
+            (single, Evaluation::new(model, elimination, discount))
+        });
         let rows = match stage.domain == stage.law.domain() {
             true => model.reward_rows(),
             // Drawn by state and dealt to the choices afterwards.
@@ -147,6 +162,7 @@ impl StageSolver {
         Self {
             drawing: Drawing::new(rows, &stage.law, problem.seed),
             kernels,
+            evaluations,
             stays: stays(model),
             limits: Limits {
                 constants: Constants { discount },
@@ -179,8 +195,56 @@ impl StageSolver {
         tiles: &mut StageTiles,
         source: Source<'_>,
     ) -> Outcome {
+        // One job for each kind of kernel: a single one of all of them would be more than the compiler can take in.
+        match &self.kernels {
+            Kernels::Deterministic(single, double) => {
+                self.run(level, single, double, limits, tiles, source)
+            }
+            Kernels::Sparse(single, double) => {
+                self.run(level, single, double, limits, tiles, source)
+            }
+            Kernels::Dense(single, double) => {
+                self.run(level, single, double, limits, tiles, source)
+            }
+            Kernels::Rewarded(single, double) => {
+                let (single, double) = (ByChoice::rewarded(single), ByChoice::rewarded(double));
+                self.run(level, &single, &double, limits, tiles, source)
+            }
+            Kernels::Following(single, double, domain) => {
+                let Source::Made { chosen, .. } = source else {
+                    unreachable!("whoever follows a policy makes its goals")
+                };
+                match domain {
+                    RewardDomain::State => {
+                        let single =
+                            ByChoice::<f32, false, true>::following(single, &chosen.single);
+                        let double =
+                            ByChoice::<f64, false, true>::following(double, &chosen.double);
+                        self.run(level, &single, &double, limits, tiles, source)
+                    }
+                    RewardDomain::Choice => {
+                        let single = ByChoice::<f32, true, true>::following(single, &chosen.single);
+                        let double = ByChoice::<f64, true, true>::following(double, &chosen.double);
+                        self.run(level, &single, &double, limits, tiles, source)
+                    }
+                }
+            }
+        }
+    }
+
+    fn run(
+        &self,
+        level: Level,
+        single: &impl Kernel<f32>,
+        double: &impl Kernel<f64>,
+        limits: &Limits,
+        tiles: &mut StageTiles,
+        source: Source<'_>,
+    ) -> Outcome {
         let job = SolveJob {
             stage: self,
+            single,
+            double,
             limits,
             tiles,
             source,
@@ -203,7 +267,9 @@ impl StageSolver {
             self.fill_single::<I>(source, tile);
             tile.start::<I::Single>(&self.stays, self.mean, self.discount);
             let first_check = limits.schedule.first_check;
-            outcome.single = iterate::<f32, I::Single>(tile, single, limits, first_check);
+            let evaluation = self.evaluations.as_ref().map(|(single, _)| single);
+            outcome.single =
+                iterate::<f32, I::Single>(tile, single, evaluation, limits, first_check);
             let used_up = outcome.single.sweeps >= limits.max_sweeps;
             outcome.certified = tile.certified(limits.tolerance);
             if outcome.certified || used_up {
@@ -238,7 +304,12 @@ impl StageSolver {
         }
         let mut rest = *limits;
         rest.max_sweeps -= outcome.single.sweeps;
-        outcome.double = iterate::<f64, I::Double>(wide, double, &rest, DOUBLE_FIRST_CHECK);
+        let evaluation = self.evaluations.as_ref().map(|(_, double)| double);
+        let first_check = match evaluation {
+            Some(_) => 0,
+            None => DOUBLE_FIRST_CHECK,
+        };
+        outcome.double = iterate::<f64, I::Double>(wide, double, evaluation, &rest, first_check);
         outcome.certified = wide.certified(limits.tolerance);
         outcome
     }
@@ -292,56 +363,27 @@ fn stays(model: &SweepModel) -> Vec<Stay> {
 }
 
 /// Solves one tile; the certificate is left in the tiles.
-struct SolveJob<'a> {
+struct SolveJob<'a, S, D> {
     stage: &'a StageSolver,
+    single: &'a S,
+    double: &'a D,
     limits: &'a Limits,
     tiles: &'a mut StageTiles,
     source: Source<'a>,
 }
 
-impl Job for SolveJob<'_> {
+impl<S: Kernel<f32>, D: Kernel<f64>> Job for SolveJob<'_, S, D> {
     type Output = Outcome;
     #[inline(always)]
     fn run<I: Isa>(self) -> Outcome {
         let Self {
             stage,
+            single,
+            double,
             limits,
             tiles,
             source,
         } = self;
-        match &stage.kernels {
-            Kernels::Deterministic(single, double) => {
-                stage.solve::<I>(single, double, limits, tiles, source)
-            }
-            Kernels::Sparse(single, double) => {
-                stage.solve::<I>(single, double, limits, tiles, source)
-            }
-            Kernels::Dense(single, double) => {
-                stage.solve::<I>(single, double, limits, tiles, source)
-            }
-            Kernels::Rewarded(single, double) => {
-                let (single, double) = (ByChoice::rewarded(single), ByChoice::rewarded(double));
-                stage.solve::<I>(&single, &double, limits, tiles, source)
-            }
-            Kernels::Following(single, double, domain) => {
-                let Source::Made { chosen, .. } = source else {
-                    unreachable!("whoever follows a policy makes its goals")
-                };
-                match domain {
-                    RewardDomain::State => {
-                        let single =
-                            ByChoice::<f32, false, true>::following(single, &chosen.single);
-                        let double =
-                            ByChoice::<f64, false, true>::following(double, &chosen.double);
-                        stage.solve::<I>(&single, &double, limits, tiles, source)
-                    }
-                    RewardDomain::Choice => {
-                        let single = ByChoice::<f32, true, true>::following(single, &chosen.single);
-                        let double = ByChoice::<f64, true, true>::following(double, &chosen.double);
-                        stage.solve::<I>(&single, &double, limits, tiles, source)
-                    }
-                }
-            }
-        }
+        stage.solve::<I>(single, double, limits, tiles, source)
     }
 }

@@ -1,6 +1,7 @@
 //! One tile of goals: its rows, and the passes over them.
 
 use super::kernel::{Kernel, Rows, VECTORS, each, load_row, max, min, splat, store_row};
+use super::policy::Policies;
 use super::simd::{Scalar, Vector};
 use crate::statistics::TILE;
 use crate::units::Discount;
@@ -35,6 +36,8 @@ pub(super) struct Tile<F> {
     /// Per lane: smallest and largest reward before anything is taken off.
     pub(super) least_reward: [F; TILE],
     pub(super) most_reward: [F; TILE],
+    /// Of use where policies are evaluated.
+    pub(super) policies: Policies<F>,
 }
 
 /// What every pass over a tile needs to know about the cell.
@@ -58,6 +61,7 @@ impl<F: Scalar> Tile<F> {
             highest: [zero; TILE],
             least_reward: [zero; TILE],
             most_reward: [zero; TILE],
+            policies: Policies::default(),
         }
     }
 
@@ -122,7 +126,7 @@ impl<F: Scalar> Tile<F> {
 
     /// Rewards of a group of lanes.
     #[inline(always)]
-    fn rewards(&self, lane: usize) -> Rows<'_, F> {
+    pub(super) fn rewards(&self, lane: usize) -> Rows<'_, F> {
         Rows {
             values: &self.rewards,
             lane,
@@ -131,7 +135,7 @@ impl<F: Scalar> Tile<F> {
 
     /// Values of a group of lanes.
     #[inline(always)]
-    fn rows(&self, lane: usize) -> Rows<'_, F> {
+    pub(super) fn rows(&self, lane: usize) -> Rows<'_, F> {
         Rows {
             values: &self.values,
             lane,

@@ -195,7 +195,8 @@ impl<'a> Group<'a> {
 
     fn sweep(&mut self, done: u32, sweeps: u32) -> Result<(), SolveError> {
         match self.solver.method() {
-            Method::InPlace => self.sweep_in_place(done, sweeps),
+            // Whoever asks for policy iteration was refused.
+            Method::InPlace | Method::PolicyIteration => self.sweep_in_place(done, sweeps),
             Method::Jacobi => self.sweep_jacobi(sweeps),
         }
     }

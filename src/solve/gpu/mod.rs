@@ -110,10 +110,14 @@ impl Backend for GpuBackend {
         format!("gpu, {}, f32", self.adapter())
     }
 
+    fn methods(&self) -> &[Method] {
+        &[Method::InPlace, Method::Jacobi]
+    }
+
     fn carries_out(&self, plan: &Plan) -> Option<String> {
         let room = self.adapter().workgroup_bytes;
         let values = match (plan.schedule().method, Keeping::of(plan.model(), room)) {
-            (Method::InPlace, keeping) => keeping.words(),
+            (Method::InPlace | Method::PolicyIteration, keeping) => keeping.words(),
             (Method::Jacobi, _) => Keeping::Storage.words(),
         };
         Some(format!("values in {values} of {}", self.adapter().name))

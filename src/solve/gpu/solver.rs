@@ -63,6 +63,13 @@ impl GpuSolver {
                 backend: NAME,
                 feature: error.to_string(),
             })?;
+        let method = problem.plan.schedule().method;
+        if method == Method::PolicyIteration {
+            return Err(SolveError::Unsupported {
+                backend: NAME,
+                feature: format!("the method {}", method.name()),
+            });
+        }
         let law = &stage.law;
         let model = problem.plan.model();
         let (rows, stays) = (model.reward_rows(), stays(model));

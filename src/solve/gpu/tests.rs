@@ -54,12 +54,14 @@ fn own(keeping: Option<Keeping>, library: Library) -> GpuBackend {
 
 fn problem(method: Method) -> CellProblem {
     let mdp = match method {
-        Method::InPlace => Family::RandomDeterministic(RandomDeterministic {
-            states: 40,
-            choices: 3,
-        })
-        .generate(1)
-        .unwrap(),
+        Method::InPlace | Method::PolicyIteration => {
+            Family::RandomDeterministic(RandomDeterministic {
+                states: 40,
+                choices: 3,
+            })
+            .generate(1)
+            .unwrap()
+        }
         Method::Jacobi => Family::Garnet(Garnet {
             states: 40,
             choices: 3,

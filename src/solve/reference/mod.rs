@@ -53,8 +53,8 @@ impl Backend for ReferenceBackend {
         "f64, policy iteration with LU solves (nalgebra)".to_owned()
     }
 
-    fn sweeps(&self) -> bool {
-        false
+    fn methods(&self) -> &[crate::plan::Method] {
+        &[]
     }
 
     fn prepare(&self, problem: CellProblem) -> Result<Box<dyn CellSolver>, SolveError> {

@@ -1,8 +1,8 @@
 //! States of noisy grids: every choice pulls towards one of the neighbours, and the noise pulls towards all of them alike.
 
-use super::kernel::{Rows, VECTORS, each, max, offset};
-use super::simd::{Scalar, Vector};
+use super::{Rows, VECTORS, each, max, offset};
 use crate::plan::{SweepModel, SweepState};
+use crate::solve::cpu::simd::{Scalar, Vector};
 
 /// A state whose backup needs every successor once: `max(base + pull max V, ...)` with `base = R + noise sum V`.
 ///

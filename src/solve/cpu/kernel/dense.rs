@@ -3,9 +3,9 @@
 //! The choices of a state are taken up to [`GROUP`] at a time, so that a row of values that was loaded is used for all of them: with four
 //! choices and four vectors a row, 16 multiply-adds for 4 loads and 4 broadcasts.
 
-use super::kernel::{Differences, Kernel, Rows, VECTORS, each, load_row, max, splat};
-use super::simd::{Scalar, Vector};
+use super::{Differences, Kernel, Rows, VECTORS, each, load_row, max, splat};
 use crate::plan::SweepModel;
+use crate::solve::cpu::simd::{Scalar, Vector};
 use crate::statistics::TILE;
 use crate::units::Discount;
 
@@ -17,7 +17,7 @@ const SPAN: usize = 32;
 
 /// Rows of most states, for the choices of a state side by side.
 #[derive(Clone, Debug)]
-pub(super) struct Dense<F> {
+pub(in crate::solve::cpu) struct Dense<F> {
     n_states: usize,
     /// Per state: range of its groups.
     states: Vec<(u32, u32)>,
@@ -41,7 +41,7 @@ struct Group {
 }
 
 impl<F: Scalar> Dense<F> {
-    pub(super) fn new(model: &SweepModel, discount: Discount) -> Self {
+    pub(in crate::solve::cpu) fn new(model: &SweepModel, discount: Discount) -> Self {
         let gamma = discount.used();
         let n_states = model.states().len();
         let mut weights = vec![F::default(); model.choices().len() * n_states];
