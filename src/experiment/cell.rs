@@ -131,6 +131,7 @@ impl Cell {
             Some(_) => asked
                 .unwrap_or_default()
                 .without("optimality")
+                .without("indifference")
                 .without("chosen"),
             None => asked.unwrap_or_default(),
         };

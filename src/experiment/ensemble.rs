@@ -64,7 +64,7 @@ pub enum Side {
 
 impl Claim {
     /// Measures of the statistics that claims can be about.
-    pub const MEASURES: [(&'static str, &'static [&'static str]); 10] = [
+    pub const MEASURES: [(&'static str, &'static [&'static str]); 11] = [
         ("power", &["power"]),
         ("optimality", &["weak", "strict", "fractional"]),
         ("choices", &["probability"]),
@@ -86,6 +86,7 @@ impl Claim {
             "comparison",
             &["greater", "less", "difference", "correlation"],
         ),
+        ("indifference", &["price"]),
         ("drives", &["estimate"]),
         ("readings", &["mean", "above", "tied", "below"]),
         ("differences", &["difference"]),
@@ -187,7 +188,7 @@ fn common(cells: &[&CellStatistics]) -> Vec<Common> {
     let tables = first
         .tables
         .iter()
-        .filter(|table| table.name != "histogram");
+        .filter(|table| !["histogram", "avoidance"].contains(&table.name));
     for table in tables {
         for row in &table.rows {
             for measure in table.measures {

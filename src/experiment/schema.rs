@@ -793,6 +793,11 @@ fn statistics() -> Value {
             false,
         ),
         (
+            "indifference",
+            names("Ends whose avoidance is told for every reward that they may pay."),
+            false,
+        ),
+        (
             "drives",
             one_or_several(
                 json!({ "enum": Drives::names().chain(["all"]).collect::<Vec<_>>() }),

@@ -6,8 +6,8 @@ use std::ops::Range;
 use std::sync::Arc;
 
 use super::behaviour::{
-    Choices, Chosen, Condition, Distribution, Event, Events, LawScale, Look, Occupancy, Optimality,
-    Target, Ties,
+    Choices, Chosen, Condition, Distribution, End, Event, Events, Indifference, LawScale, Look,
+    Occupancy, Optimality, Target, Ties,
 };
 use super::{Comparable, Conditioned, Map, ObservedSums, Quantity, Row, Table};
 use crate::document::nearest;
@@ -72,6 +72,8 @@ pub struct Request {
     pub occupancy: bool,
     /// States, and labels of states, whose POWER integrand is measured as a whole distribution and compared.
     pub distribution: Vec<String>,
+    /// Ends, whose avoidance is told for every reward that they may pay.
+    pub indifference: Vec<String>,
     /// Names of drives. Those that an MDP does not show are left out.
     pub drives: Vec<String>,
 }
@@ -154,6 +156,12 @@ impl Request {
                 "`distribution` is not yet supported at the limit {limit}"
             ));
         }
+        if !self.indifference.is_empty() {
+            let limit = limit.name();
+            obstacles.push(format!(
+                "`indifference` is not yet supported at the limit {limit}"
+            ));
+        }
         obstacles
     }
 
@@ -169,6 +177,12 @@ impl Request {
             .events
             .retain(|event| find(mdp, &event.label).is_some());
         known.distribution.retain(is_states);
+        let is_end = |name: &String| {
+            let mut unknown = Vec::new();
+            ends(mdp, std::slice::from_ref(name), &mut unknown);
+            unknown.is_empty()
+        };
+        known.indifference.retain(is_end);
         known
     }
 
@@ -201,6 +215,12 @@ impl Request {
             obstacles.push(
                 "`optimality` counts optimal choices, which other rules than \"optimal\" do not follow: ask for `choices`, \
                  the probability that the agent takes each"
+                    .to_owned(),
+            );
+        }
+        if !self.indifference.is_empty() {
+            obstacles.push(
+                "`indifference` is about what is best: other rules than \"optimal\" do not go by that alone"
                     .to_owned(),
             );
         }
@@ -238,6 +258,10 @@ impl Request {
         if !self.distribution.is_empty() {
             let states = states(mdp, "distribution", &self.distribution, &mut unknown);
             statistics.push(Arc::new(Distribution::new(states, law)));
+        }
+        if !self.indifference.is_empty() {
+            let ends = ends(mdp, &self.indifference, &mut unknown);
+            statistics.push(Arc::new(Indifference::new(ends, law)));
         }
         match unknown.is_empty() {
             true => Ok(Asked {
@@ -363,6 +387,29 @@ fn states(
         }
     }
     states
+}
+
+/// The ends that names stand for.
+fn ends(mdp: &Mdp, names: &[String], unknown: &mut Vec<UnknownName>) -> Vec<End> {
+    let before = unknown.len();
+    let found = states(mdp, "indifference", names, unknown);
+    let mut ends = Vec::new();
+    for state in found {
+        match End::of(mdp, state) {
+            Some(end) => ends.push(end),
+            // A name that is none was told as such.
+            None if unknown.len() > before => {}
+            None => unknown.push(UnknownName {
+                mdp: mdp.name().to_owned(),
+                statistic: "indifference",
+                position: names.iter().position(|n| n == mdp.state_name(state)).unwrap_or(0),
+                wanted: "end that choices of its one start lead to for certain, and nothing else leads to, named",
+                name: mdp.state_name(state).to_owned(),
+                nearest: None,
+            }),
+        }
+    }
+    ends
 }
 
 /// A state, else a label of states, else a label of choices, else `start`.

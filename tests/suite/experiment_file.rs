@@ -150,15 +150,17 @@ fn every_key_of_the_page_is_known() {
         "{plain}[ensemble]\nclaims = {{ statistic = \"power\", row = \"s0\", above = 0.5 }}\n"
     );
     load(&claimed).unwrap();
+    let end = "\nschema = 1\n[mdp]\nfamily = \"star\"\nleaves = 2\n[solve]\ndiscount = 0.5\n[statistics]\nindifference = [\"t1\"]\n";
+    load(end).unwrap();
     for key in &keys {
         let name = key.split('.').next_back().unwrap();
         // Every other test has a path.
         let line = format!("\n{name} = ");
-        let files = [full, &stops, &followed, &claimed];
+        let files = [full, &stops, &followed, &claimed, end];
         let is_tried = files.iter().any(|file| file.contains(&line)) || name.starts_with("path");
         assert!(is_tried, "{key}");
     }
-    assert_eq!(keys.len(), 43, "{keys:?}");
+    assert_eq!(keys.len(), 44, "{keys:?}");
 }
 
 #[test]

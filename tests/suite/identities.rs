@@ -94,6 +94,100 @@ fn identity_two_visits_are_the_slope_of_the_value() {
     }
 }
 
+/// Avoidance for every reward of an end, averaged over the end's reward: identity I1 by Rao and Blackwell.
+#[test]
+fn an_end_is_avoided_as_often_as_others_are_worth_more() {
+    let (k, gamma) = (3, 0.9);
+    let mut b = MdpBuilder::new("delay");
+    let [s, off, wait] = ["s", "off", "wait"].map(|name| b.state(name));
+    b.choice(s, "stop", [(off, 1.0)]);
+    b.choice(s, "on", [(wait, 1.0)]);
+    for i in 0..k {
+        let leaf = b.state(format!("leaf {i}"));
+        b.choice(wait, format!("to {i}"), [(leaf, 1.0)]);
+        b.absorbing(leaf);
+    }
+    b.absorbing(off);
+    let mdp = b.build().unwrap();
+    let request = |indifference: &[&str]| Request {
+        events: vec![powersweep::statistics::EventRequest {
+            label: "off".to_owned(),
+            ..Default::default()
+        }],
+        indifference: indifference.iter().map(|s| (*s).to_owned()).collect(),
+        ..Request::default()
+    };
+    let law = || RewardDistribution::iid("law", unit());
+    let found = run(mdp.clone(), &[], law(), request(&["off"]));
+    let cell = &found.cells[0];
+    let measure =
+        |cell: &powersweep::experiment::CellStatistics, table: &str, keys: &[Key], of: &str| {
+            let table = cell.table(table).unwrap();
+            let row = table
+                .rows
+                .iter()
+                .find(|row| row.keys.starts_with(keys))
+                .unwrap();
+            *table.measure(row, of).unwrap().estimate().unwrap()
+        };
+    let end = Key::text("off");
+    let price = measure(cell, "indifference", std::slice::from_ref(&end), "price");
+    // X = (1 - g) R(wait) + g max of k.
+    let exact = (1.0 - gamma) / 2.0 + gamma * k as f64 / (k as f64 + 1.0);
+    assert!(
+        is(price, exact) && !is(price, exact + 0.02),
+        "{price:?} {exact}"
+    );
+    let avoid = measure(cell, "events", std::slice::from_ref(&end), "avoid");
+    assert!(is(avoid, exact), "{avoid:?}");
+    let (a, b) = (price.std_error.unwrap(), avoid.std_error.unwrap());
+    assert!(a < b / 1.5, "it is worth more goals: {a} {b}");
+    // The curve is the survival function of X, and its mean over the rewards of the end the price: trapezoids on 64 bins err by far less than 0.001.
+    let curve: Vec<f64> = (0..=64)
+        .map(|i| measure(cell, "avoidance", &[end.clone(), Key::Count(i)], "avoid").estimate)
+        .collect();
+    assert!(curve.windows(2).all(|w| w[0] >= w[1]) && curve[0] == 1.0 && curve[64] == 0.0);
+    let mean = curve.windows(2).map(|w| (w[0] + w[1]) / 128.0).sum::<f64>();
+    assert!((mean - price.estimate).abs() < 1e-3, "{mean} {price:?}");
+    // Whatever the end pays in a run, the curve tells how often it would be avoided at 3/4.
+    let fixed = run(
+        mdp.clone(),
+        &[],
+        law().with_fixed("off", 0.75),
+        request(&["off"]),
+    );
+    let at = measure(
+        &fixed.cells[0],
+        "avoidance",
+        &[end.clone(), Key::Count(48)],
+        "avoid",
+    );
+    let found = measure(
+        &fixed.cells[0],
+        "events",
+        std::slice::from_ref(&end),
+        "avoid",
+    );
+    assert!(
+        (at.estimate - found.estimate).abs() < 1e-12,
+        "{at:?} {found:?}"
+    );
+    assert_eq!(at.estimate, curve[48], "the same goals");
+    // What is no such end is a fault.
+    let engine = Engine::new(BackendChoice::Cpu).unwrap();
+    let spec = RunSpec {
+        environments: vec![engine.upload(mdp)],
+        statistics: request(&["wait"]),
+        samples: 64,
+        ..RunSpec::default()
+    };
+    let error = engine
+        .run(&spec.discount(0.9).unwrap())
+        .unwrap_err()
+        .to_string();
+    assert!(error.contains("nothing else leads to"), "{error}");
+}
+
 /// How often the first choice of the start is optimal, ties split.
 fn first_choice(mdp: Mdp, law: RewardDistribution) -> Estimate {
     let request = Request {

@@ -26,6 +26,7 @@ impl Beside<'_> {
             "events" => asked.is_some_and(|r| !r.events.is_empty()),
             "occupancy" => asked.is_some_and(|r| r.occupancy),
             "distribution" | "comparison" => asked.is_some_and(|r| !r.distribution.is_empty()),
+            "indifference" => asked.is_some_and(|r| !r.indifference.is_empty()),
             "drives" => asked.is_some_and(|r| !r.drives.is_empty()),
             "differences" => self.compared,
             // Interventions bring readings along.

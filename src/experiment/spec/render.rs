@@ -366,6 +366,10 @@ fn request_entries(request: &Request) -> Vec<(&'static str, toml::Value)> {
         let names = request.distribution.iter().map(|name| string(name));
         entries.push(("distribution", toml::Value::Array(names.collect())));
     }
+    if !request.indifference.is_empty() {
+        let names = request.indifference.iter().map(|name| string(name));
+        entries.push(("indifference", toml::Value::Array(names.collect())));
+    }
     if !request.drives.is_empty() {
         let names = request.drives.iter().map(|name| string(name));
         entries.push(("drives", toml::Value::Array(names.collect())));

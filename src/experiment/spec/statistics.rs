@@ -71,6 +71,12 @@ pub(super) fn read_statistics(
         ));
         request.distribution = names.into_iter().map(|n| n.value).collect();
     }
+    if let Some(list) = table.list("indifference") {
+        let names = read_names("indifference", &list, faults);
+        let spans = names.iter().map(|n| n.span.clone());
+        places.push(("indifference", spans.collect()));
+        request.indifference = names.into_iter().map(|n| n.value).collect();
+    }
     if let Some(list) = table.list("drives") {
         let names = read_names("drives", &list, faults);
         request.drives = read_drives(names, environments, faults);
