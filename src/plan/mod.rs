@@ -146,6 +146,17 @@ impl fmt::Display for Plan {
                 self.schedule.first_check
             )?,
         }
-        write!(f, "{}", self.model)
+        write!(f, "{}", self.model)?;
+        if self.schedule.method == Method::PolicyIteration
+            && let Some(elimination) = Elimination::of(&self.model)
+        {
+            writeln!(
+                f,
+                "elimination  {} products and {} coefficients for every policy of a goal",
+                elimination.products().len(),
+                elimination.entries().len()
+            )?;
+        }
+        Ok(())
     }
 }

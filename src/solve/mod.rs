@@ -238,6 +238,12 @@ pub enum SolveError {
         /// What is in the way.
         problem: String,
     },
+    /// Policy iteration was asked for, and evaluating a policy would be more work than many sweeps.
+    #[error(
+        "policy iteration is of no use here: the equations of a policy take more work than dozens of sweeps; ask for another \
+         `--method`, or leave it to the pilot"
+    )]
+    NoElimination,
     /// An MDP beyond what a limit of the discount can be taken on.
     #[error(
         "at the limit ->1 an MDP with uncertain moves is solved by dense decompositions, which {most} states are the most for; \

@@ -61,7 +61,8 @@ pub struct PilotReport {
 ///
 /// # Errors
 ///
-/// [`SolveError::Unsupported`] for goal programs that no sweep can solve, and for a method that the backend does not have.
+/// [`SolveError::Unsupported`] for goal programs that no sweep can solve, and for a method that the backend does not have;
+/// [`SolveError::NoElimination`] where policy iteration was asked for in vain.
 pub fn pilot(
     problem: &CellProblem,
     backend: &dyn Backend,
@@ -76,14 +77,12 @@ pub fn pilot(
     if let Some(method) = forced
         && methods.is_empty()
     {
-        let here = if backend.methods().contains(&method) {
-            " on an MDP whose equations take more work than many sweeps"
-        } else {
-            ""
-        };
-        return Err(SolveError::Unsupported {
-            backend: backend.name(),
-            feature: format!("the method {}{here}", method.name()),
+        return Err(match backend.methods().contains(&method) {
+            true => SolveError::NoElimination,
+            false => SolveError::Unsupported {
+                backend: backend.name(),
+                feature: format!("the method {}", method.name()),
+            },
         });
     }
     let mut candidates = Vec::new();
@@ -250,6 +249,7 @@ mod tests {
     use super::*;
     use crate::mdp::{Mdp, MdpBuilder};
     use crate::reward::GoalLaw;
+    use crate::solve::ReferenceBackend;
     use crate::solve::cpu::CpuBackend;
     use crate::units::{Discount, Seed};
 
@@ -317,6 +317,19 @@ mod tests {
         .unwrap();
         assert_eq!(schedule.method, Method::InPlace);
         assert!(report.forced && report.candidates.len() == 1);
+    }
+
+    #[test]
+    fn a_method_that_cannot_be_had_is_an_error() {
+        let policies = Some(Method::PolicyIteration);
+        let refused = pilot(&problem(dense(40)), &CpuBackend::new(), policies);
+        assert_eq!(refused, Err(SolveError::NoElimination));
+        let other = pilot(&problem(corridor(40)), &ReferenceBackend::new(), policies);
+        assert!(
+            matches!(other, Err(SolveError::Unsupported { .. })),
+            "{other:?}"
+        );
+        assert!(pilot(&problem(corridor(40)), &CpuBackend::new(), policies).is_ok());
     }
 
     #[test]
