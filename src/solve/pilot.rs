@@ -70,10 +70,14 @@ pub fn pilot(
 ) -> Result<(Schedule, PilotReport), SolveError> {
     let alone = alone(problem);
     let problem = &alone;
-    let elimination = Elimination::of(problem.plan.model());
-    let fits = |m: &Method| *m != Method::PolicyIteration || elimination.is_some();
-    let methods = backend.methods().iter().copied().filter(fits);
-    let methods: Vec<Method> = methods.filter(|m| forced.is_none_or(|f| f == *m)).collect();
+    let wanted = |m: &Method| forced.is_none_or(|f| f == *m);
+    let mut methods: Vec<Method> = backend.methods().to_vec();
+    methods.retain(wanted);
+    let elimination = match methods.contains(&Method::PolicyIteration) {
+        true => Elimination::of(problem.plan.model()),
+        false => None,
+    };
+    methods.retain(|m| *m != Method::PolicyIteration || elimination.is_some());
     if let Some(method) = forced
         && methods.is_empty()
     {
@@ -85,27 +89,27 @@ pub fn pilot(
             },
         });
     }
-    let mut candidates = Vec::new();
-    let mut best: Option<(f64, Schedule)> = None;
+    let attempt = |method, cap| try_method(problem, method, elimination.as_ref(), cap);
     let mut cap = FIRST_CAP.min(problem.max_sweeps);
-    loop {
-        candidates.clear();
-        for &method in &methods {
-            let candidate = try_method(problem, method, elimination.as_ref(), cap)?;
-            let cheaper = best.is_none_or(|(work, _)| candidate.work < work);
-            if candidate.certified && cheaper {
-                best = Some((candidate.work, schedule(method, &candidate)));
-            }
-            candidates.push(candidate);
-        }
+    let first: Result<Vec<_>, _> = methods.iter().map(|&m| attempt(m, cap)).collect();
+    let mut candidates = first?;
+    let best = loop {
+        let certified = methods.iter().zip(&candidates).filter(|(_, c)| c.certified);
+        let best = certified.min_by(|(_, a), (_, b)| a.work.total_cmp(&b.work));
+        let best = best.map(|(&method, c)| (c.work, schedule(method, c)));
         // Whoever is not done yet may still be the cheapest, until that much work went into it.
-        let is_out =
-            |c: &PilotCandidate| c.certified || best.is_some_and(|(work, _)| c.work >= work);
-        if candidates.iter().all(is_out) || cap >= problem.max_sweeps {
-            break;
+        let may_win =
+            |c: &PilotCandidate| !c.certified && best.is_none_or(|(work, _)| c.work < work);
+        if cap >= problem.max_sweeps || !candidates.iter().any(may_win) {
+            break best;
         }
         cap = cap.saturating_mul(CAP_GROWTH).min(problem.max_sweeps);
-    }
+        for (&method, candidate) in methods.iter().zip(&mut candidates) {
+            if may_win(candidate) {
+                *candidate = attempt(method, cap)?;
+            }
+        }
+    };
     let fallback = || Schedule {
         method: forced.unwrap_or(Method::InPlace),
         ..Schedule::default()
