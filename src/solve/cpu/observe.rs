@@ -1,6 +1,6 @@
 //! Handing the goals of a solved tile to the observer: what is asked beyond POWER.
 
-use super::simd::Scalar;
+use super::simd::{Isa, Job, Level, Scalar, dispatch};
 use super::tile::{Constants, Tile};
 use crate::plan::SweepState;
 use crate::statistics::TILE;
@@ -18,6 +18,23 @@ pub(super) struct Scratch {
     pub(super) memory: Memory,
 }
 
+/// A tile whose worths are read.
+struct Reading<'a, F> {
+    scratch: &'a mut Scratch,
+    tile: &'a Tile<F>,
+    rows: &'a [SweepState],
+    constants: Constants,
+}
+
+impl<F: Scalar> Job for Reading<'_, F> {
+    type Output = ();
+
+    #[inline(always)]
+    fn run<I: Isa>(self) {
+        self.scratch.fill(self.tile, self.rows, self.constants);
+    }
+}
+
 impl Scratch {
     /// Reads the worths off a certified tile, whose rows are in sweep order.
     ///
@@ -25,10 +42,24 @@ impl Scratch {
     /// them by a factor of 1 - gamma.
     pub(super) fn read<F: Scalar>(
         &mut self,
+        level: Level,
         tile: &Tile<F>,
         rows: &[SweepState],
         constants: Constants,
     ) {
+        dispatch(
+            level,
+            Reading {
+                scratch: self,
+                tile,
+                rows,
+                constants,
+            },
+        );
+    }
+
+    #[inline(always)]
+    fn fill<F: Scalar>(&mut self, tile: &Tile<F>, rows: &[SweepState], constants: Constants) {
         let (used, complement) = (constants.discount.used(), constants.discount.complement());
         self.half_widths.clear();
         self.half_widths.extend((0..TILE).map(|lane| {

@@ -113,8 +113,8 @@ impl CpuSolver {
         let constants = self.stage.limits.constants;
         let scratch = &mut workspace.scratch;
         match &workspace.tiles.double {
-            Some(tile) if outcome.is_double() => scratch.read(tile, rows, constants),
-            _ => scratch.read(&workspace.tiles.single, rows, constants),
+            Some(tile) if outcome.is_double() => scratch.read(self.level, tile, rows, constants),
+            _ => scratch.read(self.level, &workspace.tiles.single, rows, constants),
         }
         let stream = Stream::Reward;
         for lane in 0..count {

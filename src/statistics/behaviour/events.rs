@@ -171,7 +171,7 @@ impl Statistic for Events {
         let open = self.glance(look, &mut times);
         for (at, event) in self.list.iter().enumerate() {
             if at < MOST_AT_ONCE && open >> at & 1 == 0 {
-                event.push_certain(times[at], look.discount().used(), row);
+                event.push_certain(times[at], look, row);
                 continue;
             }
             if let Some(acting) = look.acting() {
@@ -180,7 +180,7 @@ impl Statistic for Events {
                 continue;
             }
             match self.certain_path(event, look) {
-                Some(time) => event.push_certain(time, look.discount().used(), row),
+                Some(time) => event.push_certain(time, look, row),
                 None => self
                     .uncertain(event, look)
                     .into_iter()
@@ -330,9 +330,9 @@ fn ratio(y: &Estimate, x: &Estimate, product: f64, level: f64) -> Option<Estimat
 
 impl Event {
     /// The row of a goal whose path is certain: the time of its first hit, `None` for never.
-    fn push_certain(&self, time: Option<u64>, gamma: f64, row: &mut Row<'_>) {
+    fn push_certain(&self, time: Option<u64>, look: &mut Look<'_>, row: &mut Row<'_>) {
         row.push(f64::from(u8::from(time.is_some())));
-        row.push(time.map_or(0.0, |t| gamma.powi(i32::try_from(t).unwrap_or(i32::MAX))));
+        row.push(time.map_or(0.0, |t| look.discounted(t)));
         if let Some(steps) = self.steps {
             row.push(f64::from(u8::from(time.is_some_and(|t| t <= steps))));
         }

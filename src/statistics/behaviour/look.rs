@@ -212,6 +212,9 @@ impl Observer {
     }
 }
 
+/// Powers of gamma that are kept.
+const POWERS: u64 = 256;
+
 /// What an observer keeps from goal to goal, so that nothing is allocated for a goal. One for every thread.
 #[derive(Clone, Debug, Default)]
 pub struct Memory {
@@ -225,6 +228,8 @@ pub struct Memory {
     /// Number of times marks were forgotten, and per state when it was marked.
     round: u32,
     marks: Vec<u32>,
+    /// Powers of gamma, from 0 on.
+    powers: Vec<f64>,
     /// Of an agent that does the same whatever the goal: by number of the statistic, what it showed of the first goal.
     fixed: Vec<(usize, Arc<[Observed]>)>,
 }
@@ -264,6 +269,18 @@ impl<'a> Look<'a> {
     #[must_use]
     pub fn discount(&self) -> Discount {
         self.observer.discount
+    }
+
+    /// gamma^t, of times that come again and again looked up.
+    pub fn discounted(&mut self, time: u64) -> f64 {
+        let gamma = self.observer.discount.used();
+        let power = |t: u64| gamma.powi(i32::try_from(t).unwrap_or(i32::MAX));
+        let powers = &mut self.memory.powers;
+        if powers.is_empty() {
+            powers.extend((0..POWERS).map(power));
+        }
+        let known = usize::try_from(time).ok().and_then(|t| powers.get(t));
+        known.copied().unwrap_or_else(|| power(time))
     }
 
     /// What the agent does, where it follows another rule than optimality.

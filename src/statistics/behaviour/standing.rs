@@ -124,6 +124,20 @@ impl<'a> Prospects<'a> {
         successors: &[u32],
         standings: &mut [Standing],
     ) -> (usize, u32, u32) {
+        if let Some(best) = self.certain_best(successors) {
+            let (mut greedy, mut optimal) = (successors.len(), 0);
+            for (i, (&to, standing)) in successors.iter().zip(standings).enumerate() {
+                let is_best = to == best.0;
+                *standing = if is_best {
+                    Standing::Optimal
+                } else {
+                    Standing::Worse
+                };
+                optimal += u32::from(is_best);
+                greedy = if is_best { greedy.min(i) } else { greedy };
+            }
+            return (greedy, optimal, 0);
+        }
         let (mut greedy, mut most) = (0, f64::NEG_INFINITY);
         for (i, &to) in successors.iter().enumerate() {
             let value = self.worth.at(to as usize);
@@ -153,14 +167,16 @@ impl<'a> Prospects<'a> {
     /// What [`compare_certain`](Self::compare_certain) finds then, at a glance.
     pub(super) fn certain_best(&self, successors: &[u32]) -> Option<StateId> {
         let (mut best, mut most, mut second) = (u32::MAX, f64::NEG_INFINITY, f64::NEG_INFINITY);
+        // Without branches: which way they go is as random as the goals are.
+        let larger = |a: f64, b: f64| if a > b { a } else { b };
         for &to in successors {
             let value = self.worth.at(to as usize);
-            if best == u32::MAX || value > most {
-                (best, second) = (to, most);
-                most = value;
-            } else if to != best && value > second {
-                second = value;
-            }
+            let (better, other) = (value > most, to != best);
+            let lower = if better { most } else { value };
+            let lower = if other { lower } else { f64::NEG_INFINITY };
+            second = larger(lower, second);
+            best = if better { to } else { best };
+            most = larger(value, most);
         }
         let allowance = self.half_width * 2.0 + self.rounding(1);
         // A tie of values is for others to look at, and so is what is no number.
