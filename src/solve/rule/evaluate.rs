@@ -157,6 +157,22 @@ impl Moves {
         }
     }
 
+    /// `(I - gamma P)^-1`, `[n_states, n_states]` row-major, for a policy that is evaluated under many goals: what it is worth is linear in the rewards. `None` for chains too large for it.
+    pub(super) fn inverse(&self, discount: Discount) -> Option<Vec<f64>> {
+        let n = self.ends.len();
+        if n > DENSE {
+            return None;
+        }
+        let mut matrix = DMatrix::<f64>::identity(n, n);
+        for s in 0..n {
+            for &(to, p) in self.row(s) {
+                matrix[(s, to as usize)] -= discount.used() * p;
+            }
+        }
+        // Columns of the transpose are rows.
+        Some(matrix.try_inverse()?.transpose().as_slice().to_vec())
+    }
+
     /// A dense decomposition, refined once.
     fn decompose(
         &self,

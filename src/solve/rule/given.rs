@@ -3,7 +3,7 @@
 use std::collections::HashMap;
 use std::sync::Arc;
 
-use super::evaluate::{Moves, U};
+use super::evaluate::{Moves, U, income};
 use super::solver::{Acted, Method};
 use super::steps::acted;
 use crate::document::nearest;
@@ -293,6 +293,8 @@ pub(super) struct Given {
     discount: Discount,
     acting: Acting,
     moves: Moves,
+    /// What every reward adds to what every state is worth, where the MDP is small enough; evaluation starts from there.
+    inverse: Option<Vec<f64>>,
     /// Whether the optimum is found beside it.
     beside_optimum: bool,
 }
@@ -321,6 +323,7 @@ impl Given {
             mdp: mdp.clone(),
             discount,
             acting,
+            inverse: moves.inverse(discount),
             moves,
             beside_optimum,
         })
@@ -343,7 +346,14 @@ impl Method for Given {
                 half_width: best.half_width / gamma,
             });
         }
-        acted(self.discount, &self.moves, rewards, rewards, acting)
+        let start = self.inverse.as_ref().map(|inverse| {
+            let own = income(self.discount, rewards);
+            let rows = inverse.chunks_exact(own.len().max(1));
+            let each = rows.map(|row| row.iter().zip(&own).map(|(a, x)| a * x).sum());
+            each.collect::<Vec<f64>>()
+        });
+        let start = start.as_deref().unwrap_or(rewards);
+        acted(self.discount, &self.moves, rewards, start, acting)
     }
 }
 
