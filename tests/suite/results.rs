@@ -143,7 +143,62 @@ fn snippets() -> Vec<(String, String)> {
             .unwrap()
             .to_owned()
     };
-    blocks.map(|code| (package(&code), code)).collect()
+    let of_results = blocks.filter(|code| !code.contains("goals.parquet"));
+    of_results.map(|code| (package(&code), code)).collect()
+}
+
+/// What the snippet about goals one by one must have found.
+const CHECK_GOALS: &str = r#"
+import json
+cell = json.load(open("results.json"))["cells"][0]
+power = {row["state"]: row["estimate"] for row in cell["power"]}["s0"]
+found = goals["power:s0"].tolist()
+assert len(found) == 500 and goals["goal"].tolist() == list(range(500)), "goals"
+assert abs(sum(found) / 500 - power) < SHARP, "mean"
+shares = goals["action:s0"].value_counts(normalize=True)
+assert abs(sum(going[a] * shares[a] for a in going.index) - power) < SHARP, "going"
+reached = goals["events.ever:corner:even"].tolist()
+mean, ever = sum(found) / 500, sum(reached) / 500
+of = sum((x - mean) * (y - ever) for x, y in zip(found, reached)) / sum((x - mean) ** 2 for x in found)
+assert abs(slope - of) < 1e-9 and abs(of) > 1e-3, "slope"
+assert abs(ever - cell["events"][0]["ever"]["estimate"]) < 1e-12, "event"
+"#;
+
+#[test]
+fn the_snippet_about_goals_reads_them() {
+    let page = include_str!("../../docs/results.md");
+    let mut blocks = page.split("```python\n").skip(1);
+    let block = blocks.find_map(|rest| {
+        let code = rest.split("```").next().unwrap();
+        code.contains("goals.parquet").then_some(code)
+    });
+    let code = block.expect("the page has a snippet about goals");
+    let interpreter = std::env::var("POWERSWEEP_PYTHON").unwrap_or_else(|_| "python3".to_owned());
+    if !has(&interpreter, "pandas") {
+        return;
+    }
+    let home = tempfile::tempdir().unwrap();
+    let mdp = r#"{"name": "corners", "states": ["s0", "corner", "other"], "transitions": {"s0": [{"action": "go", "to": "corner"},
+        {"action": "jump", "to": "other"}], "corner": [{"action": "stay", "to": "corner"}], "other": [{"action": "stay", "to": "other"}]}}"#;
+    std::fs::write(home.path().join("m.json"), mdp).unwrap();
+    let text = "schema = 1\n[mdp]\npath = \"m.json\"\n[solve]\ndiscount = 0.5\nbackend = \"reference\"\n[sample]\ncount = 500\n\
+        [statistics]\nevents = [\"corner\"]\nper_goal = { count = 500, states = [\"s0\"] }\n";
+    std::fs::write(home.path().join("x.toml"), text).unwrap();
+    let mut command = Command::new(env!("CARGO_BIN_EXE_powersweep"));
+    command.current_dir(home.path());
+    let ran = command.args(["run", "x.toml", "--out", "out", "--quiet"]);
+    assert!(ran.output().unwrap().status.success());
+    let check = |sharp: &str| {
+        let checks = CHECK_GOALS.replace("SHARP", sharp);
+        python(
+            &interpreter,
+            &home.path().join("out"),
+            &format!("{code}{checks}"),
+        )
+    };
+    check("1e-9").unwrap();
+    // The control: no mean is as near as that.
+    assert!(check("-1").unwrap_err().contains("AssertionError: mean"));
 }
 
 #[expect(clippy::print_stderr, reason = "a skipped test must be visible")]
