@@ -16,12 +16,12 @@ use super::results::{CellError, CellFailure, CellStatistics};
 use super::{CellProgress, RunError, RunSpec};
 use crate::mdp::Mdp;
 use crate::plan::Plan;
-use crate::reward::{RewardDistribution, RewardDomain};
+use crate::reward::{Chain, RewardDistribution, RewardDomain};
 use crate::solve::{Backend, CellSolver, DecisionRule, PilotReport, SolveError, prepare};
 use crate::statistics::behaviour::{Drives, Integrands, LawScale, Readings, World};
 use crate::statistics::{
     Asked, Block, CellSums, Conditioned, Contrast, Estimate, Measure, Observations, ObservedSums,
-    Quantity, Sampling, Table,
+    Quantity, Sampling, Table, walk_table,
 };
 use crate::units::Discount;
 
@@ -39,6 +39,10 @@ pub(super) struct Cell {
     plan: Arc<Plan>,
     pilot: Option<PilotReport>,
     asked: Arc<Asked>,
+    /// Where its goals come of walks: what the first ones showed.
+    walks: Option<Chain>,
+    /// Steps of the empowerment, where structure is told beside behaviour.
+    structure: Option<u32>,
     /// What it has in common with its baseline; nothing where it has none.
     contrast: Contrast,
     /// The means that are taken of the observations, differences from the baseline last.
@@ -61,6 +65,10 @@ impl Cell {
             let power = |e| self.reading.difference(e);
             tables.push(self.contrast.table(observed, first, level, &power));
         }
+        tables.extend(self.walks.as_ref().map(|walks| walk_table(walks, goals)));
+        let shared = self.reading.facts.shared;
+        let spread = |table: Table| table.map_estimates(|e| e.of_shared(shared));
+        let mut tables: Vec<Table> = tables.into_iter().map(spread).collect();
         tables.iter_mut().for_each(|table| self.guard(table));
         // A policy from outside does the same whatever the goal: there is nothing to estimate of what it does.
         let all_goals = self.reading.all_goals(goals);
@@ -153,6 +161,8 @@ impl Cell {
         problem.asked = asked.clone();
         problem.rule = rule.clone();
         let goals = goals(&facts, spec.samples);
+        let walks = spec.compatible(wanted.environment, reward, discount);
+        let walks = walks.and_then(|found| Some(*found.ok()?.chain()));
         let cell = || {
             let names = [mdp.name(), &variant.variant, reward.name()];
             format!("{}, discount {discount}", names.join(", "))
@@ -215,6 +225,8 @@ impl Cell {
             plan,
             pilot,
             asked,
+            walks,
+            structure: spec.structure,
             contrast,
             quantities,
             condition,
@@ -528,7 +540,7 @@ impl Cell {
                 (power, tables, accepted.sums.goals)
             }
         };
-        Some(Ok(CellStatistics {
+        let found = CellStatistics {
             environment,
             variant: self.variant.clone(),
             reward,
@@ -552,6 +564,10 @@ impl Cell {
             sweeps_mean: sums.sweeps as f64 / sums.goals as f64,
             sweeps_max: sums.sweeps_max,
             unconverged_goals: sums.unconverged_goals,
+        };
+        Some(Ok(match self.structure {
+            Some(steps) => found.with_structure(steps),
+            None => found,
         }))
     }
 }

@@ -3,12 +3,15 @@
 use std::collections::HashSet;
 use std::sync::Arc;
 
+use super::compatible::{Walks, not_walked, walk_obstacles};
 use super::{Claim, MdpHandle, PerGoal};
 use crate::document::{Faults, Spanned};
 use crate::intervention::{BASELINE, LinkedTo, Made, Variant, VariantError, World};
 use crate::mdp::Mdp;
 use crate::plan::{Method, Plan};
-use crate::reward::{BoundReward, RewardDistribution, RewardDomain, RewardError, is_name};
+use crate::reward::{
+    BoundReward, Compatible, RewardDistribution, RewardDomain, RewardError, is_name,
+};
 use crate::solve::{
     Backend, CellProblem, DecisionRule, GoalProgram, PilotReport, SolveError, pilot,
 };
@@ -71,8 +74,12 @@ pub struct RunSpec {
     pub statistics: Request,
     /// Which goals belong: all statistics are over those of the `samples` goals that meet it in the baseline. Default: all.
     pub condition: Option<ConditionRequest>,
+    /// Goals that were found to be compatible with a policy, kept for other cells: nothing depends on what is in it.
+    pub walks: Arc<Walks>,
     /// What is claimed of every environment, where there are several. Default: nothing.
     pub claims: Vec<Claim>,
+    /// Steps of the empowerment, where structure is told beside behaviour. Default: it is not.
+    pub structure: Option<u32>,
     /// What [`Engine::goals`](super::Engine::goals) lists of the first goals one by one. Runs do not look at it. Default: nothing.
     pub per_goal: Option<PerGoal>,
 }
@@ -95,7 +102,9 @@ impl Default for RunSpec {
             threads: 0,
             statistics: Request::default(),
             condition: None,
+            walks: Arc::default(),
             claims: Vec::new(),
+            structure: None,
             per_goal: None,
         }
     }
@@ -335,7 +344,7 @@ impl RunSpec {
         reward: &RewardDistribution,
         discount: Discount,
     ) -> Result<CellProblem, RewardError> {
-        let BoundReward { mdp, law, .. } = self.bound(mdp, reward)?;
+        let BoundReward { mdp, law, .. } = self.bound(mdp, reward, discount)?;
         let facts = *law.facts();
         let tolerance = self.tolerance * facts.scale;
         let default_cap =
@@ -396,32 +405,55 @@ impl RunSpec {
         Ok(Some(report))
     }
 
-    /// A law on an MDP, without the names that only other variants have.
+    /// A law on an MDP, without the names that only other variants have; of goals that belong alone, where they are drawn as such.
     pub(super) fn bound(
         &self,
         mdp: &Arc<Mdp>,
         reward: &RewardDistribution,
+        discount: Discount,
     ) -> Result<BoundReward, RewardError> {
         let bound = match self.has_variants() {
             true => reward.known_to(mdp).bind(mdp),
             false => reward.bind(mdp),
         }?;
-        let swapped = self.condition.as_ref();
-        let swapped = swapped.filter(|c| c.method == ConditionMethod::Swap);
-        let Some(condition) = swapped else {
+        let Some(condition) = &self.condition else {
             return Ok(bound);
         };
         // What does not fit was told before.
         let mut bases = self.environments.iter().map(|e| e.mdp());
         let base = bases.find(|base| base.name() == mdp.name());
-        let sets = base.and_then(|base| condition.largest(base).ok());
-        let law = bound.law.given_largest(&sets.unwrap_or_default(), false);
+        let law = match (condition.method, base) {
+            (ConditionMethod::Swap, Some(base)) => {
+                let sets = condition.largest(base).unwrap_or_default();
+                bound.law.given_largest(&sets, false).ok()
+            }
+            (ConditionMethod::HitAndRun, Some(base)) => {
+                let compatible = self.compatible(base, reward, discount);
+                compatible.and_then(|found| found.ok()?.law(&bound.law).ok())
+            }
+            _ => None,
+        };
         Ok(match law {
-            Ok(law) => BoundReward {
+            Some(law) => BoundReward {
                 law: Arc::new(law),
                 ..bound
             },
-            Err(_) => bound,
+            None => bound,
+        })
+    }
+
+    /// The goals for which the policy of the condition is optimal in an environment; `None` unless these are walked to.
+    pub(super) fn compatible(
+        &self,
+        base: &Mdp,
+        reward: &RewardDistribution,
+        discount: Discount,
+    ) -> Option<Result<Arc<Compatible>, String>> {
+        let condition = self.condition.as_ref()?;
+        (condition.method == ConditionMethod::HitAndRun).then(|| {
+            let named = self.has_variants();
+            self.walks
+                .of(condition, base, reward, named, discount, self.seed)
         })
     }
 
@@ -623,7 +655,14 @@ impl RunSpec {
             for environment in &self.environments {
                 obstacles.extend(swap_obstacles(condition, environment.mdp(), laws.clone()));
                 let variants = self.variants_of(environment)?;
-                obstacles.extend(variants.iter().filter_map(swap_of_linked));
+                let of_linked = |variant| linked_obstacle(condition.method, variant);
+                obstacles.extend(variants.iter().filter_map(of_linked));
+            }
+        }
+        if condition.method == ConditionMethod::HitAndRun && obstacles.is_empty() {
+            for environment in &self.environments {
+                let variants = self.variants_of(environment)?;
+                obstacles.extend(self.walk_obstacles(condition, environment.mdp(), &variants));
             }
         }
         if !obstacles.is_empty() {
@@ -642,6 +681,38 @@ impl RunSpec {
             true => Ok(()),
             false => Err(RunError::UnknownNames(unknown)),
         }
+    }
+
+    /// Why goals cannot be walked to in some cell of an environment. The walks themselves are done here, and kept.
+    fn walk_obstacles(
+        &self,
+        condition: &ConditionRequest,
+        mdp: &Arc<Mdp>,
+        variants: &[VariantMdp],
+    ) -> Vec<String> {
+        let laws = self.rewards.iter().map(|reward| &**reward);
+        let discounts = &self.discounts;
+        let mut obstacles = walk_obstacles(condition, mdp, variants, laws.clone(), discounts);
+        if !obstacles.is_empty() {
+            return obstacles;
+        }
+        for reward in laws {
+            for discount in discounts {
+                let found = self.compatible(mdp, reward, *discount);
+                let problem = match found {
+                    Some(Ok(compatible)) => variants.iter().find_map(|variant| {
+                        let bound = reward.known_to(&variant.mdp).bind(&variant.mdp).ok()?;
+                        let problem = compatible.law(&bound.law).err()?;
+                        Some(format!("{problem}, in the variant {:?}", variant.variant))
+                    }),
+                    Some(Err(problem)) => Some(problem),
+                    None => None,
+                };
+                let name = reward.name();
+                obstacles.extend(problem.map(|problem| not_walked(name, *discount, &problem)));
+            }
+        }
+        obstacles
     }
 
     /// Refuses what cannot be run.
@@ -763,12 +834,13 @@ pub(super) fn swap_obstacles<'r>(
     each.collect()
 }
 
-/// Why goals of a variant of linked solves are not swapped.
-pub(super) fn swap_of_linked(variant: &VariantMdp) -> Option<String> {
+/// Why goals of a variant of linked solves are not drawn by a method that draws only what belongs.
+pub(super) fn linked_obstacle(method: ConditionMethod, variant: &VariantMdp) -> Option<String> {
     variant.linked.as_ref().map(|_| {
         format!(
-            "the variant {:?} solves goals in linked stages, which `method = \"swap\"` does not know: take `method = \"rejection\"`",
-            variant.variant
+            "the variant {:?} solves goals in linked stages, which `method = \"{}\"` does not know: take `method = \"rejection\"`",
+            variant.variant,
+            method.name()
         )
     })
 }

@@ -726,6 +726,14 @@ fn condition() -> Value {
             one_or_several(named(&reach), "Those that it does not get to."),
             false,
         ),
+        (
+            "policy",
+            json!({
+                "anyOf": [{ "type": "string", "minLength": 1 }, { "type": "object" }, { "type": "array" }],
+                "description": "A file with a policy, or what is done in every state: each choice of it is optimal.",
+            }),
+            false,
+        ),
         ("strict", switch(false), false),
         (
             "method",
@@ -805,6 +813,7 @@ fn statistics() -> Value {
             ),
             false,
         ),
+        ("structure", count(1), false),
         (
             "per_goal",
             json!({ "anyOf": [count(1), table(

@@ -37,7 +37,9 @@ impl Change {
             let name = after.state_name(state);
             match (old.get(name), after.base_state()[state.index()]) {
                 (Some(&known), _) => change.choices(before, known, after, state),
-                (None, BaseState::New) => change.new_states.push(name.to_owned()),
+                (None, BaseState::New | BaseState::Other) => {
+                    change.new_states.push(name.to_owned())
+                }
                 (None, BaseState::Of(_)) => change.copies.push(name.to_owned()),
             }
         }

@@ -160,17 +160,31 @@ impl Variant {
     }
 }
 
-/// Reads one `[[variant]]` table, `name` and `interventions`: one variant for each combination of doses.
+/// Reads one `[[variant]]` table, `name` and `interventions`: one variant for each combination of doses. Interventions come after `first`, where there is one; it was read
+/// of the keys `mdp` and `states`.
 ///
 /// A parameter that is a list of numbers is a dose axis; the variants are then named `NAME (p = 0.1)`.
-pub fn read_variants(node: &Spanned<Node>, faults: &mut Faults) -> Vec<Variant> {
+pub fn read_variants(
+    node: &Spanned<Node>,
+    first: Option<&SharedIntervention>,
+    faults: &mut Faults,
+) -> Vec<Variant> {
     let Some(mut table) = TableReader::open(node, "[[variant]]", faults) else {
         return Vec::new();
     };
     table.require("name", faults);
     let name = table.string("name", faults);
-    table.require("interventions", faults);
+    let replaces = table.take("mdp").is_some();
+    let states = table.take("states");
+    if !replaces {
+        table.require("interventions", faults);
+        if let Some(states) = states {
+            let message = "`states` of a variant goes with `mdp`";
+            faults.error(states.span.clone(), message);
+        }
+    }
     let list = table.list("interventions");
+    let list = list.or_else(|| replaces.then(Vec::new));
     table.finish(faults);
     if let Some(name) = &name
         && (name.value.is_empty() || name.value == BASELINE)
@@ -186,7 +200,7 @@ pub fn read_variants(node: &Spanned<Node>, faults: &mut Faults) -> Vec<Variant> 
     let (Some(name), Some(list)) = (name, list) else {
         return Vec::new();
     };
-    if list.is_empty() {
+    if list.is_empty() && !replaces {
         faults.error(
             name.span.clone(),
             format!("the variant {:?} has no interventions", name.value),
@@ -211,9 +225,10 @@ pub fn read_variants(node: &Spanned<Node>, faults: &mut Faults) -> Vec<Variant> 
         let new = own.list.into_iter();
         let new = new.filter(|fault| told.insert((fault.message.clone(), fault.span.clone())));
         faults.list.extend(new);
-        let Some(interventions) = read.into_iter().collect() else {
+        let Some(read) = read.into_iter().collect::<Option<Vec<_>>>() else {
             continue;
         };
+        let interventions = first.cloned().into_iter().chain(read).collect();
         variants.push(Variant {
             name: match dose.name.as_str() {
                 "" => name.value.clone(),

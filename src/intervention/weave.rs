@@ -323,11 +323,11 @@ fn unique(name: &str, taken: impl Fn(&str) -> bool) -> String {
 }
 
 /// Coordinates of new states have this bit: no file has as many states.
-const FRESH: u32 = 1 << 31;
+pub(super) const FRESH: u32 = 1 << 31;
 
 /// The random coordinate of a new state: bit 31, and 31 bits of the SHA-256 of its name. `2^32 - 1` is left to common draws.
 #[must_use]
-fn fresh_coordinate(name: &str) -> u32 {
+pub(super) fn fresh_coordinate(name: &str) -> u32 {
     let hash = Sha256::digest(name.as_bytes());
     let bits = u32::from_le_bytes([hash[0], hash[1], hash[2], hash[3]]);
     FRESH | (bits % (FRESH - 1))

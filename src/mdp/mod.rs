@@ -11,6 +11,7 @@ mod grid;
 mod influence;
 mod layout;
 mod paid_once;
+mod preferred;
 mod theorems;
 mod validate;
 mod visits;
@@ -26,6 +27,7 @@ pub use graph::{Components, Structure, reachable};
 pub use grid::{Blocked, GridChoice, GridMoves, Slip, SlipTo, cell_name};
 pub use influence::{Influence, empowerment};
 pub use layout::GridLayout;
+pub use preferred::preferring;
 pub use theorems::Theorem;
 pub use validate::{ROW_SUM_TOLERANCE, RowFault};
 pub use visits::VisitDistributions;
@@ -40,6 +42,8 @@ pub enum BaseState {
     Of(u32),
     /// A state that an intervention added.
     New,
+    /// A state of another MDP in place of the original, of which it stands for none. Laws that draw every state by itself, or by features, know it like any other; to all others it is new.
+    Other,
 }
 
 /// Which reward a choice has, where choices have rewards.

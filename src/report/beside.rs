@@ -5,8 +5,7 @@ use super::table::layout;
 use super::theorems::measured_theorems;
 use super::variant::of_variant;
 use crate::experiment::{CellStatistics, Statistics};
-use crate::mdp::Influence;
-use crate::statistics::{kendall, order_of, order_of_estimates, spearman};
+use crate::statistics::{Key, Measure};
 
 /// Most states whose pairs are compared.
 const MOST_STATES: usize = 1_000;
@@ -25,34 +24,33 @@ pub fn beside_text(statistics: &Statistics, steps: u32) -> String {
 }
 
 fn of_cell(cell: &CellStatistics, steps: u32) -> String {
-    let found = Influence::of(&cell.mdp, steps);
-    let counts = |list: &[usize]| list.iter().map(|x| Some(*x as f64)).collect::<Vec<_>>();
-    let visits = |of: fn(&crate::mdp::VisitDistributions) -> usize| -> Vec<Option<f64>> {
-        let each = found.visits.iter();
-        each.map(|v| Some(of(v.as_ref()?) as f64)).collect()
+    let tables = cell.structure(steps);
+    let ranks = tables.iter().find(|table| table.name == "ranks");
+    let number = |measure: &Measure| match measure {
+        Measure::Number(x) => format!("{x:.3}"),
+        _ => "-".to_owned(),
     };
-    let measures = [
-        ("in reach".to_owned(), counts(&found.reachable)),
-        ("ends in reach".to_owned(), counts(&found.ends)),
-        (format!("empowerment({steps})"), found.empowerment.clone()),
-        ("visit distributions".to_owned(), visits(|v| v.all)),
-        ("non-dominated".to_owned(), visits(|v| v.non_dominated)),
-    ];
-    let number = |x: Option<f64>| x.map_or("-".to_owned(), |x| format!("{x:.3}"));
-    let rows = measures.map(|(name, values)| {
-        let known: Vec<usize> = (0..values.len()).filter(|s| values[*s].is_some()).collect();
-        let numbers: Vec<f64> = known.iter().filter_map(|s| values[*s]).collect();
-        let power: Vec<_> = known.iter().map(|s| cell.power[*s]).collect();
-        let estimates: Vec<f64> = power.iter().map(|e| e.estimate).collect();
-        let order = order_of(&numbers, |a, b| a > b);
-        vec![
-            name,
-            known.len().to_string(),
-            number(kendall(&order, &order_of_estimates(&power))),
-            number(spearman(&numbers, &estimates)),
-            String::new(),
-        ]
+    let rows = ranks.into_iter().flat_map(|table| &table.rows).map(|row| {
+        let name = match &row.keys[0] {
+            Key::Text(name) => name.as_str(),
+            _ => "",
+        };
+        let name = match name {
+            "reachable" => "in reach".to_owned(),
+            "ends" => "ends in reach".to_owned(),
+            "empowerment" => format!("empowerment({steps})"),
+            "visit_distributions" => "visit distributions".to_owned(),
+            "non_dominated" => "non-dominated".to_owned(),
+            other => other.to_owned(),
+        };
+        let states = match row.measures[0] {
+            Measure::Number(n) => format!("{n}"),
+            _ => String::new(),
+        };
+        let [tau, rho] = [1, 2].map(|at| number(&row.measures[at]));
+        vec![name, states, tau, rho, String::new()]
     });
+    let rows: Vec<Vec<String>> = rows.collect();
     let header = [
         "with POWER",
         "states",
@@ -67,7 +65,7 @@ fn of_cell(cell: &CellStatistics, steps: u32) -> String {
         plain_name(&cell.reward, LONGEST_NAME),
         cell.discount,
         super::table::rule(cell),
-        layout(header.map(str::to_owned).into(), rows.to_vec())
+        layout(header.map(str::to_owned).into(), rows)
     ) + &match measured_theorems(cell).as_str() {
         "" => String::new(),
         theorems => format!("\n{theorems}"),

@@ -4,8 +4,8 @@ use super::digits::{decimals, plain_name, with_half_width};
 use super::table::layout;
 use crate::experiment::CellStatistics;
 use crate::mdp::{Mdp, Theorem};
-use crate::statistics::{Estimate, Key};
-use crate::units::{ChoiceId, Discount, Limit, StateId};
+use crate::statistics::Estimate;
+use crate::units::{ChoiceId, Discount};
 
 const LONGEST_NAME: usize = 24;
 /// Theorems that are listed.
@@ -97,22 +97,18 @@ fn promise(theorem: &Theorem) -> String {
 fn measured(cell: &CellStatistics, theorem: &Theorem) -> Option<String> {
     match theorem {
         Theorem::Copy { more, less, .. } => {
-            let power = [*more, *less].map(|c| power_after(cell, c));
-            let shares = [*more, *less].map(|c| share(cell, c));
+            let power = [*more, *less].map(|c| cell.power_after(c));
+            let shares = [*more, *less].map(|c| cell.share_of(c));
             let mut text = format!("POWER {} and {}", shown(power[0]?), shown(power[1]?));
             if let [Some(a), Some(b)] = shares {
                 text += &format!(", shares {} and {}", shown(a), shown(b));
             }
             Some(text)
         }
-        Theorem::End { end, .. } => {
-            let at_one = cell.discount.limit() == Some(Limit::One);
-            let avoid = at_one.then(|| avoided(cell, *end)).flatten()?;
-            Some(format!("avoided {}", shown(avoid)))
-        }
+        Theorem::End { end, .. } => Some(format!("avoided {}", shown(cell.avoids(*end)?))),
         Theorem::Shutdown { choice, .. } => Some(format!(
             "not taken {}",
-            shown(share(cell, *choice)?.complement())
+            shown(cell.share_of(*choice)?.complement())
         )),
     }
 }
@@ -120,35 +116,4 @@ fn measured(cell: &CellStatistics, theorem: &Theorem) -> Option<String> {
 fn shown(e: Estimate) -> String {
     let half = (e.high - e.estimate).max(e.estimate - e.low);
     with_half_width(e.estimate, half, decimals(half))
-}
-
-/// POWER of the state after a choice: a mean of states', whose intervals add up.
-fn power_after(cell: &CellStatistics, choice: ChoiceId) -> Option<Estimate> {
-    let (to, p) = cell.mdp.row(choice);
-    let each: Option<Vec<&Estimate>> = to.iter().map(|s| cell.power.get(*s as usize)).collect();
-    let each = each?;
-    let sum =
-        |of: fn(&Estimate) -> f64| -> f64 { each.iter().zip(p).map(|(e, p)| p * of(e)).sum() };
-    Some(Estimate {
-        estimate: sum(|e| e.estimate),
-        low: sum(|e| e.low),
-        high: sum(|e| e.high),
-        ..**each.first()?
-    })
-}
-
-/// In which share of goals a choice is optimal, ties split.
-fn share(cell: &CellStatistics, choice: ChoiceId) -> Option<Estimate> {
-    let table = cell.table("optimality")?;
-    let state = cell.mdp.state_name(cell.mdp.state_of(choice));
-    let keys = [Key::text(state), Key::text(cell.mdp.action_name(choice))];
-    let row = table.rows.iter().find(|row| row.keys[..2] == keys)?;
-    table.measure(row, "fractional")?.estimate().copied()
-}
-
-fn avoided(cell: &CellStatistics, end: StateId) -> Option<Estimate> {
-    let table = cell.table("events")?;
-    let name = Key::text(cell.mdp.state_name(end));
-    let row = table.rows.iter().find(|row| row.keys[0] == name)?;
-    table.measure(row, "avoid")?.estimate().copied()
 }

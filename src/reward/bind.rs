@@ -143,6 +143,8 @@ pub(super) struct Rows<'a> {
     pub(super) coordinate: Vec<Option<u32>>,
     /// Whether what is said of a state holds for its copies too.
     pub(super) copies_share: bool,
+    /// Whether the law draws states of another MDP in place of the original like any other.
+    pub(super) knows_others: bool,
 }
 
 impl Rows<'_> {
@@ -164,7 +166,11 @@ impl Rows<'_> {
             let coordinate = self.mdp.choice_coordinate(ChoiceId(row as u32));
             return matches!(coordinate, ChoiceCoordinate::New(_));
         }
-        self.mdp.base_state()[self.state(row) as usize] == BaseState::New
+        match self.mdp.base_state()[self.state(row) as usize] {
+            BaseState::Of(_) => false,
+            BaseState::Other => !self.knows_others,
+            BaseState::New => true,
+        }
     }
 
     /// Takes the coordinates of new states away, so that a law never sees them, and hands them back, per reward.
@@ -182,7 +188,9 @@ impl Rows<'_> {
         // New states are copies of each other where they have the same coordinate.
         let origin = |state: u32| match self.mdp.base_state()[state as usize] {
             BaseState::Of(base) => Some((false, base)),
-            BaseState::New => Some((true, self.mdp.reward_coordinate()[state as usize]?)),
+            BaseState::New | BaseState::Other => {
+                Some((true, self.mdp.reward_coordinate()[state as usize]?))
+            }
         };
         let mut origins: Vec<(bool, u32)> = Vec::new();
         if self.copies_share {

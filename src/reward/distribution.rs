@@ -228,14 +228,22 @@ impl RewardDistribution {
         known.groups = self.groups.iter().map(|g| g.retain(is_known)).collect();
         known.groups.retain(|group| !group.names().is_empty());
         known.only = self.only.as_ref().map(|only| only.retain(is_known));
+        if let Law::Features(law) = &mut known.law {
+            law.known(is_known);
+        }
         known
     }
 
-    /// The names in `only`, `groups` and `states`, which need not be known in every variant.
+    /// The names in `only`, `groups` and `states`, and those of states with features, which need not be known in every variant.
     pub fn names(&self) -> impl Iterator<Item = &Spanned<String>> {
         let sets = self.only.iter().chain(&self.groups);
         let in_sets = sets.flat_map(|set| set.names());
-        in_sets.chain(self.states.iter().map(|(name, _)| name))
+        let of_law = match &self.law {
+            Law::Features(law) => law.names(),
+            _ => Vec::new(),
+        };
+        let in_states = self.states.iter().map(|(name, _)| name);
+        in_sets.chain(in_states).chain(of_law)
     }
 
     /// The name it is reported under.
@@ -307,6 +315,7 @@ impl RewardDistribution {
             domain: self.domain,
             coordinate: self.coordinates(mdp),
             copies_share: !self.over_all,
+            knows_others: matches!(self.law, Law::Independent(_) | Law::Features(_)),
         };
         let fresh = rows.without_new_states();
         self.group(&mut rows, faults);
@@ -419,7 +428,7 @@ impl RewardDistribution {
             RewardDomain::State => {
                 let base = mdp.base_state().iter().map(|base| match base {
                     BaseState::Of(base) => Some(*base),
-                    BaseState::New => None,
+                    BaseState::New | BaseState::Other => None,
                 });
                 base.zip(mdp.reward_coordinate().iter().copied()).collect()
             }
@@ -655,6 +664,7 @@ impl WholeGoal for Overridden {
             },
             enumerated: inner.enumerated.filter(|_| fixed),
             available: inner.available,
+            shared: inner.shared,
             ..Facts::mixed(&[(1.0 - share, inner), (share, *replaced.facts())])
         }
     }

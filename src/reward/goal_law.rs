@@ -67,6 +67,8 @@ pub struct Facts {
     pub enumerated: Option<u64>,
     /// Number of goals after which there are no fresh ones.
     pub available: Option<u64>,
+    /// What goals have in common that should be independent: the variance of a mean over n of them is up to 1/n and this, as a share of that of one goal.
+    pub shared: f64,
 }
 
 impl Facts {
@@ -104,6 +106,7 @@ impl Facts {
             finite_variance: parts.iter().all(|(_, f)| f.finite_variance),
             enumerated: None,
             available: None,
+            shared: fold(0.0, f64::max, |f| f.shared),
         }
     }
 
@@ -124,6 +127,7 @@ impl Facts {
             finite_variance: true,
             enumerated: None,
             available: None,
+            shared: 0.0,
         }
     }
 }
@@ -241,6 +245,7 @@ impl Independent {
             // Without a draw there is one goal.
             enumerated: laws.is_empty().then_some(1),
             available: laws.is_empty().then_some(1),
+            shared: 0.0,
         }
     }
 }
@@ -299,9 +304,18 @@ impl Linear {
     }
 
     fn draw(&self, key: GoalKey, rewards: &mut [f32]) {
-        let value =
-            |&(coordinate, law): &(u32, u32)| self.laws[law as usize].value(key.word(coordinate));
-        let latent: Vec<f32> = self.latent.iter().map(value).collect();
+        self.sum(
+            |_, coordinate, law| law.value(key.word(coordinate)),
+            rewards,
+        );
+    }
+
+    /// Rewards, given how each latent draw, by its position, comes of its coordinate and law.
+    pub(super) fn sum(&self, value: impl Fn(usize, u32, &Marginal) -> f32, rewards: &mut [f32]) {
+        let each = self.latent.iter().enumerate();
+        let latent: Vec<f32> = each
+            .map(|(at, &(coordinate, law))| value(at, coordinate, &self.laws[law as usize]))
+            .collect();
         for (reward, to) in rewards.iter_mut().enumerate() {
             let terms = self.terms_of(reward).iter();
             let sum = terms.fold(self.offset[reward], |sum, &(j, weight)| {
@@ -359,6 +373,7 @@ impl Linear {
             finite_variance: finite,
             enumerated: None,
             available: None,
+            shared: 0.0,
         }
     }
 }

@@ -232,6 +232,12 @@ impl Marginal {
         self.family().quantile(p)
     }
 
+    /// The logarithm of the law's density at `x`, up to a constant; minus infinity where it has none. `None` for laws with atoms, and for a mean of uniform numbers.
+    #[must_use]
+    pub fn log_density(&self, x: f64) -> Option<f64> {
+        self.family().log_density(x)
+    }
+
     /// The smallest and the largest reward that can be drawn.
     #[must_use]
     pub fn range(&self) -> (f64, f64) {

@@ -9,6 +9,7 @@
 //! line in [`Law`].
 
 mod bind;
+mod compatible;
 mod distribution;
 mod families;
 mod goal_law;
@@ -24,6 +25,7 @@ mod table;
 mod uniform;
 
 pub use bind::{BoundReward, RewardError, StateSet, is_name};
+pub use compatible::{Chain, Compatible};
 pub use distribution::{Paid, RewardDistribution, StateReward, StateSource};
 pub use families::{
     Bernoulli, Beta, Discrete, Exponential, Kind, LawError, LawFault, MeanOfUniforms, Normal,

@@ -42,6 +42,12 @@ pub enum Stream {
     PilotMixture,
     /// Which environments a resample of an ensemble consists of.
     Bootstrap,
+    /// Steps of the walk that ends at a goal compatible with a policy.
+    Walk,
+    /// Steps of the walks that end at the pilot's goals.
+    PilotWalk,
+    /// Walks by which is found out how long such walks must be.
+    FirstWalk,
     /// An auxiliary goal, or a posterior one, by its number.
     Auxiliary(u16),
     /// Permutations of an auxiliary goal.
@@ -68,6 +74,9 @@ impl Stream {
             Self::PilotPermutation => 11,
             Self::PilotMixture => 12,
             Self::Bootstrap => 13,
+            Self::Walk => 14,
+            Self::PilotWalk => 15,
+            Self::FirstWalk => 0x4_0000,
             Self::Auxiliary(k) => 16 + u32::from(k),
             Self::AuxiliaryPermutation(k) => 0x2_0000 + u32::from(k),
             Self::AuxiliaryMixture(k) => 0x3_0000 + u32::from(k),
@@ -82,6 +91,15 @@ impl Stream {
             Self::Pilot => Self::PilotPermutation,
             Self::Auxiliary(k) => Self::AuxiliaryPermutation(k),
             _ => Self::Permutation,
+        }
+    }
+
+    /// Where the walk to a goal of this stream is drawn from.
+    #[must_use]
+    pub fn walk(self) -> Self {
+        match self {
+            Self::Pilot => Self::PilotWalk,
+            _ => Self::Walk,
         }
     }
 

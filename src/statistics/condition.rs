@@ -3,9 +3,13 @@
 use super::EventRequest;
 use super::asked::{Named, UnknownName, find, nearest_name};
 use super::behaviour::{Condition, Demand, Event, Events, Optimality, Part};
+use super::{Key, KeyKind, Measure, Table, TableRow};
 use crate::mdp::Mdp;
-use crate::reward::Largest;
+use crate::reward::{Chain, Largest};
 use crate::units::{ChoiceId, Limit, StateId};
+
+/// States without a choice that are told by name.
+const MISSING_TOLD: usize = 8;
 
 /// Which goals belong, by the names that stand in the experiment file: those whose optimal policy, on the unmodified MDP, does all of this.
 #[derive(Clone, Debug, Default, PartialEq)]
@@ -30,11 +34,13 @@ pub enum ConditionMethod {
     Rejection,
     /// Only goals that belong are drawn: the best of what is compared is swapped to where it must be.
     Swap,
+    /// Only goals that belong are drawn: by walks in the polytope of the goals for which a policy is optimal.
+    HitAndRun,
 }
 
 impl ConditionMethod {
-    /// Both.
-    pub const ALL: [Self; 2] = [Self::Rejection, Self::Swap];
+    /// All.
+    pub const ALL: [Self; 3] = [Self::Rejection, Self::Swap, Self::HitAndRun];
 
     /// The name in experiment files.
     #[must_use]
@@ -42,6 +48,7 @@ impl ConditionMethod {
         match self {
             Self::Rejection => "rejection",
             Self::Swap => "swap",
+            Self::HitAndRun => "hit-and-run",
         }
     }
 }
@@ -82,9 +89,20 @@ impl ConditionRequest {
     #[must_use]
     pub fn obstacles(&self, limit: Option<Limit>, other_rule: bool) -> Vec<String> {
         let mut obstacles = Vec::new();
-        // Goals that were swapped are goals of a law like any other.
-        if self.method == ConditionMethod::Swap {
-            return obstacles;
+        match self.method {
+            // Goals that are drawn as such are goals of a law like any other.
+            ConditionMethod::Swap => return obstacles,
+            ConditionMethod::HitAndRun => {
+                let none = |limit: Limit| {
+                    format!(
+                        "`method = \"hit-and-run\"` walks through the goals for which a policy is optimal at a discount: at the limit {} they are no polytope",
+                        limit.name()
+                    )
+                };
+                obstacles.extend(limit.map(none));
+                return obstacles;
+            }
+            ConditionMethod::Rejection => {}
         }
         if limit == Some(Limit::Zero) {
             obstacles.push(
@@ -106,13 +124,7 @@ impl ConditionRequest {
     ///
     /// Why that is not what the condition comes to; one sentence for each part.
     pub fn largest(&self, mdp: &Mdp) -> Result<Vec<Largest>, Vec<String>> {
-        let mut problems = Vec::new();
-        if !self.reach.is_empty() || !self.avoid.is_empty() {
-            problems.push(
-                "`method = \"swap\"` is about choices that are optimal: `reach` and `avoid` need rejection"
-                    .to_owned(),
-            );
-        }
+        let mut problems = self.beyond_choices();
         let mut sets: Vec<Largest> = Vec::new();
         for request in &self.optimal {
             match request.largest(mdp) {
@@ -134,6 +146,85 @@ impl ConditionRequest {
             true => Ok(sets),
             false => Err(problems),
         }
+    }
+
+    /// The choice of every state, `[n_states]`, where the choices that are optimal make a whole policy of an MDP of which all names are known. Of choices with equal rows any will do.
+    ///
+    /// # Errors
+    ///
+    /// What is missing, or more than that; one sentence for each part.
+    pub fn policy(&self, mdp: &Mdp) -> Result<Vec<ChoiceId>, Vec<String>> {
+        let mut problems = self.beyond_choices();
+        let mut policy: Vec<Option<ChoiceId>> = vec![None; mdp.n_states()];
+        for request in &self.optimal {
+            let OptimalRequest::Choice { state, action } = request else {
+                problems.push(format!(
+                    "`method = \"{}\"` is about single choices, {{ state, action }}: labels need rejection",
+                    self.method.name()
+                ));
+                continue;
+            };
+            let at = mdp.find_state(state);
+            let choice = at.and_then(|at| mdp.choices(at).find(|c| mdp.action_name(*c) == action));
+            let (Some(at), Some(choice)) = (at, choice) else {
+                problems.push(format!(
+                    "{} has no choice {action:?} in {state:?}",
+                    mdp.name()
+                ));
+                continue;
+            };
+            let own = &mut policy[at.index()];
+            if own.is_some_and(|own| mdp.row(own) != mdp.row(choice)) {
+                problems.push(format!(
+                    "two choices of {state:?} are to be optimal, which is a tie: `method = \"{}\"` draws none",
+                    self.method.name()
+                ));
+            }
+            *own = Some(choice);
+        }
+        let all_alike = |choices: &[ChoiceId]| {
+            let mut pairs = choices.windows(2);
+            pairs.all(|pair| mdp.row(pair[0]) == mdp.row(pair[1]))
+        };
+        let mut missing = Vec::new();
+        for state in mdp.states() {
+            let choices: Vec<ChoiceId> = mdp.choices(state).collect();
+            let own = &mut policy[state.index()];
+            match own {
+                None if all_alike(&choices) => *own = Some(choices[0]),
+                None => missing.push(mdp.state_name(state)),
+                Some(_) => {}
+            }
+        }
+        if !missing.is_empty() {
+            let more = missing.len().saturating_sub(MISSING_TOLD);
+            missing.truncate(MISSING_TOLD);
+            let more = match more {
+                0 => String::new(),
+                more => format!(" and {more} more"),
+            };
+            problems.push(format!(
+                "`method = \"{}\"` needs a whole policy: `optimal` (or `policy`) says nothing of {}{more}",
+                self.method.name(),
+                missing.join(", ")
+            ));
+        }
+        match problems.is_empty() {
+            true => Ok(policy.into_iter().flatten().collect()),
+            false => Err(problems),
+        }
+    }
+
+    /// Why methods that draw only what belongs do not go with what is reached.
+    fn beyond_choices(&self) -> Vec<String> {
+        let beyond = !self.reach.is_empty() || !self.avoid.is_empty();
+        let problem = beyond.then(|| {
+            format!(
+                "`method = \"{}\"` is about choices that are optimal: `reach` and `avoid` need rejection",
+                self.method.name()
+            )
+        });
+        problem.into_iter().collect()
     }
 
     /// Finds every name in an MDP.
@@ -161,6 +252,36 @@ impl ConditionRequest {
             true => Ok(Condition::new(parts)),
             false => Err(unknown),
         }
+    }
+}
+
+/// What walks to goals that belong were like, for a mean over so many goals.
+#[must_use]
+pub fn walk_table(chain: &Chain, goals: u64) -> Table {
+    let n = goals as f64;
+    let numbers = [
+        chain.dimensions as f64,
+        chain.walls as f64,
+        chain.r_hat,
+        chain.effective,
+        chain.sweeps as f64,
+        n / (1.0 + n * chain.shared),
+    ];
+    Table {
+        name: "walks",
+        keys: &[("method", KeyKind::Text)],
+        measures: &[
+            "dimensions",
+            "inequalities",
+            "r_hat",
+            "effective_points",
+            "sweeps",
+            "effective_goals",
+        ],
+        rows: vec![TableRow {
+            keys: vec![Key::text(ConditionMethod::HitAndRun.name())],
+            measures: numbers.map(Measure::Number).into(),
+        }],
     }
 }
 

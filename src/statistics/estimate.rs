@@ -89,6 +89,26 @@ impl Estimate {
         }
     }
 
+    /// The same estimate where goals are not quite independent: the variance of a mean over n of them is 1/n and `shared` of one goal's. Standard error and interval are
+    /// as wide as `n / (1 + n shared)` independent goals make them.
+    #[must_use]
+    pub fn of_shared(self, shared: f64) -> Self {
+        if shared == 0.0 || self.exact {
+            return self;
+        }
+        let wider = (1.0 + self.n as f64 * shared).sqrt();
+        let ci_low = self.estimate - wider * (self.estimate - self.ci_low);
+        let ci_high = self.estimate + wider * (self.ci_high - self.estimate);
+        Self {
+            std_error: self.std_error.map(|e| wider * e),
+            low: self.low - (self.ci_low - ci_low),
+            high: self.high + (ci_high - self.ci_high),
+            ci_low,
+            ci_high,
+            ..self
+        }
+    }
+
     /// The same estimate with an error that is common to all goals added to its bounds.
     #[must_use]
     pub fn widened(self, error: f64) -> Self {

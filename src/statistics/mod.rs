@@ -29,7 +29,7 @@ pub use asked::{Asked, EventRequest, Request, Statistic, UnknownName, named_stat
 
 pub use block::{Block, Blocks, TILE, block_size, rounding_of_mean};
 pub use block_set::{BlockSet, SharedBlock};
-pub use condition::{ConditionMethod, ConditionRequest, OptimalRequest, ReachRequest};
+pub use condition::{ConditionMethod, ConditionRequest, OptimalRequest, ReachRequest, walk_table};
 pub use contrast::{Comparable, Contrast};
 pub use encoding::{DecodeError, Decoder, Encoder};
 pub use estimate::{Estimate, Sampling, normal_quantile, wilson};

@@ -133,8 +133,8 @@ fn every_key_of_the_page_is_known() {
         [solve]\ndiscount = 0.5\ntolerance = 1e-4\nmethod = \"jacobi\"\nmax_sweeps = 9\nbackend = \"cpu\"\n\
         [sample]\ncount = 3\nseed = 4\nlevel = 0.5\n[agent]\nrule = \"optimal\"\n[statistics]\npower = true\n\
         optimality = [\"start\"]\nchoices = [\"s1\"]\nevents = [{ label = \"s1\", within = 3, ties = \"away\" }]\n\
-        occupancy = true\ndistribution = [\"s0\"]\ndrives = [\"all\"]\nper_goal = { count = 5, states = [\"s0\"] }\n\
-        [condition]\noptimal = { state = \"s0\", action = \"a0\" }\nreach = [\"s1\"]\navoid = { label = \"s2\", within = 2 }\nstrict = false\nmethod = \"rejection\"\n";
+        occupancy = true\ndistribution = [\"s0\"]\ndrives = [\"all\"]\nstructure = 2\nper_goal = { count = 5, states = [\"s0\"] }\n\
+        [condition]\noptimal = { state = \"s0\", action = \"a0\" }\nreach = [\"s1\"]\navoid = { label = \"s2\", within = 2 }\nstrict = false\nmethod = \"rejection\"\npolicy = [0, 0, 0, 0, 0]\n";
     load(full).unwrap();
     let stops = "until = { half_width = 1e-3, of = \"events\", minutes = 5, max = 1e6 }";
     // Beside a condition it is a fault.
@@ -152,15 +152,18 @@ fn every_key_of_the_page_is_known() {
     load(&claimed).unwrap();
     let end = "\nschema = 1\n[mdp]\nfamily = \"star\"\nleaves = 2\n[solve]\ndiscount = 0.5\n[statistics]\nindifference = [\"t1\"]\n";
     load(end).unwrap();
+    let another =
+        format!("{GOOD}[[variant]]\nname = \"w\"\nmdp = \"coin.json\"\nstates = {{ s = \"s\" }}\n");
+    load(&another).unwrap();
     for key in &keys {
         let name = key.split('.').next_back().unwrap();
         // Every other test has a path.
         let line = format!("\n{name} = ");
-        let files = [full, &stops, &followed, &claimed, end];
+        let files = [full, &stops, &followed, &claimed, end, &another];
         let is_tried = files.iter().any(|file| file.contains(&line)) || name.starts_with("path");
         assert!(is_tried, "{key}");
     }
-    assert_eq!(keys.len(), 44, "{keys:?}");
+    assert_eq!(keys.len(), 48, "{keys:?}");
 }
 
 #[test]
@@ -295,7 +298,7 @@ fn two_environments_of_one_name_are_a_fault() {
 fn keys_of_later_features_are_told_apart_from_mistakes() {
     let later = [
         "[agent]\nkind = \"x\"",
-        "[condition]\npolicy = \"p.npz\"\noptimal = { state = \"s\", action = \"toss\" }",
+        "[condition]\nvariant = \"v\"\noptimal = { state = \"s\", action = \"toss\" }",
         "[statistics]\ncorrelation = [\"off\"]",
         "[statistics]\njoint = [\"s\"]",
     ];

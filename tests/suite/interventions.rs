@@ -103,7 +103,7 @@ pub(crate) fn variants(interventions: &str) -> Result<Vec<Variant>, String> {
     let source = SourceText::new("x.toml", text);
     let mut faults = Faults::about(source.clone());
     let node = parse_toml(&source, &mut faults);
-    let variants = read_variants(&node, &mut faults);
+    let variants = read_variants(&node, None, &mut faults);
     match faults.has_errors() {
         false => Ok(variants),
         true => Err(faults.to_string()),
@@ -175,7 +175,7 @@ fn old_states_keep_their_names_and_goals() {
             for (s, base) in made.base_state().iter().enumerate() {
                 let expected = match base {
                     BaseState::Of(base) => old[*base as usize],
-                    BaseState::New => 0.0,
+                    BaseState::New | BaseState::Other => 0.0,
                 };
                 assert_eq!(new[s], expected, "{text}");
             }

@@ -28,7 +28,8 @@ impl Reading {
         let error = self
             .facts
             .error_of_power(estimate.estimate + estimate.bound);
-        let estimate = estimate.of_sampling(sampling).widened(error);
+        let estimate = estimate.of_sampling(sampling);
+        let estimate = estimate.of_shared(self.facts.shared).widened(error);
         self.guarded(estimate, self.facts.high - self.facts.low)
     }
 

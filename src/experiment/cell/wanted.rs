@@ -57,7 +57,7 @@ pub(super) fn contrast(
     let Some(baseline) = wanted.baseline else {
         return Ok(Contrast::default());
     };
-    let BoundReward { mdp, law, .. } = spec.bound(&baseline.mdp, wanted.reward)?;
+    let BoundReward { mdp, law, .. } = spec.bound(&baseline.mdp, wanted.reward, wanted.discount)?;
     if self::goals(law.facts(), spec.samples) != goals {
         // The condition is met by goals of the baseline, which this cell does not have.
         let (name, variant) = (wanted.reward.name(), &wanted.variant.variant);

@@ -15,7 +15,7 @@ pub(super) fn variant() -> Value {
         })
         .collect();
     let intervention = json!({ "anyOf": kinds });
-    table(
+    let mut variant = table(
         "An MDP that interventions make of every environment; a list of numbers as a parameter makes a variant for each.",
         vec![
             (
@@ -25,11 +25,32 @@ pub(super) fn variant() -> Value {
             ),
             (
                 "interventions",
-                one_or_several(intervention, "What is done, in this order."),
-                true,
+                one_or_several(
+                    intervention,
+                    "What is done, in this order; needed unless there is `mdp`.",
+                ),
+                false,
+            ),
+            (
+                "mdp",
+                text(
+                    "An MDP file that stands in place of the environment: states of one name share their rewards.",
+                ),
+                false,
+            ),
+            (
+                "states",
+                json!({
+                    "type": "object",
+                    "additionalProperties": { "type": "string" },
+                    "description": "By state of `mdp`: the state of the environment that it stands for, where that has another name.",
+                }),
+                false,
             ),
         ],
-    )
+    );
+    variant["anyOf"] = json!([{ "required": ["interventions"] }, { "required": ["mdp"] }]);
+    variant
 }
 
 /// The interventions with their parameters.

@@ -1,15 +1,18 @@
 //! The `[condition]` table: which goals belong.
 
 use std::collections::HashSet;
+use std::path::Path;
 
 use super::read::{in_range, one_of};
 use crate::document::{Faults, Node, Span, Spanned, TableReader};
 use crate::experiment::run_spec::NO_CONDITION;
+use crate::io::{ReadError, policy_of, read_policy};
 use crate::mdp::Mdp;
+use crate::solve::GivenPolicy;
 use crate::statistics::{ConditionMethod, ConditionRequest, OptimalRequest, ReachRequest};
 
 /// Keys of later versions.
-const LATER: &[&str] = &["policy", "variant", "not", "any"];
+const LATER: &[&str] = &["variant", "not", "any"];
 
 /// Entries of a list with their places.
 type Entries<T> = Vec<Spanned<T>>;
@@ -17,12 +20,25 @@ type Entries<T> = Vec<Spanned<T>>;
 /// Reads the table, and looks its names up in every environment as it is. `None` where it asks for nothing that can be told.
 pub(super) fn read_condition(
     node: &Spanned<Node>,
+    directory: &Path,
     environments: &[Mdp],
     faults: &mut Faults,
+    others: &mut Vec<Faults>,
 ) -> Option<Spanned<ConditionRequest>> {
     let mut table = TableReader::open(node, "[condition]", faults)?;
     let optimal = table.list("optimal").unwrap_or_default();
-    let optimal = entries("optimal", &optimal, faults, read_optimal);
+    let mut optimal = entries("optimal", &optimal, faults, read_optimal);
+    let mut is_faulty = false;
+    if let Some(policy) = table.take("policy") {
+        let read = read_whole_policy(policy, directory, environments, faults, others);
+        is_faulty = read.is_none();
+        for value in read.unwrap_or_default() {
+            let span = policy.span.clone();
+            if !optimal.iter().any(|other| other.value == value) {
+                optimal.push(Spanned { value, span });
+            }
+        }
+    }
     let mut reached = |key: &'static str, faults: &mut Faults| -> Entries<ReachRequest> {
         let list = table.list(key).unwrap_or_default();
         entries(key, &list, faults, |node, faults| {
@@ -69,10 +85,62 @@ pub(super) fn read_condition(
             }
         }
     }
-    Some(Spanned {
+    // What a policy that could not be read leaves out is not missing.
+    (!is_faulty).then_some(Spanned {
         value: request,
         span,
     })
+}
+
+/// A file with a policy, or a table from states to actions: every choice that it makes where there is one. Names are those of the first environment.
+fn read_whole_policy(
+    node: &Spanned<Node>,
+    directory: &Path,
+    environments: &[Mdp],
+    faults: &mut Faults,
+    others: &mut Vec<Faults>,
+) -> Option<Vec<OptimalRequest>> {
+    let rows = match &node.value {
+        Node::String(path) => match read_policy(&directory.join(path)) {
+            Ok((rows, _)) => rows,
+            Err(ReadError::Faults(of_file)) => {
+                others.push(of_file);
+                return None;
+            }
+            Err(error) => {
+                faults.error(node.span.clone(), error.to_string());
+                return None;
+            }
+        },
+        _ => policy_of(node, faults)?,
+    };
+    let mdp = environments.first()?;
+    let policy = GivenPolicy::new("policy", rows.rows, rows.columns);
+    let problems = match policy.shares(mdp, mdp) {
+        Ok(shares) => {
+            let several = mdp.states().filter(|s| mdp.choices(*s).len() > 1);
+            let own = several.map(|state| {
+                let name = mdp.state_name(state).to_owned();
+                let choice = mdp.choices(state).find(|c| shares[c.index()] == 1.0);
+                let random = || format!("it takes several actions in {name:?}, each with some probability: no goal but by ties makes that optimal");
+                let choice = choice.ok_or_else(random)?;
+                Ok(OptimalRequest::Choice {
+                    action: mdp.action_name(choice).to_owned(),
+                    state: name,
+                })
+            });
+            let own: Vec<Result<OptimalRequest, String>> = own.collect();
+            match own.iter().find_map(|choice| choice.as_ref().err()) {
+                Some(problem) => vec![problem.clone()],
+                None => return Some(own.into_iter().flatten().collect()),
+            }
+        }
+        Err(problems) => problems,
+    };
+    // One fault: a whole policy may be written there.
+    let message = format!("`policy` of [condition]: {}", problems.join("; "));
+    faults.error(node.span.clone(), message);
+    None
 }
 
 fn spans<T>(entries: &Entries<T>) -> Vec<Span> {

@@ -14,7 +14,7 @@ const MAX_VARIANT_FILES: usize = 100;
 impl Experiment {
     /// The files of a run's `inputs/`, as (path below it, content): `experiment.toml`, resolved, with every value and its
     /// origin; `original/`, the experiment file as it was written; `mdp/`, `reward/` and `policy/`, the MDP files and the files of laws and policies, where the
-    /// resolved experiment looks for them; `variants/`, what the interventions made, to look at.
+    /// resolved experiment looks for them; `variant-mdp/`, MDPs that stand in place of the environments; `variants/`, what the interventions made, to look at.
     #[must_use]
     pub fn inputs(&self) -> Vec<(PathBuf, Vec<u8>)> {
         let mut taken = HashSet::new();
@@ -34,6 +34,7 @@ impl Experiment {
             .collect();
         let matrices = self.matrix_places();
         let policies = self.policy_places();
+        let replacements = self.replacement_places();
         let resolved = self.to_toml_with(
             &|i, path| places.get(i).cloned().unwrap_or_else(|| path.into()),
             &|law, written| {
@@ -44,6 +45,10 @@ impl Experiment {
             },
             &|policy| {
                 let place = policies.iter().find(|(of, ..)| *of == policy);
+                place.map(|(.., place)| place.to_string_lossy().into_owned())
+            },
+            &|table| {
+                let place = replacements.iter().find(|(of, ..)| *of == table);
                 place.map(|(.., place)| place.to_string_lossy().into_owned())
             },
         );
@@ -63,6 +68,8 @@ impl Experiment {
         files.extend(of_laws);
         let of_policies = policies.iter();
         files.extend(of_policies.map(|(_, bytes, place)| (place.clone(), bytes.to_vec())));
+        let of_variants = replacements.iter();
+        files.extend(of_variants.map(|(_, bytes, place)| (place.clone(), bytes.to_vec())));
         let mdps = self.mdp_files.iter().map(|file| file.bytes.clone());
         files.extend(places.into_iter().zip(mdps));
         files.extend(self.variant_files());
@@ -117,6 +124,16 @@ impl Experiment {
             let file = entry.file()?;
             let place = Path::new("policy").join(i.to_string());
             Some((i, &file.bytes[..], place.join(file_name(&file.path))))
+        });
+        each.collect()
+    }
+
+    /// Where copies of the MDPs of variants go: number of the table, content, place below `inputs/`.
+    fn replacement_places(&self) -> Vec<(usize, &[u8], PathBuf)> {
+        let each = self.variant_files.iter().map(|variant| {
+            let place = Path::new("variant-mdp").join(variant.table.to_string());
+            let place = place.join(file_name(&variant.file.path));
+            (variant.table, &variant.file.bytes[..], place)
         });
         each.collect()
     }

@@ -25,6 +25,8 @@ use sha2::{Digest, Sha256};
 pub use environments::{EnvironmentSource, MAX_ENVIRONMENTS};
 pub use policies::PolicyEntry;
 
+use variants::VariantFile;
+
 use super::{BackendChoice, Claim, Engine, PerGoal, RunSpec, Until};
 use crate::document::{Faults, Node};
 use crate::intervention::Variant;
@@ -140,6 +142,8 @@ pub struct Experiment {
     pub variants: Vec<Variant>,
     /// The `[[variant]]` tables as they were written.
     variant_tables: Vec<Node>,
+    /// The MDPs that some of them put in place of the environments.
+    variant_files: Vec<VariantFile>,
     /// The laws of the goals.
     pub rewards: Resolved<Vec<RewardEntry>>,
     /// The discounts.
@@ -170,6 +174,8 @@ pub struct Experiment {
     pub condition: Option<ConditionRequest>,
     /// What is claimed of every environment.
     pub claims: Vec<Claim>,
+    /// Steps of the empowerment, where structure is told beside behaviour. It changes no number, and the hash does not cover it.
+    pub structure: Option<u32>,
     /// What is listed of the first goals one by one. It changes no number, and the hash does not cover it.
     pub per_goal: Option<PerGoal>,
     /// The file as it was read.
@@ -240,7 +246,9 @@ impl Experiment {
             threads,
             statistics: self.statistics.value.clone(),
             condition: self.condition.clone(),
+            walks: Arc::default(),
             claims: self.claims.clone(),
+            structure: self.structure,
             per_goal: self.per_goal.clone(),
         }
     }

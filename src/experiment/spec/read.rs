@@ -14,8 +14,9 @@ use super::until::{check_until, read_until};
 use super::variants::Variants;
 use super::{Experiment, ExperimentError, InputFile, Overrides, Resolved, RewardEntry};
 use crate::document::{Faults, Node, SourceText, Spanned, TableReader, nearest, parse_toml};
+use crate::experiment::compatible::walk_obstacles;
 use crate::experiment::run_spec::{
-    NO_BASELINE, condition_of_choices, rule_at_limit, swap_obstacles, swap_of_linked,
+    NO_BASELINE, condition_of_choices, linked_obstacle, rule_at_limit, swap_obstacles,
     unknown_reward_names,
 };
 use crate::experiment::{BackendChoice, RunSpec, Until, VariantMdp};
@@ -108,17 +109,28 @@ fn read(
         .map(|list| read_rewards(&list, &directory, faults, others));
     let solve = Solve::read(table.take("solve"), !overrides.discounts.is_empty(), faults);
     let sample = Sample::read(table.take("sample"), faults);
-    let variants = Variants::read(&mut table, faults);
+    let others = &mut environments.others;
+    let variants = Variants::read(&mut table, &directory, faults, others);
     let made = variants.make(&environments.mdps, faults);
     let statistics = table.take("statistics");
     let statistics = statistics.and_then(|node| read_statistics(node, &made, faults));
-    let (statistics, per_goal) = statistics.map_or((None, None), |(s, p)| (Some(s), p));
+    let structure = statistics.as_ref().and_then(|asked| asked.structure);
+    let (statistics, per_goal) =
+        statistics.map_or((None, None), |asked| (Some(asked.request), asked.per_goal));
     let agents = table.take("agent");
     let others = &mut environments.others;
     let agents = agents.map(|node| Agents::read(node, &directory, faults, others));
     let agents = agents.unwrap_or_default();
     let condition = table.take("condition");
-    let condition = condition.and_then(|node| read_condition(node, &environments.mdps, faults));
+    let condition = condition.and_then(|node| {
+        read_condition(
+            node,
+            &directory,
+            &environments.mdps,
+            faults,
+            &mut environments.others,
+        )
+    });
     if let Some(until) = &sample.until {
         let compared = variants.baseline.value && !variants.tables.is_empty();
         let conditioned = condition.is_some();
@@ -202,21 +214,31 @@ fn read(
             rewards: rewards.as_deref().unwrap_or_default(),
         };
         beside.check(condition, faults);
-        if condition.value.method == ConditionMethod::Swap {
-            let laws = rewards.iter().flatten();
-            let laws = laws.filter(|entry| entry.distribution.is_complete());
-            let laws = laws.map(|entry| &*entry.distribution);
-            // What is in the way in one of a thousand MDPs is said once.
-            let mut each = environments.mdps.iter().zip(&made);
-            let obstacles = each.find_map(|(mdp, variants)| {
-                let mdp = Arc::new(mdp.clone());
-                let mut all = swap_obstacles(&condition.value, &mdp, laws.clone());
-                all.extend(variants.iter().filter_map(swap_of_linked));
-                (!all.is_empty()).then_some(all)
-            });
-            for obstacle in obstacles.unwrap_or_default() {
-                faults.error(condition.span.clone(), obstacle);
-            }
+        let request = &condition.value;
+        let method = request.method;
+        let laws = rewards.iter().flatten();
+        let laws = laws.filter(|entry| entry.distribution.is_complete());
+        let laws = laws.map(|entry| &*entry.distribution);
+        // What is in the way in one of a thousand MDPs is said once.
+        let mut each = environments.mdps.iter().zip(&made);
+        let obstacles = each.find_map(|(mdp, variants)| {
+            let mdp = Arc::new(mdp.clone());
+            let all = match method {
+                ConditionMethod::Rejection => Vec::new(),
+                ConditionMethod::Swap => {
+                    let mut all = swap_obstacles(request, &mdp, laws.clone());
+                    all.extend(variants.iter().filter_map(|v| linked_obstacle(method, v)));
+                    all
+                }
+                ConditionMethod::HitAndRun => {
+                    let discounts = discounts.map_or(&[][..], |d| d);
+                    walk_obstacles(request, &mdp, variants, laws.clone(), discounts)
+                }
+            };
+            (!all.is_empty()).then_some(all)
+        });
+        for obstacle in obstacles.unwrap_or_default() {
+            faults.error(condition.span.clone(), obstacle);
         }
     }
     for entry in rewards.iter().flatten() {
@@ -250,6 +272,7 @@ fn read(
         environments: environments.mdps,
         baseline: variants.baseline,
         variant_tables: variants.tables,
+        variant_files: variants.files,
         variants: variants.list,
         rewards: Resolved::new(None, rewards, default_rewards()),
         discounts: Resolved::new(flag_discounts, solve.discounts, Vec::new()),
@@ -277,6 +300,7 @@ fn read(
         statistics: Resolved::new(None, statistics, defaults.statistics),
         condition: condition.map(|c| c.value),
         claims: claims.unwrap_or_default(),
+        structure,
         per_goal,
         file,
         mdp_files: environments.files,

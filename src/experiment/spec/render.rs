@@ -26,15 +26,16 @@ impl Experiment {
     /// `place` says where the MDP files are as seen from the new file; it is given the path as it was written.
     #[must_use]
     pub fn to_toml(&self, place: &dyn Fn(usize, &Path) -> PathBuf) -> String {
-        self.to_toml_with(place, &|_, _| None, &|_| None)
+        self.to_toml_with(place, &|_, _| None, &|_| None, &|_| None)
     }
 
-    /// The same, with other names for the files of laws, given the number of the law and the name that was written, and for those of policies, given their numbers.
+    /// The same, with other names for the files of laws, given the number of the law and the name that was written, and for those of policies and of MDPs of variants, given their numbers.
     pub(super) fn to_toml_with(
         &self,
         place: &dyn Fn(usize, &Path) -> PathBuf,
         matrix: &dyn Fn(usize, &str) -> Option<String>,
         policy: &dyn Fn(usize) -> Option<String>,
+        variant: &dyn Fn(usize) -> Option<String>,
     ) -> String {
         let mut text = String::new();
         line(
@@ -59,11 +60,15 @@ impl Experiment {
         }
         text.push_str("\n[mdp]\n");
         self.mdp_toml(&mut text, place);
-        for table in &self.variant_tables {
+        for (number, table) in self.variant_tables.iter().enumerate() {
             text.push_str("\n[[variant]]\n");
             if let Node::Table(entries) = table {
                 for (key, value) in entries {
-                    line(&mut text, &key.value, &to_toml(&value.value), Origin::File);
+                    let value = match variant(number).filter(|_| key.value == "mdp") {
+                        Some(place) => string(&place),
+                        None => to_toml(&value.value),
+                    };
+                    line(&mut text, &key.value, &value, Origin::File);
                 }
             }
         }
@@ -164,6 +169,14 @@ impl Experiment {
         for (key, value) in request_entries(&self.statistics.value) {
             line(&mut text, key, &value, self.statistics.origin);
         }
+        if let Some(steps) = self.structure {
+            line(
+                &mut text,
+                "structure",
+                &u64::from(steps).into_value(),
+                Origin::File,
+            );
+        }
         if let Some(per_goal) = &self.per_goal {
             line(
                 &mut text,
@@ -211,7 +224,17 @@ impl Experiment {
 
     /// The `[[variant]]` tables.
     pub(super) fn variants_json(&self) -> serde_json::Value {
-        self.variant_tables.iter().map(to_json).collect()
+        let each = self.variant_tables.iter().enumerate();
+        each.map(|(number, table)| {
+            let mut json = to_json(table);
+            // MDPs enter by content, so that files may move.
+            let file = self.variant_files.iter().find(|f| f.table == number);
+            if let Some(file) = file {
+                json["mdp"] = json!(format!("sha256 {}", super::hexadecimal(&file.hash)));
+            }
+            json
+        })
+        .collect()
     }
 
     /// Every value with its origin, for the manifest.
@@ -253,6 +276,7 @@ impl Experiment {
             "rule": entry(rules_json(&self.rules.value), self.rules.origin),
             "policy": entry(policies_json(&self.policies), Origin::File),
             "statistics": entry(statistics_json(&self.statistics.value), self.statistics.origin),
+            "structure": self.structure,
             "per_goal": self.per_goal.as_ref().map(|p| json!(per_goal_value(p))),
             "claims": entry(claims_json(&self.claims), Origin::File),
             "condition": entry(json!(self.condition.as_ref().map(condition_json)), condition),

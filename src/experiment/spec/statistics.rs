@@ -6,7 +6,7 @@ use super::read::{in_range, one_of};
 use crate::document::{Faults, Node, Span, Spanned, TableReader, nearest};
 use crate::experiment::run_spec::unknown_per_goal;
 use crate::experiment::{PerGoal, VariantMdp};
-use crate::mdp::Mdp;
+use crate::mdp::{Influence, Mdp};
 use crate::statistics::behaviour::{Drives, Ties};
 use crate::statistics::{EventRequest, Request};
 
@@ -28,15 +28,27 @@ const LATER: &[&str] = &[
     "simultaneous",
 ];
 
+/// Most steps of an empowerment.
+const MOST_STEPS: u64 = 1_000;
+
 /// Names with their places, statistic by statistic.
 type Places = Vec<(&'static str, Vec<Span>)>;
+
+/// What the table asks for.
+#[derive(Default)]
+pub(super) struct Asked {
+    pub(super) request: Request,
+    pub(super) per_goal: Option<PerGoal>,
+    /// Steps of the empowerment, where structure is told beside behaviour.
+    pub(super) structure: Option<u32>,
+}
 
 /// Reads the table. `None` where it asks for nothing that can be told.
 pub(super) fn read_statistics(
     node: &Spanned<Node>,
     environments: &[Vec<VariantMdp>],
     faults: &mut Faults,
-) -> Option<(Request, Option<PerGoal>)> {
+) -> Option<Asked> {
     let mut table = TableReader::open(node, "[statistics]", faults)?;
     if let Some(power) = table.boolean("power", faults)
         && !power.value
@@ -81,12 +93,35 @@ pub(super) fn read_statistics(
         let names = read_names("drives", &list, faults);
         request.drives = read_drives(names, environments, faults);
     }
+    let structure = table.count("structure", faults);
+    let some = |n| (1..=MOST_STEPS).contains(&n);
+    let structure = structure.and_then(|steps| {
+        let words = "a number of steps from 1 to 1000";
+        in_range(steps, "`structure`", words, some, faults)
+    });
+    let structure = structure.and_then(|steps| u32::try_from(steps).ok());
+    let mut mdps = environments.iter().flatten().map(|variant| &variant.mdp);
+    if structure.is_some()
+        && let Some(large) = mdps.find(|mdp| mdp.n_states() > Influence::MAX_STATES)
+    {
+        let message = format!(
+            "`structure` is for at most {} states, {} has {}",
+            Influence::MAX_STATES,
+            large.name(),
+            large.n_states()
+        );
+        faults.error(None, message);
+    }
     let per_goal = table.take("per_goal");
     let per_goal = per_goal.and_then(|node| read_per_goal(node, environments, faults));
     table.reserve(LATER, faults);
     table.finish(faults);
     check_names(&request, &places, environments, faults);
-    Some((request, per_goal))
+    Some(Asked {
+        request,
+        per_goal,
+        structure,
+    })
 }
 
 /// A number of goals, or a table with a `count` and `states`.

@@ -121,6 +121,18 @@ impl Family for Beta {
         (0.0, 1.0)
     }
 
+    fn log_density(&self, x: f64) -> Option<f64> {
+        if !(0.0..=1.0).contains(&x) {
+            return Some(f64::NEG_INFINITY);
+        }
+        // A power of zero is one, also of zero.
+        let power = |base: f64, exponent: f64| match exponent == 0.0 {
+            true => 0.0,
+            false => exponent * base.ln(),
+        };
+        Some(power(x, self.a - 1.0) + power(1.0 - x, self.b - 1.0))
+    }
+
     fn kind(&self) -> Kind<'_> {
         Kind::Table(&self.table)
     }

@@ -65,6 +65,14 @@ impl Family for Exponential {
         (0.0, f64::INFINITY)
     }
 
+    fn log_density(&self, x: f64) -> Option<f64> {
+        Some(if x >= 0.0 {
+            -self.rate * x
+        } else {
+            f64::NEG_INFINITY
+        })
+    }
+
     fn kind(&self) -> Kind<'_> {
         Kind::Table(&self.table)
     }

@@ -62,6 +62,11 @@ pub(super) trait Family {
     fn quantile(&self, p: f64) -> f64;
     /// The interval outside which the law has no probability.
     fn support(&self) -> (f64, f64);
+    /// The logarithm of the density, up to a constant; minus infinity outside the support. `None` for a law without a density, or without one that is
+    /// written down here.
+    fn log_density(&self, _x: f64) -> Option<f64> {
+        None
+    }
     /// How a random word becomes a reward.
     fn kind(&self) -> Kind<'_>;
     /// What 32 random bits do not reach.

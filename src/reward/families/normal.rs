@@ -82,6 +82,11 @@ impl Family for Normal {
         (f64::NEG_INFINITY, f64::INFINITY)
     }
 
+    fn log_density(&self, x: f64) -> Option<f64> {
+        let z = (x - self.mean) / self.sd;
+        Some(-z * z / 2.0)
+    }
+
     fn kind(&self) -> Kind<'_> {
         Kind::Table(&self.table)
     }

@@ -90,6 +90,14 @@ impl Family for Pareto {
         (self.scale, f64::INFINITY)
     }
 
+    fn log_density(&self, x: f64) -> Option<f64> {
+        let inside = x >= self.scale;
+        Some(match inside {
+            true => -(self.alpha + 1.0) * (x / self.scale).ln(),
+            false => f64::NEG_INFINITY,
+        })
+    }
+
     fn kind(&self) -> Kind<'_> {
         Kind::Table(&self.table)
     }

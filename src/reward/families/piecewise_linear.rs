@@ -183,6 +183,14 @@ impl Family for PiecewiseLinear {
         (self.pieces[0].from, self.pieces[self.pieces.len() - 1].to)
     }
 
+    fn log_density(&self, x: f64) -> Option<f64> {
+        let piece = self.pieces.iter().find(|p| x >= p.from && x <= p.to);
+        Some(piece.map_or(f64::NEG_INFINITY, |p| {
+            let t = (x - p.from) / (p.to - p.from);
+            (p.left + t * (p.right - p.left)).ln()
+        }))
+    }
+
     fn kind(&self) -> Kind<'_> {
         Kind::Table(&self.table)
     }

@@ -21,6 +21,11 @@ impl Family for Uniform {
         (self.low(), self.high())
     }
 
+    fn log_density(&self, x: f64) -> Option<f64> {
+        let inside = x >= self.low() && x <= self.high();
+        Some(if inside { 0.0 } else { f64::NEG_INFINITY })
+    }
+
     fn kind(&self) -> Kind<'_> {
         Kind::Lattice(self.lattice())
     }

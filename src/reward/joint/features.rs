@@ -26,7 +26,7 @@ pub struct Features {
 #[derive(Clone, Debug, PartialEq)]
 enum Phi {
     /// One feature per set: whether the state is in it.
-    Membership(Vec<Spanned<String>>),
+    Membership(Vec<Option<Spanned<String>>>),
     /// Features of a state, or of all states of a label.
     Vectors(Vec<(Spanned<String>, Vec<f64>)>),
     /// Row and column, from 0 to 1.
@@ -55,10 +55,35 @@ impl Features {
             span: 0..0,
         };
         Self {
-            phi: Phi::Membership(names.into_iter().map(spanned).collect()),
+            phi: Phi::Membership(names.into_iter().map(spanned).map(Some).collect()),
             weights,
             offset: 0.0,
             span: None,
+        }
+    }
+
+    /// Names of the states and labels that have features.
+    pub(in crate::reward) fn names(&self) -> Vec<&Spanned<String>> {
+        match &self.phi {
+            Phi::Membership(names) => names.iter().flatten().collect(),
+            Phi::Vectors(given) => given.iter().map(|(name, _)| name).collect(),
+            _ => Vec::new(),
+        }
+    }
+
+    /// Without names that an MDP does not have. Features keep their numbers.
+    pub(in crate::reward) fn known(&mut self, is_known: impl Fn(&Spanned<String>) -> bool) {
+        match &mut self.phi {
+            Phi::Membership(names) => {
+                let unknown =
+                    |name: &&mut Option<Spanned<String>>| !name.as_ref().is_some_and(&is_known);
+                names
+                    .iter_mut()
+                    .filter(unknown)
+                    .for_each(|name| *name = None);
+            }
+            Phi::Vectors(given) => given.retain(|(name, _)| is_known(name)),
+            _ => {}
         }
     }
 
@@ -95,7 +120,7 @@ impl Features {
                 if items.is_empty() {
                     faults.error(node.span.clone(), "`features` is empty");
                 }
-                (!items.is_empty()).then(|| Phi::Membership(names.collect()))
+                (!items.is_empty()).then(|| Phi::Membership(names.map(Some).collect()))
             }
             _ => MatrixSource::read(table, "features", faults).map(Phi::Matrix),
         };
@@ -212,9 +237,14 @@ fn within(name: &Spanned<String>, rows: &Rows<'_>, faults: &mut Faults) -> Vec<b
     rows.within(&states)
 }
 
-fn memberships(names: &[Spanned<String>], rows: &Rows<'_>, faults: &mut Faults) -> Vec<Vec<f64>> {
+fn memberships(
+    names: &[Option<Spanned<String>>],
+    rows: &Rows<'_>,
+    faults: &mut Faults,
+) -> Vec<Vec<f64>> {
     let mut vectors = vec![vec![0.0; names.len()]; rows.len()];
     for (k, name) in names.iter().enumerate() {
+        let Some(name) = name else { continue };
         for (vector, inside) in vectors.iter_mut().zip(within(name, rows, faults)) {
             vector[k] = f64::from(u8::from(inside));
         }

@@ -192,6 +192,7 @@ impl WholeGoal for BoundOrbit {
         Facts {
             enumerated: number,
             available: number,
+            shared: 0.0,
             ..Facts::of_values(values)
         }
     }

@@ -101,6 +101,7 @@ impl WholeGoal for BoundReach {
         Facts {
             enumerated: self.enumerated,
             available: self.enumerated,
+            shared: 0.0,
             ..Facts::of_values([0.0, f64::from(self.value)].into_iter())
         }
     }

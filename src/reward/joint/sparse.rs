@@ -188,6 +188,7 @@ impl WholeGoal for Subset {
             finite_variance: self.law.sd().is_some(),
             enumerated: None,
             available: None,
+            shared: 0.0,
         }
     }
 }

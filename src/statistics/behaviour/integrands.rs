@@ -1,5 +1,7 @@
 //! The POWER integrand of every goal as it is: what cells are compared by.
 
+use std::collections::HashSet;
+
 use super::distribution::LawScale;
 use super::look::Look;
 use crate::mdp::{BaseState, Mdp};
@@ -31,8 +33,13 @@ impl Integrands {
     /// Of an MDP or what interventions made of it.
     #[must_use]
     pub fn new(mdp: &Mdp, law: LawScale) -> Self {
-        let is_old = |s: &StateId| mdp.base_state()[s.index()] == BaseState::Of(s.0);
-        let mut states: Vec<StateId> = mdp.states().filter(is_old).collect();
+        // The first of those that stand for one state.
+        let mut known = HashSet::new();
+        let mut is_old = |s: &StateId| match mdp.base_state()[s.index()] {
+            BaseState::Of(base) => known.insert(base),
+            BaseState::New | BaseState::Other => false,
+        };
+        let mut states: Vec<StateId> = mdp.states().filter(|s| is_old(s)).collect();
         if states.len() > MOST {
             states = mdp.start().iter().map(|(s, _)| *s).take(MOST).collect();
         }
