@@ -1,6 +1,11 @@
-//! Structure beside behaviour in the results: states, ranks and theorems as tables.
+//! What stands beside behaviour in the results: structure, ranks and theorems as tables; prices of indifference goal by goal and in pairs.
 
-use powersweep::experiment::{BackendChoice, CellStatistics, Engine, RunSpec};
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use powersweep::experiment::{BackendChoice, CellStatistics, Engine, PerGoal, RunSpec};
+use powersweep::intervention::{Replacement, Variant};
+use powersweep::io::parquet::Values;
 use powersweep::mdp::{Mdp, MdpBuilder};
 use powersweep::statistics::{Key, Measure, Request, TableRow};
 
@@ -84,4 +89,93 @@ fn structure_ranks_and_theorems_are_tables_of_the_results() {
     let without = run(None);
     assert_eq!(without.power, cell.power);
     assert!(without.table("structure").is_none() && without.table("ranks").is_none());
+}
+
+/// The world with so many further ends of the room.
+fn larger(further: usize) -> Mdp {
+    let mut b = MdpBuilder::new("world");
+    let [s, room, off] = ["s", "room", "off"].map(|n| b.state(n));
+    b.choice(s, "in", [(room, 1.0)]);
+    b.choice(s, "off", [(off, 1.0)]);
+    b.absorbing(off);
+    for i in 0..=further {
+        let end = b.state(format!("end {i}"));
+        b.choice(room, format!("to {i}"), [(end, 1.0)]);
+        b.absorbing(end);
+    }
+    b.start(s);
+    b.build().unwrap()
+}
+
+#[test]
+fn the_price_of_indifference_is_told_goal_by_goal_and_in_pairs() {
+    let engine = Engine::new(BackendChoice::Cpu).unwrap();
+    let replaced = |name: &str, further| {
+        let by = Replacement::new(Arc::new(larger(further)), BTreeMap::new());
+        Variant::new(name).with(by)
+    };
+    let spec = RunSpec {
+        environments: vec![engine.upload(larger(0))],
+        variants: vec![
+            Variant::baseline(),
+            replaced("same", 0),
+            replaced("more", 2),
+        ],
+        samples: 2_000,
+        threads: 1,
+        statistics: Request {
+            indifference: vec!["off".to_owned()],
+            ..Request::default()
+        },
+        per_goal: Some(PerGoal {
+            count: 2_000,
+            states: Vec::new(),
+        }),
+        ..RunSpec::default()
+    };
+    let spec = spec.discount(0.75).unwrap();
+    let found = engine.run(&spec).unwrap();
+    let goals = engine.goals(&spec).unwrap().unwrap();
+    let mut all = goals.columns().into_iter();
+    let prices = match all
+        .find(|c| c.name == "indifference.price:off")
+        .unwrap()
+        .values
+    {
+        Values::Number(prices) => prices.into_iter().map(Option::unwrap).collect::<Vec<f64>>(),
+        other => panic!("{other:?}"),
+    };
+    // A cell after the other.
+    let columns: Vec<&[f64]> = prices.chunks(2_000).collect();
+    let mean = |x: &[f64]| x.iter().sum::<f64>() / x.len() as f64;
+    for (cell, goals) in found.cells.iter().zip(&columns) {
+        let price = row(cell, "indifference", "off").measures[0]
+            .estimate()
+            .unwrap();
+        assert!((price.estimate - mean(goals)).abs() < 1e-9);
+    }
+    let difference = |at: usize| {
+        let rows = &found.cells[at].table("differences").unwrap().rows;
+        let of = |row: &&TableRow| row.keys.starts_with(&[Key::text("indifference")]);
+        *rows.iter().find(of).unwrap().measures[0]
+            .estimate()
+            .unwrap()
+    };
+    // The same world goal by goal; with two ends more the best of three draws instead of one: 3/4 instead of 1/2, from the second step on.
+    let same = difference(1);
+    assert!(
+        same.estimate == 0.0 && same.std_error == Some(0.0),
+        "{same:?}"
+    );
+    let more = difference(2);
+    assert!(
+        (more.estimate - 0.75 * 0.25).abs() < 4.5 * more.std_error.unwrap(),
+        "{more:?}"
+    );
+    let paired: Vec<f64> = columns[2]
+        .iter()
+        .zip(columns[0])
+        .map(|(a, b)| a - b)
+        .collect();
+    assert!((more.estimate - mean(&paired)).abs() < 1e-9);
 }

@@ -9,7 +9,8 @@ use super::look::Look;
 use crate::mdp::{Mdp, reachable};
 use crate::statistics::asked::Statistic;
 use crate::statistics::{
-    Key, KeyKind, Map, Measure, Observed, ObservedSums, PowerScale, Quantity, Row, Table, TableRow,
+    Comparable, Key, KeyKind, Map, Measure, Observed, ObservedSums, PowerScale, Quantity, Row,
+    Table, TableRow,
 };
 use crate::units::{ChoiceId, StateId};
 
@@ -70,6 +71,13 @@ impl Indifference {
         }
     }
 
+    /// The price of an end.
+    fn price(&self, column: usize) -> Quantity {
+        // The units leave room for numbers of a thousand scales.
+        let scale = PowerScale::new(self.law.mean, 1_024.0 * self.law.scale);
+        Quantity::mean(column, Map::Identity, scale)
+    }
+
     /// Quantities of an end: the mean, and the share above each edge.
     const EACH: usize = BINS + 2;
 }
@@ -97,15 +105,25 @@ impl Statistic for Indifference {
     }
 
     fn quantities(&self) -> Vec<Quantity> {
-        // The units leave room for numbers of a thousand scales.
-        let scale = PowerScale::new(self.law.mean, 1_024.0 * self.law.scale);
         let each = (0..self.ends.len()).flat_map(|column| {
-            let mean = Quantity::mean(column, Map::Identity, scale);
+            let mean = self.price(column);
             let above = self.edges.iter();
             let above = above.map(move |edge| Quantity::share(column, Map::Above(*edge)));
             std::iter::once(mean).chain(above)
         });
         each.collect()
+    }
+
+    fn comparables(&self, mdp: &Mdp) -> Vec<Comparable> {
+        let each = self.ends.iter().enumerate();
+        each.map(|(column, end)| Comparable {
+            statistic: self.name(),
+            of: Comparable::about_state(Key::text(mdp.state_name(end.state))),
+            measure: "price",
+            quantity: self.price(column),
+            width: None,
+        })
+        .collect()
     }
 
     fn tables(&self, mdp: &Mdp, sums: &ObservedSums, first: usize, level: f64) -> Vec<Table> {
