@@ -44,8 +44,12 @@ pub(crate) fn show_failure(failure: &Failure) {
 
 /// Shows every fault of one file, errors and warnings, with a caret at its place.
 pub(crate) fn show_faults(faults: &Faults) {
-    for fault in &faults.list {
+    let (told, others) = faults.told();
+    for fault in told {
         show(&render(&Shown::of(fault, faults)));
+    }
+    if others > 0 {
+        show(&format!("and {others} more\n"));
     }
 }
 

@@ -66,6 +66,9 @@ pub struct Fault {
     pub help: Option<String>,
 }
 
+/// Most faults of one input that are told.
+pub const MOST_TOLD: usize = 100;
+
 /// All faults of one input, in the order they were found.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Faults {
@@ -142,6 +145,16 @@ impl Faults {
         self.list.iter().filter(|f| f.severity == Severity::Error)
     }
 
+    /// What a reader is told: all of it, or where that is more than anybody reads the first [`MOST_TOLD`], errors before warnings; and the number of the others.
+    #[must_use]
+    pub fn told(&self) -> (Vec<&Fault>, usize) {
+        if self.list.len() <= MOST_TOLD {
+            return (self.list.iter().collect(), 0);
+        }
+        let told = self.errors().chain(self.warnings()).take(MOST_TOLD);
+        (told.collect(), self.list.len() - MOST_TOLD)
+    }
+
     /// The warnings alone.
     pub fn warnings(&self) -> impl Iterator<Item = &Fault> {
         self.list.iter().filter(|f| f.severity == Severity::Warning)
@@ -151,7 +164,8 @@ impl Faults {
 /// Plain rendering, one fault a line: `file:line:column: error: message`. The binary draws carets instead.
 impl fmt::Display for Faults {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        for (i, fault) in self.list.iter().enumerate() {
+        let (told, others) = self.told();
+        for (i, fault) in told.into_iter().enumerate() {
             if i > 0 {
                 writeln!(f)?;
             }
@@ -172,8 +186,30 @@ impl fmt::Display for Faults {
                 write!(f, " (help: {help})")?;
             }
         }
+        if others > 0 {
+            write!(f, "\nand {others} more")?;
+        }
         Ok(())
     }
 }
 
 impl std::error::Error for Faults {}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn more_faults_than_anybody_reads_are_counted() {
+        let source = SourceText::new("x", "a\n".repeat(1_000));
+        let mut faults = Faults::about(source);
+        (0..50).for_each(|line| faults.warning(2 * line..2 * line + 1, "odd"));
+        (50..MOST_TOLD).for_each(|line| faults.error(2 * line..2 * line + 1, "bad"));
+        assert_eq!(faults.to_string().lines().count(), MOST_TOLD);
+        assert!(faults.to_string().starts_with("x:1:1: warning: odd"));
+        faults.error(None, "and this");
+        let text = faults.to_string();
+        assert!(text.starts_with("x:51:1: error: bad") && text.contains("x: error: and this\n"));
+        assert!(text.ends_with("x:49:1: warning: odd\nand 1 more"), "{text}");
+    }
+}

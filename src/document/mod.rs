@@ -9,7 +9,7 @@ mod json;
 mod table;
 mod toml;
 
-pub use fault::{Fault, Faults, Severity, SourceText, Span};
+pub use fault::{Fault, Faults, MOST_TOLD, Severity, SourceText, Span};
 pub use json::parse_json;
 pub use table::{TableReader, nearest};
 pub use toml::parse_toml;

@@ -6,10 +6,14 @@ use toml::de::{DeTable, DeValue};
 
 use super::{Faults, Node, SourceText, Spanned};
 
+/// Syntax errors that become faults: a file that is no TOML at all has one or two in every line.
+const MOST_ERRORS: usize = 1_000;
+
 /// Parses a TOML document. Every syntax error and duplicate key goes into `faults`; what could be read is returned.
 pub fn parse_toml(source: &Arc<SourceText>, faults: &mut Faults) -> Spanned<Node> {
     let (table, errors) = DeTable::parse_recoverable(&source.text);
-    for error in errors {
+    let untold = errors.len().saturating_sub(MOST_ERRORS);
+    for error in errors.into_iter().take(MOST_ERRORS) {
         match (error.message(), error.span()) {
             ("duplicate key", Some(span)) => {
                 let key = &source.text[span.clone()];
@@ -17,6 +21,9 @@ pub fn parse_toml(source: &Arc<SourceText>, faults: &mut Faults) -> Spanned<Node
             }
             (message, span) => faults.error(span, message),
         }
+    }
+    if untold > 0 {
+        faults.error(None, format!("and {untold} more errors of syntax"));
     }
     let span = 0..source.text.len();
     let value = convert_table(table.into_inner(), faults);

@@ -11,6 +11,9 @@ use crate::mdp::Mdp;
 /// The name of the variant without interventions.
 pub const BASELINE: &str = "baseline";
 
+/// Most interventions of a variant, one after the other.
+const MAX_INTERVENTIONS: usize = 100;
+
 /// Most variants that one `[[variant]]` may make.
 const MAX_DOSES: u64 = 1_000;
 
@@ -205,6 +208,15 @@ pub fn read_variants(
             name.span.clone(),
             format!("the variant {:?} has no interventions", name.value),
         );
+    }
+    if list.len() > MAX_INTERVENTIONS {
+        let message = format!(
+            "the variant {:?} has {} interventions, at most {MAX_INTERVENTIONS} are allowed",
+            name.value,
+            list.len()
+        );
+        faults.error(name.span.clone(), message);
+        return Vec::new();
     }
     let count = n_doses(&list);
     if count > MAX_DOSES {

@@ -4,7 +4,7 @@
 
 mod write;
 
-use std::collections::HashSet;
+use std::collections::{HashMap, HashSet};
 use std::io::{Cursor, Read};
 use std::path::Path;
 
@@ -179,6 +179,8 @@ struct Model {
     /// Names of the states that were read: the values of their variables, where they stand there.
     names: Vec<Option<String>>,
     labels: Vec<(String, Vec<StateId>)>,
+    /// Where they stand in the list.
+    places: HashMap<String, usize>,
     current: Option<Current>,
     taken: Taken,
     choices: usize,
@@ -193,6 +195,7 @@ impl Model {
             states,
             names: Vec::new(),
             labels: Vec::new(),
+            places: HashMap::new(),
             current: None,
             taken: Taken::default(),
             choices: 0,
@@ -243,10 +246,13 @@ impl Model {
             return Err(format!("there is no state {state} among {}", self.states));
         }
         for label in labels(self.without_rewards(rest.trim())?)? {
-            match self.labels.iter_mut().find(|(known, _)| *known == label) {
-                Some((_, members)) if members.last() == Some(&StateId(state as u32)) => {}
-                Some((_, members)) => members.push(StateId(state as u32)),
-                None => self.labels.push((label, vec![StateId(state as u32)])),
+            let place = self.places.entry(label).or_insert_with_key(|label| {
+                self.labels.push((label.clone(), Vec::new()));
+                self.labels.len() - 1
+            });
+            let (_, members) = &mut self.labels[*place];
+            if members.last() != Some(&StateId(state as u32)) {
+                members.push(StateId(state as u32));
             }
         }
         Ok(())
