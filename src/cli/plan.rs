@@ -6,7 +6,7 @@ use powersweep::Discount;
 use powersweep::experiment::{
     BackendChoice, Engine, Experiment, Memory, Overrides, RunError, RunSpec, VariantMdp,
 };
-use powersweep::report::{SlurmScript, plan_text, slurm_script};
+use powersweep::report::{SlurmScript, forecast_text, plan_text, slurm_script};
 use powersweep::statistics::Blocks;
 
 use super::failure::{Failure, Kind, Outcome};
@@ -61,6 +61,9 @@ pub(crate) fn execute(arguments: Arguments) -> Result<Outcome, Failure> {
     }
     let engine = arguments.adapter.engine(experiment.backend.value)?;
     let spec = experiment.run_spec(&engine, 0);
+    if let Some(until) = &experiment.until.value {
+        until.looks(&spec)?;
+    }
     for environment in &spec.environments {
         let variants = spec.variants_of(environment).map_err(RunError::from)?;
         let blocks = Blocks::new(spec.samples, RunSpec::block_size(&variants));
@@ -89,10 +92,39 @@ pub(crate) fn execute(arguments: Arguments) -> Result<Outcome, Failure> {
             }
         }
     }
+    let forecast = engine.forecast(&spec)?;
+    let stops_by_itself = experiment.until.value.is_some();
+    output::print(&forecast_text(
+        &forecast,
+        (!stops_by_itself).then_some(spec.samples),
+        spec.n_cells(),
+        spec.memory_bytes(forecast.threads)?,
+    ))?;
     Ok(Outcome::Done)
 }
 
 impl Arguments {
+    /// Minutes of a task, by a trial on this machine; told where there can be none.
+    fn expected_minutes(&self, experiment: &Experiment) -> Result<Option<f64>, Failure> {
+        let engine = match self.adapter.engine(experiment.backend.value) {
+            Ok(engine) => engine,
+            Err(error) => {
+                let message = format!("no estimate of how long a task works: {error}");
+                diagnostics::show_warning(message, None);
+                return Ok(None);
+            }
+        };
+        let spec = experiment.run_spec(&engine, 0);
+        let forecast = engine.forecast(&spec)?;
+        // Goals take processors, and on a graphics processor hardly any.
+        let share = match experiment.backend.value {
+            BackendChoice::Gpu => 1.0,
+            _ => forecast.threads as f64 / self.processors as f64,
+        };
+        let goals = forecast.seconds_per_goal * spec.samples as f64 / self.nodes as f64;
+        Ok(Some((forecast.preparing_seconds + goals) * share / 60.0))
+    }
+
     /// The job script. The machine it is printed on need not have the device that the tasks will have.
     fn print_script(&self, experiment: &Experiment) -> Result<Outcome, Failure> {
         if experiment.until.value.is_some() {
@@ -113,19 +145,7 @@ impl Arguments {
         let processors = self.processors as usize;
         // No device is needed to know what is solved.
         let spec = experiment.run_spec(&Engine::absent(backend.name(), "", Vec::new()), 0);
-        let mut most = 0;
-        for environment in &spec.environments {
-            let variants = spec.variants_of(environment).map_err(RunError::from)?;
-            let goals = RunSpec::block_size(&variants);
-            let each = variants.iter().map(|variant| {
-                let observed = spec.observation_bytes(variant, goals);
-                Memory::of(&variant.mdp)
-                    .observing(observed)
-                    .total_bytes(processors)
-            });
-            // All cells of an environment are there at once.
-            most = most.max(each.sum::<usize>() * spec.rewards.len() * spec.discounts.len());
-        }
+        let bytes = spec.memory_bytes(processors)?;
         let program = std::env::current_exe();
         let program = program.map_err(|error| Failure::new(Kind::Environment, error))?;
         let mut words = vec![self.experiment.display().to_string()];
@@ -143,8 +163,9 @@ impl Arguments {
             nodes: self.nodes,
             minutes: self.minutes,
             processors,
-            mebibytes: SPARE_MEBIBYTES + 2 * (most as u64 >> 20),
+            mebibytes: SPARE_MEBIBYTES + 2 * (bytes as u64 >> 20),
             gpu: backend == BackendChoice::Gpu,
+            expected_minutes: self.expected_minutes(experiment)?,
         }))?;
         Ok(Outcome::Done)
     }

@@ -9,6 +9,7 @@ use powersweep::experiment::run_dir::{DAMAGED, RunDirectory, read_manifest};
 use powersweep::experiment::{
     BackendChoice, Engine, Experiment, Ledger, Overrides, RunRecord, RunSpec, Stopped, Until,
 };
+use powersweep::solve::DevicePlace;
 
 use super::failure::{Failure, Kind, Outcome};
 use super::finish::{self, Ending};
@@ -94,6 +95,7 @@ pub(crate) fn execute(arguments: Arguments) -> Result<Outcome, Failure> {
         return Ok(Outcome::Done);
     }
     let engine = arguments.adapter.engine(experiment.backend.value)?;
+    say_which_device(&engine);
     let backend = engine.backend().name();
     let shard = match arguments.shard {
         Some(choice) => Some(choice.resolve()?),
@@ -166,6 +168,25 @@ pub(crate) fn execute(arguments: Arguments) -> Result<Outcome, Failure> {
     }
     let kind = signals.caught().unwrap_or(Kind::Interrupted);
     Err(Failure::new(kind, ending.interrupted(directory)?))
+}
+
+/// Says which device it is, where a scheduler gave this process one of several: also to those who want it quiet, since nothing else in the log of a task says so.
+fn say_which_device(engine: &Engine) {
+    let Some(DevicePlace { name, place, given }) = engine.backend().place() else {
+        return;
+    };
+    match given {
+        None => {}
+        Some((variable, true)) => {
+            diagnostics::show_note(&format!("on {name} at {place}, which {variable} gives"));
+        }
+        Some((variable, false)) => {
+            let message =
+                format!("on {name} at {place}, which is not what {variable} gives this process");
+            let help = "`powersweep devices --doctor` says what is seen";
+            diagnostics::show_warning(message, Some(help.to_owned()));
+        }
+    }
 }
 
 /// What the run directory's checkpoint holds. A damaged one is set aside, and the run begins again.

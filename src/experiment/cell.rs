@@ -1,12 +1,14 @@
 //! One cell at work: its solver, its sums so far, and its failure if there is one.
 
 mod reading;
+mod ready;
 mod wanted;
 
 use std::ops::Range;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use reading::Reading;
+pub(super) use ready::Ready;
 pub(super) use wanted::WantedCell;
 use wanted::{contrast, goals, key};
 
@@ -14,43 +16,25 @@ use super::checkpoint::{CellRecord, Sums};
 use super::goals::CellGoals;
 use super::results::{CellError, CellFailure, CellStatistics};
 use super::{CellProgress, RunError, RunSpec};
-use crate::mdp::Mdp;
-use crate::plan::Plan;
-use crate::reward::{Chain, RewardDistribution, RewardDomain};
-use crate::solve::{Backend, CellSolver, DecisionRule, PilotReport, SolveError, prepare};
-use crate::statistics::behaviour::{Drives, Integrands, LawScale, Readings, World};
+use crate::solve::CellSolver;
+use crate::statistics::behaviour::Integrands;
 use crate::statistics::{
-    Asked, Block, CellSums, Conditioned, Contrast, Estimate, Measure, Observations, ObservedSums,
+    Block, CellSums, Conditioned, Contrast, Estimate, Measure, Observations, ObservedSums,
     Quantity, Sampling, Table, walk_table,
 };
-use crate::units::Discount;
 
 /// One cell of the environment at work. Shared by all threads.
 pub(super) struct Cell {
-    variant: String,
-    /// Whether its goals are solved in linked stages.
-    is_linked: bool,
-    mdp: Arc<Mdp>,
-    reward: Arc<RewardDistribution>,
+    /// What does not depend on the number of goals.
+    ready: Arc<Ready>,
     reading: Reading,
     goals: u64,
-    discount: Discount,
-    rule: DecisionRule,
-    plan: Arc<Plan>,
-    pilot: Option<PilotReport>,
-    asked: Arc<Asked>,
-    /// Where its goals come of walks: what the first ones showed.
-    walks: Option<Chain>,
-    /// Steps of the empowerment, where structure is told beside behaviour.
-    structure: Option<u32>,
     /// What it has in common with its baseline; nothing where it has none.
     contrast: Contrast,
     /// The means that are taken of the observations, differences from the baseline last.
     quantities: Vec<Quantity>,
     /// Which goals belong, where not all do: then the means are over those.
     condition: Option<Conditioned>,
-    /// `None` when the backend refused the cell; the reason is in `state`.
-    solver: Option<Box<dyn CellSolver>>,
     state: Mutex<State>,
 }
 
@@ -59,13 +43,14 @@ impl Cell {
     fn tables(&self, observed: &ObservedSums, goals: u64, accepted: Option<Table>) -> Vec<Table> {
         let level = self.reading.level;
         let mut tables: Vec<Table> = accepted.into_iter().collect();
-        tables.extend(self.asked.tables(&self.mdp, observed, level));
+        tables.extend(self.ready.asked.tables(&self.ready.mdp, observed, level));
         if self.contrast.has_pairs() {
-            let first = self.asked.quantities().len();
+            let first = self.ready.asked.quantities().len();
             let power = |e| self.reading.difference(e);
             tables.push(self.contrast.table(observed, first, level, &power));
         }
-        tables.extend(self.walks.as_ref().map(|walks| walk_table(walks, goals)));
+        let walks = self.ready.walks.as_ref();
+        tables.extend(walks.map(|walks| walk_table(walks, goals)));
         let shared = self.reading.facts.shared;
         let spread = |table: Table| table.map_estimates(|e| e.of_shared(shared));
         let mut tables: Vec<Table> = tables.into_iter().map(spread).collect();
@@ -74,7 +59,8 @@ impl Cell {
         let all_goals = self.reading.all_goals(goals);
         let is_known = |table: &Table| {
             all_goals
-                || self.rule.is_given() && ["choices", "events", "occupancy"].contains(&table.name)
+                || self.ready.rule.is_given()
+                    && ["choices", "events", "occupancy"].contains(&table.name)
         };
         let exact = |table: Table| match is_known(&table) {
             true => table.map_estimates(|e| e.of_sampling(Sampling::Exhaustive)),
@@ -110,70 +96,28 @@ struct State {
 }
 
 impl Cell {
-    /// Draws the plan and prepares the backend. What was done before goes on from where it stands. A variant is compared with its
+    /// A cell that is ready, for so many goals as `spec` asks for. What was done before goes on from where it stands. A variant is compared with its
     /// `baseline`, if there is one.
-    pub(super) fn prepare(
-        backend: &dyn Backend,
+    pub(super) fn new(
+        ready: Arc<Ready>,
         spec: &RunSpec,
-        wanted: WantedCell<'_>,
+        wanted: &WantedCell<'_>,
         block_size: u64,
         before: Option<&CellRecord>,
     ) -> Result<Self, RunError> {
-        let WantedCell {
-            variant,
-            reward,
-            discount,
-            ref rule,
+        let Ready {
+            problem,
+            facts,
+            asked,
             ..
-        } = wanted;
-        let mut problem = spec.problem_of(variant, reward, discount)?;
-        let facts = *problem.program.stage().law.facts();
-        let mdp = problem.program.stage().mdp.clone();
-        // Names that the MDP does not have were refused before the first cell was prepared.
-        let domain = problem.program.stage().domain;
-        let rule = rule.on(wanted.environment, &mdp).map_err(RunError::Rules)?;
-        let of = wanted.observing(spec, &facts, domain);
-        let asked = spec.observed_of(&mdp, of, wanted.baseline.is_none());
-        let asked = match problem.program.stage().leader() {
-            // A policy that is followed need not be optimal, and which choices would be is not asked.
-            Some(_) => asked
-                .unwrap_or_default()
-                .without("optimality")
-                .without("indifference")
-                .without("chosen"),
-            None => asked.unwrap_or_default(),
-        };
-        let drives = Drives::find(
-            &spec.statistics.drives,
-            &World {
-                mdp: &mdp,
-                discount,
-                law: LawScale::of(&facts),
-                program: &problem.program,
-                is_optimal: rule.is_optimal() && problem.program.stage().leader().is_none(),
-                knows_optimum: (rule.is_optimal() || rule.is_given())
-                    && problem.program.stage().leader().is_none(),
-            },
-        );
-        let asked = asked.with(drives);
-        let beyond_power = !asked.is_empty();
-        let asked = Arc::new(asked.with(Readings::of(&problem.program, facts.scale)));
-        problem.asked = asked.clone();
-        problem.rule = rule.clone();
-        let goals = goals(&facts, spec.samples);
-        let walks = spec.compatible(wanted.environment, reward, discount);
-        let walks = walks.and_then(|found| Some(*found.ok()?.chain()));
-        let cell = || {
-            let names = [mdp.name(), &variant.variant, reward.name()];
-            format!("{}, discount {discount}", names.join(", "))
-        };
+        } = &*ready;
+        let goals = goals(facts, spec.samples);
         if let Some(there) = before.map(CellRecord::end).filter(|there| *there > goals) {
-            let (cell, here) = (cell(), goals);
+            let (cell, here) = (ready.name(), goals);
             return Err(RunError::Behind { cell, there, here });
         }
-        let pilot = spec.schedule(backend, &mut problem);
-        let plan = problem.plan.clone();
-        let contrast = contrast(spec, &wanted, goals, &asked.comparables(&mdp))?;
+        let mdp = &ready.mdp;
+        let contrast = contrast(spec, wanted, goals, &asked.comparables(mdp))?;
         let mut quantities = asked.quantities();
         quantities.extend(contrast.quantities(asked.n_columns()));
         let condition = asked.condition();
@@ -185,61 +129,43 @@ impl Cell {
             power: CellSums::new(mdp.n_states(), problem.power_scale()),
             observed: ObservedSums::new(n_sums),
         };
-        let key = key(&problem, goals, &quantities, condition.as_ref(), block_size);
+        let key = key(problem, goals, &quantities, condition.as_ref(), block_size);
         let mut record = CellRecord::new(key, block_size, empty);
         if let Some(before) = before {
             let foreign = |difference: String| RunError::Foreign {
-                cell: cell(),
+                cell: ready.name(),
                 difference,
             };
             record.merge(before).map_err(|e| foreign(e.to_string()))?;
             // What failed is tried again.
             record.failure = None;
         }
-        let (pilot, prepared) = match pilot {
-            Ok(_) if domain == RewardDomain::Choice && beyond_power => {
-                let feature = "statistics beyond POWER where choices have rewards".to_owned();
-                let backend = backend.name();
-                (None, Err(SolveError::Unsupported { backend, feature }))
-            }
-            Ok(pilot) => (pilot, prepare(backend, problem)),
-            Err(error) => (None, Err(error)),
-        };
-        let (solver, failure) = match prepared {
-            Ok(solver) => (Some(solver), None),
-            Err(error) => (None, Some((0, error.into()))),
-        };
+        record.stand_in = ready.stand_in();
+        let failure = ready.solver.as_ref().err();
+        let failure = failure.map(|error| (0, error.clone().into()));
         Ok(Self {
-            variant: variant.variant.clone(),
-            is_linked: variant.linked.is_some(),
-            mdp,
-            reward: reward.clone(),
             goals,
             reading: Reading {
-                facts,
+                facts: *facts,
                 level: spec.intervals.level(spec.level),
                 intervals: spec.intervals,
             },
-            discount,
-            rule,
-            plan,
-            pilot,
-            asked,
-            walks,
-            structure: spec.structure,
             contrast,
             quantities,
             condition,
-            solver,
             state: Mutex::new(State { record, failure }),
+            ready,
         })
     }
 
-    /// The cell with the failure that was recorded, where there was one.
-    pub(super) fn with_failure_of(mut self, before: Option<&CellRecord>) -> Self {
-        let recorded = before.and_then(|record| record.failure.clone());
+    /// The cell as it was recorded, where nothing is solved: who solved it, and the failure, where there was one.
+    pub(super) fn read_from_record(mut self, before: Option<&CellRecord>) -> Self {
+        let Some(before) = before else {
+            return self;
+        };
         let state = self.state.get_mut().unwrap_or_else(PoisonError::into_inner);
-        if let Some((block, message)) = recorded {
+        state.record.stand_in.clone_from(&before.stand_in);
+        if let Some((block, message)) = before.failure.clone() {
             state.failure = Some((block, CellError::Recorded(message)));
         }
         self
@@ -250,25 +176,17 @@ impl Cell {
         self.goals
     }
 
-    /// Why the cell should not be started, where its backend knows that it cannot reach the tolerance.
+    /// Why the cell should not be started, where it is known before its first goal that it is beyond what solves it.
     pub(super) fn refusal(&self) -> Option<RunError> {
         let state = self.state();
         let Some((_, CellError::Solve(error))) = &state.failure else {
             return None;
         };
-        let refused = match error {
-            SolveError::OutOfReach { .. }
-            | SolveError::TooLarge { .. }
-            | SolveError::NoPlans { .. } => true,
-            // Linked solves are not for every backend, and not for limits of the discount.
-            SolveError::Unsupported { .. } => self.is_linked,
-            _ => false,
-        };
-        refused.then(|| RunError::Refused {
-            environment: self.mdp.name().to_owned(),
-            variant: self.variant.clone(),
-            reward: self.reward.name().to_owned(),
-            discount: self.discount,
+        error.is_known_before().then(|| RunError::Refused {
+            environment: self.ready.mdp.name().to_owned(),
+            variant: self.ready.variant.clone(),
+            reward: self.ready.reward.name().to_owned(),
+            discount: self.ready.discount,
             error: Box::new(error.clone()),
         })
     }
@@ -311,8 +229,8 @@ impl Cell {
 
     /// POWER of every state over the goals that belong, of so many.
     fn power_of_accepted(&self, sums: &ObservedSums, goals: u64) -> Vec<Estimate> {
-        let first = self.asked.first_quantity("power").unwrap_or(0);
-        let quantities = &self.quantities[first..=first + self.mdp.n_states()];
+        let first = self.ready.asked.first_quantity("power").unwrap_or(0);
+        let quantities = &self.quantities[first..=first + self.ready.mdp.n_states()];
         let power = Integrands::power(quantities, sums, first, self.reading.level);
         let each = power.into_iter().map(|e| self.reading.of_law(e, goals));
         each.collect()
@@ -339,7 +257,7 @@ impl Cell {
         parallel: bool,
         beside: Option<&Observations>,
     ) -> (u64, Option<Observations>) {
-        let (Some(solver), Some(own)) = (&self.solver, block.below(self.goals)) else {
+        let (Ok(solver), Some(own)) = (&self.ready.solver, block.below(self.goals)) else {
             return (0, None);
         };
         if !self.needs(block) {
@@ -370,7 +288,8 @@ impl Cell {
     /// What is observed of a block that was done before, for cells that are compared with this one.
     pub(super) fn observe(&self, block: Block, parallel: bool) -> Option<Observations> {
         let block = block.below(self.goals)?;
-        let sums = self.solver.as_ref()?.solve_block(block, parallel).ok()?;
+        let solver = self.ready.solver.as_ref().ok()?;
+        let sums = solver.solve_block(block, parallel).ok()?;
         let observations = sums.observations;
         (observations.goals() as u64 == block.len).then_some(observations)
     }
@@ -383,11 +302,9 @@ impl Cell {
         }
         let block_size = state.record.block_size;
         drop(state);
-        let solver = self
-            .solver
-            .as_ref()
-            .expect("a cell without a solver has failed");
-        let mut observations = Observations::new(self.asked.n_columns(), 0);
+        let solver = self.ready.solver.as_ref();
+        let solver = solver.map_err(|error| CellError::from(error.clone()))?;
+        let mut observations = Observations::new(self.ready.asked.n_columns(), 0);
         let goals = count.min(self.goals);
         for index in 0..goals.div_ceil(block_size) {
             let first = index * block_size;
@@ -407,14 +324,14 @@ impl Cell {
             observations.append(&sums.observations);
         }
         Ok(CellGoals {
-            environment: self.mdp.name().to_owned(),
-            variant: self.variant.clone(),
-            reward: self.reward.name().to_owned(),
-            discount: self.discount.asked(),
-            rule: self.rule.to_string(),
-            mdp: self.mdp.clone(),
-            chosen: self.asked.chosen(),
-            names: self.asked.per_goal(&self.mdp),
+            environment: self.ready.mdp.name().to_owned(),
+            variant: self.ready.variant.clone(),
+            reward: self.ready.reward.name().to_owned(),
+            discount: self.ready.discount.asked(),
+            rule: self.ready.rule.to_string(),
+            mdp: self.ready.mdp.clone(),
+            chosen: self.ready.asked.chosen(),
+            names: self.ready.asked.per_goal(&self.ready.mdp),
             observations,
         })
     }
@@ -428,10 +345,10 @@ impl Cell {
         beside: Option<&Observations>,
     ) -> Result<(Sums, Observations), CellError> {
         let mut sums = solver.solve_block(block, parallel)?;
-        let n_states = self.mdp.n_states();
+        let n_states = self.ready.mdp.n_states();
         let states = sums.power.len().min(sums.power_squared.len());
         let observations = &sums.observations;
-        if !self.asked.is_empty() && observations.goals() as u64 != block.len {
+        if !self.ready.asked.is_empty() && observations.goals() as u64 != block.len {
             return Err(CellError::Unobserved {
                 block: block.index,
                 expected_goals: block.len,
@@ -476,6 +393,13 @@ impl Cell {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
+    /// Lets go of what is needed only while goals are solved.
+    pub(super) fn rest(&self) {
+        if let Ok(solver) = &self.ready.solver {
+            solver.rest();
+        }
+    }
+
     /// How far the cell is.
     pub(super) fn progress(&self) -> CellProgress<'_> {
         let state = self.state();
@@ -487,9 +411,9 @@ impl Cell {
             estimate.ci_high - estimate.ci_low
         });
         CellProgress {
-            variant: &self.variant,
-            reward: self.reward.name(),
-            discount: self.discount,
+            variant: &self.ready.variant,
+            reward: self.ready.reward.name(),
+            discount: self.ready.discount,
             goals,
             widest: (sums.goals >= 2).then(|| widths.fold(0.0, f64::max)),
         }
@@ -498,14 +422,14 @@ impl Cell {
     /// The cell's result from all goals that are done; `None` before the first one.
     pub(super) fn result(&self) -> Option<Result<CellStatistics, Box<CellFailure>>> {
         let state = self.state();
-        let environment = self.mdp.name().to_owned();
-        let reward = self.reward.name().to_owned();
+        let environment = self.ready.mdp.name().to_owned();
+        let reward = self.ready.reward.name().to_owned();
         let failed = |error| CellFailure {
             environment: environment.clone(),
-            variant: self.variant.clone(),
+            variant: self.ready.variant.clone(),
             reward: reward.clone(),
-            discount: self.discount,
-            rule: self.rule.to_string(),
+            discount: self.ready.discount,
+            rule: self.ready.rule.to_string(),
             error,
         };
         if let Some((_, error)) = &state.failure {
@@ -514,6 +438,7 @@ impl Cell {
         if state.record.goals() == 0 {
             return None;
         }
+        let stand_in = state.record.stand_in.as_ref();
         let block = state.record.tail.as_ref().map_or(0, |tail| tail.block);
         let sums = match state.record.totals() {
             Ok(sums) => sums,
@@ -542,22 +467,22 @@ impl Cell {
         };
         let found = CellStatistics {
             environment,
-            variant: self.variant.clone(),
+            variant: self.ready.variant.clone(),
             reward,
-            discount: self.discount,
-            discount_used: self.discount.used_number(),
-            rule: self.rule.to_string(),
-            domain: self.reward.domain(),
-            solver: self.solver.as_ref().and_then(|s| s.description()),
-            refusal: self
-                .solver
-                .as_ref()
-                .and_then(|s| Some(s.refusal()?.to_string())),
+            discount: self.ready.discount,
+            discount_used: self.ready.discount.used_number(),
+            rule: self.ready.rule.to_string(),
+            domain: self.ready.reward.domain(),
+            solver: stand_in.map_or_else(
+                || self.ready.solver_of_its_own(),
+                |s| Some(s.solver.clone()),
+            ),
+            refusal: stand_in.map(|s| s.refusal.clone()),
             power,
             tables,
-            mdp: self.mdp.clone(),
-            plan: self.plan.clone(),
-            pilot: self.pilot.clone(),
+            mdp: self.ready.mdp.clone(),
+            plan: self.ready.plan.clone(),
+            pilot: self.ready.pilot.clone(),
             samples,
             proposed: goals,
             unconverged: sums.unconverged,
@@ -565,7 +490,7 @@ impl Cell {
             sweeps_max: sums.sweeps_max,
             unconverged_goals: sums.unconverged_goals,
         };
-        Some(Ok(match self.structure {
+        Some(Ok(match self.ready.structure {
             Some(steps) => found.with_structure(steps),
             None => found,
         }))

@@ -479,7 +479,7 @@ mod tests {
 
     #[test]
     fn a_cell_without_a_result_is_listed() {
-        let text = run(1_000, Flaw::RefusesDiscount(0.9)).to_json();
+        let text = run(1_000, Flaw::FailsAt(0.9)).to_json();
         let document: serde_json::Value = serde_json::from_str(&text).unwrap();
         assert_eq!(document["cells"].as_array().unwrap().len(), 1);
         assert_eq!(document["failures"][0]["discount"], 0.9);

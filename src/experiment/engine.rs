@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use super::absent::Absent;
 use super::checkpoint::Shard;
+use super::kept::Kept;
 use super::runner::{self, Task};
 use super::{GoalTable, Ledger, Observer, Outcome, RunError, RunSpec, Statistics, Unobserved};
 use crate::mdp::Mdp;
@@ -187,7 +188,15 @@ impl Engine {
         observer: &dyn Observer,
     ) -> Result<Outcome, RunError> {
         spec.validate()?;
-        runner::run(&*self.backend, &spec.unlisted(), done, task, observer)
+        let nothing = Kept::nothing();
+        runner::run(
+            &*self.backend,
+            &spec.unlisted(),
+            done,
+            task,
+            observer,
+            &nothing,
+        )
     }
 
     /// The results of what is done, and of nothing else: no goal is solved.
@@ -197,8 +206,15 @@ impl Engine {
     /// [`RunError`].
     pub fn read(&self, spec: &RunSpec, done: Ledger) -> Result<Outcome, RunError> {
         spec.validate()?;
-        let spec = spec.unlisted();
-        runner::run(&*self.backend, &spec, done, Task::Read, &Unobserved)
+        let (spec, nothing) = (spec.unlisted(), Kept::nothing());
+        runner::run(
+            &*self.backend,
+            &spec,
+            done,
+            Task::Read,
+            &Unobserved,
+            &nothing,
+        )
     }
 
     /// The first goals one by one, where the spec asks for them ([`RunSpec::per_goal`]): solved (again) for the table alone, so that it is the same whatever became of

@@ -1,6 +1,8 @@
 //! A backend without a solver, for tests of the loop around it: the POWER integrand of state `s` is the draw of
 //! coordinate `s`, and the flaws of real backends can be switched on.
 
+use std::sync::atomic::{AtomicUsize, Ordering};
+
 use crate::mdp::{Mdp, MdpBuilder};
 use crate::rng::Stream;
 use crate::solve::{Backend, CellProblem, CellSolver, Goals, SolveError, SolvedGoal};
@@ -13,6 +15,8 @@ pub(super) enum Flaw {
     None,
     /// A cell it cannot prepare.
     RefusesDiscount(f64),
+    /// A cell it breaks at.
+    FailsAt(f64),
     /// Untouched buffers.
     Zeros,
     /// A NaN in block 3.
@@ -21,6 +25,32 @@ pub(super) enum Flaw {
 
 #[derive(Debug)]
 pub(super) struct FakeBackend(pub(super) Flaw);
+
+/// A backend that counts the cells it prepares.
+#[derive(Debug)]
+pub(super) struct Counting {
+    pub(super) fake: FakeBackend,
+    pub(super) prepared: AtomicUsize,
+}
+
+impl Backend for Counting {
+    fn name(&self) -> &'static str {
+        self.fake.name()
+    }
+
+    fn description(&self) -> String {
+        self.fake.description()
+    }
+
+    fn methods(&self) -> &[crate::plan::Method] {
+        self.fake.methods()
+    }
+
+    fn prepare(&self, problem: CellProblem) -> Result<Box<dyn CellSolver>, SolveError> {
+        self.prepared.fetch_add(1, Ordering::Relaxed);
+        self.fake.prepare(problem)
+    }
+}
 
 #[derive(Debug)]
 struct FakeSolver {
@@ -61,6 +91,11 @@ impl CellSolver for FakeSolver {
     }
 
     fn solve_block(&self, block: Block, _parallel: bool) -> Result<BlockSums, SolveError> {
+        if let Flaw::FailsAt(discount) = self.flaw
+            && discount == self.problem.discount.asked()
+        {
+            return Err(SolveError::Singular { goal: block.first });
+        }
         let stage = self.problem.program.stage();
         let mut sums = BlockSums::new(stage.mdp.n_states());
         if self.flaw == Flaw::Zeros {

@@ -89,6 +89,7 @@ fn head(
     is_finished: bool,
 ) -> Map<String, Value> {
     let backend = engine.backend();
+    let place = backend.place();
     let environments = experiment.environments.iter().map(|mdp| {
         json!({
             "name": mdp.name(),
@@ -109,7 +110,12 @@ fn head(
         ("environments", environments.collect::<Value>()),
         (
             "backend",
-            json!({ "name": backend.name(), "description": backend.description() }),
+            json!({
+                "name": backend.name(),
+                "description": backend.description(),
+                "place": place.as_ref().map(|p| &p.place).filter(|p| !p.is_empty()),
+                "given_by": place.as_ref().and_then(|p| p.given.filter(|g| g.1)).map(|g| g.0),
+            }),
         ),
     ])
     .collect()

@@ -10,7 +10,9 @@ mod engine;
 mod ensemble;
 #[cfg(test)]
 mod fake;
+mod forecast;
 mod goals;
+mod kept;
 mod manifest;
 mod memory;
 mod observer;
@@ -32,6 +34,7 @@ pub use checkpoint::Ledger;
 pub use compatible::Walks;
 pub use engine::{BackendChoice, Engine, EngineError, MdpHandle};
 pub use ensemble::{Claim, Ensemble, Side};
+pub use forecast::Forecast;
 pub use goals::{GoalTable, PerGoal};
 pub use manifest::{RunRecord, first_manifest, manifest};
 pub use memory::Memory;

@@ -13,10 +13,11 @@ use std::time::{Duration, Instant};
 use rayon::prelude::*;
 use rayon::{ThreadPool, ThreadPoolBuilder};
 
-use super::cell::{Cell, WantedCell};
+use super::cell::{Cell, Ready, WantedCell};
 use super::checkpoint::{CellRecord, Shard, rescale};
 use super::ensemble::ensembles;
 use super::goals::CellGoals;
+use super::kept::{Kept, ReadyEnvironment};
 use super::run_spec::VariantMdp;
 use super::{
     CellFailure, CellStatistics, Ledger, MdpHandle, Observer, Progress, RunError, RunSpec,
@@ -60,13 +61,14 @@ pub(super) enum Task {
     Read,
 }
 
-/// Runs a validated spec, going on from what is done.
+/// Runs a validated spec, going on from what is done. What was `kept` ready before is not made ready again; it must be of the same spec, but for the number of goals.
 pub(super) fn run(
     backend: &dyn Backend,
     spec: &RunSpec,
     done: Ledger,
     task: Task,
     observer: &dyn Observer,
+    kept: &Kept,
 ) -> Result<Outcome, RunError> {
     let pool = ThreadPoolBuilder::new().num_threads(spec.threads).build();
     let run = Run {
@@ -77,6 +79,7 @@ pub(super) fn run(
         work: Work::new(done),
         slices: slices(spec, task),
         task,
+        kept,
     };
     let environments = run.all_environments()?;
     let n_begun = environments.len();
@@ -109,27 +112,32 @@ pub(super) fn run(
     })
 }
 
+/// Makes all environments ready, and keeps what fits.
+pub(super) fn make_ready(
+    backend: &dyn Backend,
+    spec: &RunSpec,
+    kept: &Kept,
+) -> Result<(), RunError> {
+    let run = Run::new(backend, spec, kept)?;
+    let mut numbers = 0..spec.environments.len();
+    let ready = |number| run.pool.install(|| run.ready(number).map(drop));
+    numbers.try_for_each(ready)
+}
+
 /// Lists the first goals of every cell, one by one.
 pub(super) fn goals(
     backend: &dyn Backend,
     spec: &RunSpec,
     count: u64,
 ) -> Result<Vec<CellGoals>, RunError> {
-    let pool = ThreadPoolBuilder::new().num_threads(spec.threads).build();
-    let run = Run {
-        backend,
-        spec,
-        pool: pool.map_err(RunError::Threads)?,
-        reporter: Reporter::new(spec, &Unobserved),
-        work: Work::new(Ledger::default()),
-        slices: Vec::new(),
-        task: Task::Solve,
-    };
+    let nothing = Kept::nothing();
+    let run = Run::new(backend, spec, &nothing)?;
     let mut all = Vec::with_capacity(spec.n_cells());
-    for (number, mdp) in spec.environments.iter().enumerate() {
-        let variants = spec.variants_of(mdp)?;
-        let first = number * run.cells_each();
-        let cells = run.pool.install(|| run.prepare(&variants, first))?;
+    for number in 0..spec.environments.len() {
+        let cells = run.pool.install(|| {
+            let ready = run.ready(number)?;
+            run.cells(number, &ready)
+        })?;
         for cell in cells {
             let listed = run.pool.install(|| cell.goals_of(count));
             all.push(listed.map_err(|error| RunError::Listing(Box::new(error)))?);
@@ -177,6 +185,24 @@ struct Run<'a> {
     /// By environment: blocks that it was thought to have, and which of them are to be solved.
     slices: Vec<(u64, Range<u64>)>,
     task: Task,
+    kept: &'a Kept,
+}
+
+impl<'a> Run<'a> {
+    /// One that solves no blocks, and nobody looks at.
+    fn new(backend: &'a dyn Backend, spec: &'a RunSpec, kept: &'a Kept) -> Result<Self, RunError> {
+        let pool = ThreadPoolBuilder::new().num_threads(spec.threads).build();
+        Ok(Self {
+            backend,
+            spec,
+            pool: pool.map_err(RunError::Threads)?,
+            reporter: Reporter::new(spec, &Unobserved),
+            work: Work::new(Ledger::default()),
+            slices: Vec::new(),
+            task: Task::Solve,
+            kept,
+        })
+    }
 }
 
 impl Run<'_> {
@@ -247,9 +273,11 @@ impl Run<'_> {
         if slice.is_empty() && self.task != Task::Read {
             return Ok(self.not_ours());
         }
-        let variants = self.spec.variants_of(mdp)?;
-        let size = RunSpec::block_size(&variants);
-        let cells = self.pool.install(|| self.prepare(&variants, first))?;
+        let (size, cells) = self.pool.install(|| {
+            let ready = self.ready(number)?;
+            let size = RunSpec::block_size(&ready.variants);
+            Ok::<_, RunError>((size, self.cells(number, &ready)?))
+        })?;
         let goals_total = cells.iter().map(|cell| cell.goals()).sum();
         let most = cells.iter().map(|cell| cell.goals()).max().unwrap_or(0);
         let slice = rescale(slice, *thought, most.div_ceil(size));
@@ -290,6 +318,7 @@ impl Run<'_> {
         self.reporter.report(&environment);
         self.work.end(first, &environment.cells);
         let cells = &environment.cells;
+        cells.iter().for_each(|cell| cell.rest());
         Ok(Finished {
             outcomes: cells.iter().map(|cell| cell.result()).collect(),
             goals_done: cells.iter().map(|cell| cell.done()).sum(),
@@ -319,9 +348,9 @@ impl Run<'_> {
         }
     }
 
-    /// The cells of one environment, in the order of the experiment; the first one's position among all is given.
-    fn prepare(&self, variants: &[VariantMdp], first: usize) -> Result<Vec<Arc<Cell>>, RunError> {
-        let environment = self.spec.environments[first / self.cells_each()].mdp();
+    /// The cells of one environment as they are wanted, in the order of the experiment.
+    fn wanted<'w>(&'w self, number: usize, variants: &'w [VariantMdp]) -> Vec<WantedCell<'w>> {
+        let environment = self.spec.environments[number].mdp();
         let mut wanted = Vec::new();
         let baseline = self.spec.baseline().map(|at| &variants[at]);
         for variant in variants {
@@ -342,23 +371,43 @@ impl Run<'_> {
                 wanted.extend(each);
             }
         }
-        let size = RunSpec::block_size(variants);
-        let (backend, spec) = (self.backend, self.spec);
-        let is_read = self.task == Task::Read;
-        // Side by side: a pilot may take as long as the goals of a small cell.
         wanted
-            .into_par_iter()
-            .enumerate()
-            .map(|(i, wanted)| {
-                let before = self.work.before(first + i);
-                let before = before.as_deref();
-                let cell = Cell::prepare(backend, spec, wanted, size, before)?;
-                Ok(Arc::new(match is_read {
-                    true => cell.with_failure_of(before),
-                    false => cell,
-                }))
-            })
-            .collect()
+    }
+
+    /// An environment made ready, now or before.
+    fn ready(&self, number: usize) -> Result<Arc<ReadyEnvironment>, RunError> {
+        if let Some(ready) = self.kept.get(number) {
+            return Ok(ready);
+        }
+        let variants = self.spec.variants_of(&self.spec.environments[number])?;
+        // Side by side: a pilot may take as long as the goals of a small cell.
+        let wanted = self.wanted(number, &variants).into_par_iter();
+        let cells = wanted.map(|wanted| {
+            let ready = Ready::new(self.backend, self.spec, &wanted)?;
+            Ok::<_, RunError>(Arc::new(ready))
+        });
+        let cells = cells.collect::<Result<_, _>>()?;
+        let ready = Arc::new(ReadyEnvironment { variants, cells });
+        self.kept.keep(number, &ready, self.spec);
+        Ok(ready)
+    }
+
+    /// The cells of an environment, with what was done of them before.
+    fn cells(&self, number: usize, ready: &ReadyEnvironment) -> Result<Vec<Arc<Cell>>, RunError> {
+        let first = number * self.cells_each();
+        let size = RunSpec::block_size(&ready.variants);
+        let wanted = self.wanted(number, &ready.variants);
+        let each = wanted.iter().zip(&ready.cells).enumerate();
+        let cells = each.map(|(i, (wanted, ready))| {
+            let before = self.work.before(first + i);
+            let before = before.as_deref();
+            let cell = Cell::new(ready.clone(), self.spec, wanted, size, before)?;
+            Ok(Arc::new(match self.task {
+                Task::Read => cell.read_from_record(before),
+                Task::Solve | Task::SolveShard(_) => cell,
+            }))
+        });
+        cells.collect()
     }
 
     /// Per cell of an environment: the position of the baseline's cell that it is compared with.
@@ -719,7 +768,7 @@ mod tests {
     #[test]
     fn a_failing_cell_does_not_take_the_others_along() {
         for threads in [1, 3] {
-            let engine = engine(Flaw::RefusesDiscount(0.5));
+            let engine = engine(Flaw::FailsAt(0.5));
             let statistics = engine.run(&spec(&engine, threads)).unwrap();
             assert_eq!((statistics.cells.len(), statistics.failures.len()), (1, 1));
             assert_eq!(statistics.failures[0].discount.asked(), 0.5);
@@ -735,10 +784,53 @@ mod tests {
     }
 
     #[test]
+    fn a_cell_that_is_refused_stops_the_run_before_its_first_goal() {
+        let engine = engine(Flaw::RefusesDiscount(0.5));
+        let refused = engine.run(&spec(&engine, 1)).unwrap_err();
+        let said = refused.to_string();
+        assert!(said.starts_with("pair, reward uniform"), "{said}");
+        assert!(said.contains("does not support the discount 0.5"), "{said}");
+    }
+
+    /// A backend that refuses one discount, with another one for it.
+    fn with_fallback(flaw: Flaw) -> Engine {
+        let first = Arc::new(FakeBackend(flaw));
+        let both = WithFallback::new(first, Arc::new(CpuBackend::new()));
+        Engine::with_backend(Arc::new(both))
+    }
+
+    #[test]
+    fn shards_that_another_backend_solved_in_part_say_so_when_they_are_merged() {
+        let engine = with_fallback(Flaw::RefusesDiscount(0.5));
+        let spec = spec(&engine, 1);
+        let whole = engine.run(&spec).unwrap();
+        assert!(whole.cells[1].refusal.is_some());
+        let mut sum = Ledger::default();
+        for number in [3, 1, 2] {
+            let shard = Shard::new(number, 3).unwrap();
+            let of = engine.run_shard(&spec, shard, Ledger::default(), &Unobserved);
+            for (position, record) in of.unwrap().ledger.cells {
+                match sum.cells.get_mut(&position) {
+                    None => drop(sum.cells.insert(position, record)),
+                    Some(sum) => Arc::make_mut(sum).merge(&record).unwrap(),
+                }
+            }
+        }
+        let methods = engine.backend().methods().to_vec();
+        let absent = Engine::absent("fake", "elsewhere", methods);
+        let merged = absent.read(&spec, sum).unwrap().statistics;
+        assert_eq!(bits(&merged), bits(&whole));
+        for (merged, whole) in merged.cells.iter().zip(&whole.cells) {
+            assert_eq!(
+                (&merged.solver, &merged.refusal),
+                (&whole.solver, &whole.refusal)
+            );
+        }
+    }
+
+    #[test]
     fn what_a_backend_refuses_another_one_solves() {
-        let refusing = Arc::new(FakeBackend(Flaw::RefusesDiscount(0.5)));
-        let both = WithFallback::new(refusing, Arc::new(CpuBackend::new()));
-        let both = Engine::with_backend(Arc::new(both));
+        let both = with_fallback(Flaw::RefusesDiscount(0.5));
         let statistics = both.run(&spec(&both, 2)).unwrap();
         assert!(statistics.is_complete());
         let [here, there] = &statistics.cells[..] else {
@@ -755,9 +847,7 @@ mod tests {
         assert_eq!((&here.power, &there.power), (&fake[0].power, &cpu[1].power));
         assert_ne!(fake[1].power, cpu[1].power);
         // A failure is no refusal: nobody stands in for a device that breaks.
-        let broken = Arc::new(FakeBackend(Flaw::Zeros));
-        let both = WithFallback::new(broken, Arc::new(CpuBackend::new()));
-        let both = Engine::with_backend(Arc::new(both));
+        let both = with_fallback(Flaw::Zeros);
         assert_eq!(both.run(&spec(&both, 1)).unwrap().failures.len(), 2);
     }
 

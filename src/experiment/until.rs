@@ -9,7 +9,11 @@ use std::time::Instant;
 
 use serde_json::{Map, Value, json};
 
-use super::{CellStatistics, Engine, Ledger, Observer, Outcome, RunError, RunSpec, Statistics};
+use super::kept::Kept;
+use super::runner::{self, Task};
+use super::{
+    CellError, CellStatistics, Engine, Ledger, Observer, Outcome, RunError, RunSpec, Statistics,
+};
 use crate::statistics::{Intervals, Measure};
 
 /// Fewest goals of the first look: means have normal intervals, which few goals do not.
@@ -245,6 +249,8 @@ impl Engine {
         observer: &dyn Observer,
     ) -> Result<Outcome, RunError> {
         let looks = until.looks(spec)?;
+        spec.validate()?;
+        let (spec, kept) = (spec.unlisted(), Kept::what_fits());
         let (clock, mut ledger, mut solved) = (Instant::now(), done, 0);
         let mut look = 1;
         let mut goals = looks.first;
@@ -256,7 +262,15 @@ impl Engine {
                 intervals,
                 ..spec.clone()
             };
-            let outcome = match (self.run_from(&at_look, ledger.clone(), observer), next) {
+            let solved_to = runner::run(
+                self.backend(),
+                &at_look,
+                ledger.clone(),
+                Task::Solve,
+                observer,
+                &kept,
+            );
+            let outcome = match (solved_to, next) {
                 (Err(RunError::Behind { .. }), Some(more)) => {
                     (look, goals) = (look + 1, more);
                     continue;
@@ -302,8 +316,63 @@ impl Engine {
     }
 }
 
-/// Half the width of the widest interval over all cells that have a result.
+/// Half the width of the widest interval over all cells. What stands on fewer goals than a first look does is not known, and so is a cell of which no goal meets its
+/// condition yet.
 fn widest(statistics: &Statistics, of: StopOf) -> f64 {
+    let failures = statistics.failures.iter();
+    let mut none = failures.filter(|f| matches!(f.error, CellError::NoneAccepted { .. }));
+    if none.next().is_some() {
+        return f64::INFINITY;
+    }
     let cells = statistics.cells.iter();
-    cells.map(|cell| of.half_width(cell)).fold(0.0, larger)
+    let each = cells.map(|cell| match of.half_width(cell) {
+        half if half > 0.0 && cell.samples < FIRST_LOOK.min(cell.proposed) => f64::INFINITY,
+        half => half,
+    });
+    each.fold(0.0, larger)
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Arc;
+    use std::sync::atomic::{AtomicUsize, Ordering};
+
+    use super::*;
+    use crate::experiment::Unobserved;
+    use crate::experiment::fake::{Counting, FakeBackend, Flaw, two_state};
+
+    #[test]
+    fn cells_are_prepared_once_however_often_a_run_is_looked_at() {
+        let backend = Arc::new(Counting {
+            fake: FakeBackend(Flaw::None),
+            prepared: AtomicUsize::new(0),
+        });
+        let engine = Engine::with_backend(backend.clone());
+        let mdps = ["one", "two"].map(|name| engine.upload(two_state(name)));
+        let spec = mdps.iter().fold(RunSpec::default(), RunSpec::environment);
+        let spec = spec.discount(0.9).unwrap().discount(0.5).unwrap();
+        let until = Until {
+            half_width: Some(1e-9),
+            of: StopOf::Power,
+            minutes: None,
+            max: 16_384 << 3,
+        };
+        let done = Ledger::default();
+        let outcome = engine.run_until(&spec, &until, done, None, &Unobserved);
+        let statistics = outcome.unwrap().statistics;
+        let stopped = statistics.stopped.unwrap();
+        assert_eq!((stopped.look, stopped.goals), (4, 16_384 << 3));
+        assert_eq!(backend.prepared.load(Ordering::Relaxed), 4);
+        // The numbers are those of a run of that many goals, which prepares them again.
+        let fixed = RunSpec {
+            samples: stopped.goals,
+            intervals: stopped.intervals,
+            ..spec
+        };
+        let fixed = engine.run(&fixed).unwrap();
+        assert_eq!(backend.prepared.load(Ordering::Relaxed), 8);
+        for (a, b) in statistics.cells.iter().zip(&fixed.cells) {
+            assert_eq!(a.power, b.power);
+        }
+    }
 }

@@ -35,7 +35,7 @@ pub use goal::{GoalOrigin, GoalReport, goal_json, goal_text};
 pub use graph::{MAX_GRAPH_STATES, power_graph};
 pub use map::{Field, MapOptions, grid_map, power_map};
 pub use picture::{MAX_PANELS, power_picture};
-pub use plan::{memory_line, plan_text};
+pub use plan::{forecast_text, memory_line, plan_text};
 pub use reward::reward_text;
 pub use robustness::robustness_text;
 pub use sensitivity::sensitivity_text;

@@ -2,7 +2,7 @@
 
 use super::digits::{counted, grouped, plain_name};
 use super::variant::of_variant;
-use crate::experiment::Memory;
+use crate::experiment::{Forecast, Memory};
 use crate::solve::CellProblem;
 use crate::statistics::Blocks;
 
@@ -63,6 +63,45 @@ pub fn plan_text(
         text += &format!("  {key:<13}{value}\n");
     }
     text
+}
+
+/// What a run is expected to take, by a trial on this machine: of so many goals in each of `cells` cells, or where it stops by itself of a million.
+#[must_use]
+pub fn forecast_text(
+    forecast: &Forecast,
+    goals: Option<u64>,
+    cells: usize,
+    memory_bytes: usize,
+) -> String {
+    let rate = cells as f64 / forecast.seconds_per_goal;
+    let rate = grouped(if rate >= 1.0 { rate as u64 } else { 1 });
+    let (what, seconds) = match goals {
+        Some(n) => (format!("{} goals", grouped(n)), forecast.seconds(n)),
+        None => (
+            "a run that stops by itself, for a million goals".to_owned(),
+            forecast.seconds(1_000_000),
+        ),
+    };
+    let threads = counted(forecast.threads, "thread");
+    format!(
+        "expected: {what} in each of {} in {} on {threads} of this machine ({rate} a second over all cells), about {} of memory\n",
+        counted(cells, "cell"),
+        duration(seconds),
+        bytes(memory_bytes),
+    )
+}
+
+/// A time with two digits.
+fn duration(seconds: f64) -> String {
+    let (number, unit) = match seconds {
+        s if s < 100.0 => (s, "seconds"),
+        s if s < 6_000.0 => (s / 60.0, "minutes"),
+        s => (s / 3_600.0, "hours"),
+    };
+    match number < 10.0 {
+        true => format!("{number:.1} {unit}"),
+        false => format!("{number:.0} {unit}"),
+    }
 }
 
 /// `24 KiB per thread, 2 KiB for the structure, 2 KiB for sums`.

@@ -21,6 +21,8 @@ pub struct SlurmScript {
     pub mebibytes: u64,
     /// Whether a task needs a graphics processor.
     pub gpu: bool,
+    /// Minutes that a task is expected to work, where that could be tried.
+    pub expected_minutes: Option<f64>,
 }
 
 /// Seconds before the time limit at which a task is told to stop.
@@ -47,6 +49,12 @@ pub fn slurm_script(script: &SlurmScript) -> String {
     let log = format!("{}-shards", script.out);
     let arguments: Vec<String> = script.arguments.iter().map(|text| quote(text)).collect();
     let arguments = arguments.join(" ");
+    let expected = match script.expected_minutes {
+        Some(expected) => format!(
+            "# A task is expected to work for {expected:.1} minutes, by a trial on the machine that this was printed on, and may work for {minutes} at a time.\n"
+        ),
+        None => String::new(),
+    };
     let gpu = match script.gpu {
         true => "#SBATCH --gpus-per-task=1\n",
         false => "",
@@ -57,7 +65,7 @@ pub fn slurm_script(script: &SlurmScript) -> String {
         r#"#!/bin/bash
 # Runs {name} as a Slurm job array of {nodes} shards and merges them: bash THIS_FILE
 # A task that comes to its time limit writes its checkpoint and is queued again; so is one whose node dies. Submitting this again goes on where the shards stand.
-set -euo pipefail
+{expected}set -euo pipefail
 mkdir -p {shards}
 
 array=$(sbatch --parsable <<'JOB'
@@ -134,6 +142,7 @@ mod tests {
             processors: 8,
             mebibytes: 512,
             gpu: true,
+            expected_minutes: Some(134.25),
         }
     }
 
@@ -147,12 +156,11 @@ mod tests {
         assert_eq!(quote("a/b-1.toml"), "a/b-1.toml");
         assert_eq!(quote("it's here"), r"'it'\''s here'");
         assert_eq!(quote(""), "''");
-        assert!(
-            !slurm_script(&SlurmScript {
-                gpu: false,
-                ..script()
-            })
-            .contains("gpus")
-        );
+        let less = slurm_script(&SlurmScript {
+            gpu: false,
+            expected_minutes: None,
+            ..script()
+        });
+        assert!(!less.contains("gpus") && !less.contains("expected"));
     }
 }

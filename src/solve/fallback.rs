@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use super::{Backend, CellProblem, CellSolver, Goals, SolveError, SolvedGoal};
+use super::{Backend, CellProblem, CellSolver, DevicePlace, Goals, SolveError, SolvedGoal};
 use crate::plan::{Method, Plan};
 use crate::statistics::{Block, BlockSums};
 
@@ -44,6 +44,10 @@ impl Backend for WithFallback {
         self.first.carries_out(plan)
     }
 
+    fn place(&self) -> Option<DevicePlace> {
+        self.first.place()
+    }
+
     fn prepare(&self, problem: CellProblem) -> Result<Box<dyn CellSolver>, SolveError> {
         let backend = self.first.name();
         let lacking = self.first.lacks(&problem.plan);
@@ -81,6 +85,10 @@ impl CellSolver for StandIn {
 
     fn refusal(&self) -> Option<&SolveError> {
         Some(&self.refusal)
+    }
+
+    fn rest(&self) {
+        self.solver.rest();
     }
 
     fn solve_block(&self, block: Block, parallel: bool) -> Result<BlockSums, SolveError> {

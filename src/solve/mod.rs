@@ -290,6 +290,16 @@ impl SolveError {
             _ => false,
         }
     }
+
+    /// Whether it is a matter of what was asked, known before the first goal: a refusal, or something that nobody solves.
+    #[must_use]
+    pub fn is_known_before(&self) -> bool {
+        let by_nobody = matches!(
+            self,
+            Self::TooLarge { .. } | Self::NoPlans { .. } | Self::NoElimination
+        );
+        by_nobody || self.is_refusal()
+    }
 }
 
 /// How a device can fail.
@@ -344,6 +354,17 @@ fn check_given(goal: usize, rewards: &[f64], n_rewards: usize) -> Result<(), Sol
     Err(SolveError::BadGoal { goal, problem })
 }
 
+/// Which of several devices of a kind a backend works on. Results do not depend on it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct DevicePlace {
+    /// What it is.
+    pub name: String,
+    /// Place on the PCI bus, like `0000:3b:00.0`; empty where the driver does not say.
+    pub place: String,
+    /// What a scheduler said about this process, if one did: the variable, and whether it names this device.
+    pub given: Option<(&'static str, bool)>,
+}
+
 /// Something that solves goals.
 pub trait Backend: Send + Sync + Debug {
     /// The name in experiment files, on the command line and in results.
@@ -364,6 +385,11 @@ pub trait Backend: Send + Sync + Debug {
 
     /// What it lacks to be worth its while on a plan, where another backend is expected to be faster: told, and not in the way of whoever asks for it.
     fn lacks(&self, _plan: &Plan) -> Option<String> {
+        None
+    }
+
+    /// Which of several devices of a kind it is, where that can be told.
+    fn place(&self) -> Option<DevicePlace> {
         None
     }
 
@@ -408,6 +434,9 @@ pub trait CellSolver: Send + Sync + Debug {
     fn refusal(&self) -> Option<&SolveError> {
         None
     }
+
+    /// Lets go of what is needed only while blocks are solved: the cell may be kept for later.
+    fn rest(&self) {}
 
     /// Solves the goals of a block and sums them. The result is a pure function of the problem and the block: it does
     /// not depend on threads. `parallel` allows work to be spread within the block.

@@ -176,7 +176,7 @@ impl ObservedSums {
 
     /// The sums of some quantities, over so many goals.
     pub(super) fn part(&self, quantities: Range<usize>, goals: u64) -> Self {
-        Self::from_moments(goals, self.moments[quantities].to_vec())
+        Self::from_moments(goals, self.moments[quantities].to_vec()).with_shares(self.shares)
     }
 
     /// The same, where it is open whether the goals of `open` belong; `sure` goals belong without them.

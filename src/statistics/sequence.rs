@@ -9,6 +9,9 @@
 //! matter: at the small errors of late looks Wilson's interval of a rare event misses many times more often than it says, so that shares have exact intervals
 //! ([`exact_share`]) here.
 //!
+//! Under a condition the number of goals that belong at a look is random. Given that number they are independent draws of the conditional law, so that the look's interval
+//! misses with the same probability whatever the number is; only, the run does not stop before there are thousands of them.
+//!
 //! The alternative for means is the normal mixture of Robbins (1970; Waudby-Smith et al. 2024, "Time-uniform central limit theory and asymptotic confidence sequences"), which holds between the looks, too. Tuned to the fifth
 //! look it is wider at the first four (4.4 standard errors at the first, and 2.2 here), narrower by up to 6% from there to the tenth or so, and wider after that; and it is nothing for shares.
 
@@ -265,23 +268,29 @@ mod tests {
     /// 5% of the runs and three standard deviations of that number.
     const MOST: u64 = 50 + 3 * 7;
 
-    /// In how many of 1,000 runs some look misses the true mean: (of those that may look, of those that think they look once).
+    /// In how many of 1,000 runs some look misses the true mean of the goals that belong: (of those that may look, of those that think they look once). Looks at too few of them are
+    /// passed by.
     fn runs_that_miss(
         truth: f64,
-        draw: impl Fn(&mut Random) -> f64,
+        draw: impl Fn(&mut Random) -> Option<f64>,
         ends: impl Fn(f64, f64, u64, Intervals) -> (f64, f64),
     ) -> [u64; 2] {
         let mut missed = [0; 2];
         for run in 0..RUNS {
             let mut random = Random(run << 32);
-            let (mut sum, mut squares, mut n) = (0.0, 0.0, 0);
+            let (mut sum, mut squares, mut n, mut drawn) = (0.0, 0.0, 0, 0);
             let mut misses = [false; 2];
             for look in 1..=LOOKS {
-                while n < FIRST << (look - 1) {
-                    let x = draw(&mut random);
-                    sum += x;
-                    squares += x * x;
-                    n += 1;
+                while drawn < FIRST << (look - 1) {
+                    if let Some(x) = draw(&mut random) {
+                        sum += x;
+                        squares += x * x;
+                        n += 1;
+                    }
+                    drawn += 1;
+                }
+                if n < FIRST {
+                    continue;
                 }
                 let mean = sum / n as f64;
                 let variance = squares / n as f64 - mean * mean;
@@ -298,14 +307,31 @@ mod tests {
         missed
     }
 
+    fn normal(mean: f64, variance: f64, n: u64, kind: Intervals) -> (f64, f64) {
+        let e = Estimate::of_mean(n, mean, variance, kind.level(0.95), 0.0, 0.0);
+        (e.ci_low, e.ci_high)
+    }
+
+    #[test]
+    fn means_over_goals_that_belong_are_covered_at_every_look() {
+        // A goal x belongs with probability 0.1 + 0.4 x: the mean over those is (0.1/2 + 0.4/3) / (0.1 + 0.4/2).
+        let draw = |r: &mut Random| {
+            let x = r.unit();
+            (r.unit() < 0.1 + 0.4 * x).then_some(x)
+        };
+        let truth = (0.05 + 0.4 / 3.0) / 0.3;
+        let [sequence, naive] = runs_that_miss(truth, draw, normal);
+        assert!(sequence <= MOST, "{sequence} of 1000 runs miss");
+        // Four looks are left, the first at 5,000 goals.
+        assert!(naive > MOST, "the control: {naive} of 1000 runs miss");
+        let [all, _] = runs_that_miss(0.5, draw, normal);
+        assert_eq!(all, RUNS, "the control: the mean over all goals");
+    }
+
     #[test]
     fn means_are_covered_at_every_look_and_naive_looks_are_not() {
         // The square of a uniform number: skewed, with mean 1/3.
-        let normal = |mean: f64, variance: f64, n: u64, kind: Intervals| {
-            let e = Estimate::of_mean(n, mean, variance, kind.level(0.95), 0.0, 0.0);
-            (e.ci_low, e.ci_high)
-        };
-        let [sequence, naive] = runs_that_miss(1.0 / 3.0, |r| r.unit().powi(2), normal);
+        let [sequence, naive] = runs_that_miss(1.0 / 3.0, |r| Some(r.unit().powi(2)), normal);
         assert!(sequence <= MOST, "{sequence} of 1000 runs miss");
         assert!(naive > 2 * MOST, "the control: {naive} of 1000 runs miss");
     }
@@ -314,7 +340,7 @@ mod tests {
     fn rare_events_are_covered_at_every_look_by_exact_intervals_alone() {
         // At the first look 0.12 of them are expected.
         let rare = 0.12 / FIRST as f64;
-        let draw = |r: &mut Random| f64::from(u8::from(r.unit() < rare));
+        let draw = |r: &mut Random| Some(f64::from(u8::from(r.unit() < rare)));
         let exact = |share: f64, _: f64, n: u64, kind: Intervals| {
             kind.shares().around(share, n, kind.level(0.95))
         };

@@ -189,10 +189,6 @@ fn what_a_run_cannot_wait_for_is_a_fault() {
             "is not measured without a [[variant]] beside the baseline",
         ),
         (
-            "until = { half_width = 1 }\n[condition]\nreach = [\"s\"]",
-            "a `half_width` is not yet supported beside [condition]",
-        ),
-        (
             "count = 5\nuntil = { half_width = 1 }",
             "`count` and `until` in [sample] are two ways",
         ),

@@ -574,6 +574,64 @@ fn auto_leaves_what_the_gpu_refuses_to_the_cpu_and_says_so() {
 }
 
 #[test]
+fn merged_shards_are_the_files_of_one_run_and_say_what_solved_them() {
+    let Some(backend) = backend("merged shards") else {
+        return;
+    };
+    let home = tempfile::tempdir().unwrap();
+    // The second cell is beyond single precision: another backend solves it. Three blocks.
+    let text = "schema = 1\n[mdp]\nfamily = \"chain\"\nstates = 5\n[solve]\ndiscount = [0.5, 0.999]\n[sample]\ncount = 40_000\n[statistics]\noptimality = [\"s0\"]\n";
+    std::fs::write(home.path().join("experiment.toml"), text).unwrap();
+    let adapter = backend.adapter().index.to_string();
+    let run = |words: &[&str]| {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_powersweep"));
+        let output = command.args(words).current_dir(home.path()).output();
+        assert!(output.as_ref().unwrap().status.success(), "{output:?}");
+    };
+    let solve = |out: &str, more: &[&str]| {
+        let words = ["run", "experiment.toml", "--backend", "auto", "--adapter"];
+        run(&[&words[..], &[&adapter, "--quiet", "--out", out], more].concat());
+    };
+    let file = |out: &str, name: &str| std::fs::read(home.path().join(out).join(name)).unwrap();
+    let cells = |out: &str| -> Vec<serde_json::Value> {
+        let manifest: serde_json::Value =
+            serde_json::from_slice(&file(out, "manifest.json")).unwrap();
+        let cells = manifest["cells"].as_array().unwrap().iter();
+        cells
+            .map(|cell| serde_json::json!([cell["solver"], cell["refusal"], cell["plan_hash"]]))
+            .collect()
+    };
+    solve("whole", &[]);
+    assert!(cells("whole")[0][0].is_null() && cells("whole")[1][0].is_string());
+    for of in [1, 2, 7] {
+        let mut shards: Vec<String> = (1..=of).map(|k| format!("{k}-of-{of}")).collect();
+        for (number, out) in (1..).zip(&shards) {
+            solve(out, &["--shard", &format!("{number}/{of}")]);
+        }
+        shards.rotate_left(of / 2);
+        let merged = format!("merged-{of}");
+        let shards = shards.iter().map(String::as_str);
+        let words: Vec<&str> = ["merge", &merged].into_iter().chain(shards).collect();
+        run(&words);
+        for name in [
+            "results.json",
+            "power.parquet",
+            "optimality.parquet",
+            "results.txt",
+        ] {
+            assert!(
+                file(&merged, name) == file("whole", name),
+                "{of} shards: {name}"
+            );
+        }
+        assert_eq!(cells(&merged), cells("whole"));
+    }
+    // The control: other goals are other bytes.
+    solve("other", &["--seed", "1"]);
+    assert!(file("other", "results.json") != file("whole", "results.json"));
+}
+
+#[test]
 fn auto_leaves_large_mdps_to_the_cpu() {
     let Some(backend) = backend("large MDPs under auto") else {
         return;

@@ -366,6 +366,10 @@ fn missing_overlapping_foreign_and_damaged_shards_are_named_and_nothing_is_writt
     assert!(json(home.at("out/results.json"))["unfinished"].is_object());
     home.finish("out", &few);
     assert!(results(&home.at("out")) == results(&home.at("whole")));
+    // A whole run alone is read as it stands.
+    let (code, said) = home.merge("read", &["whole".to_owned()], &[]);
+    assert_eq!(code, 0, "{said}");
+    assert!(results(&home.at("read")) == results(&home.at("whole")));
     let (code, said) = home.merge("out", &[a.clone(), c.clone()], &["--partial"]);
     assert_eq!(
         code, 2,
@@ -490,6 +494,63 @@ fn a_run_that_stops_by_itself_has_the_same_bytes_however_often_it_was_stopped() 
     stops(&home, "until = { half_width = 0.1, max = 1e6 }");
     home.finish("wide", &[]);
     assert_eq!(json(home.at("wide/results.json"))["until"]["look"], 1);
+}
+
+#[test]
+fn a_run_under_a_condition_stops_by_the_goals_that_belong() {
+    let home = Home::new();
+    let path = concat!(env!("CARGO_MANIFEST_DIR"), "/datasets/claims/training.json");
+    let text = format!(
+        "schema = 1\n[mdp]\npath = {path:?}\n[solve]\ndiscount = 0.75\nbackend = \"cpu\"\n\
+         [condition]\noptimal = [{{ state = \"training\", action = \"fetch\" }}]\n[sample]\n"
+    );
+    let stops = |until: &str| {
+        fs::write(home.at("experiment.toml"), format!("{text}{until}\n")).unwrap();
+    };
+    let results = |out: &str| json(home.at(out).join("results.json"));
+    // One goal in three belongs, and the widest deviation is that of a uniform number, or less: at look k some 16,384 2^(k - 1) / 3 of them give 2.2 to 3.1 times
+    // 0.29 / sqrt(n), which is below 0.006 from the fourth to the sixth look on.
+    stops("until = { half_width = 0.006 }");
+    home.finish("out", &[]);
+    let found = results("out");
+    let until = &found["until"];
+    assert_eq!(until["reason"], "half_width");
+    let look = until["look"].as_u64().unwrap();
+    assert!((2..=6).contains(&look), "{until}");
+    let power = found["cells"][0]["power"].as_array().unwrap();
+    let belong = power[0]["n"].as_u64().unwrap();
+    let goals = until["goals"].as_u64().unwrap();
+    assert!((belong as f64 / goals as f64 - 1.0 / 3.0).abs() < 0.01);
+    let half = |state: &serde_json::Value| {
+        (state["ci_high"].as_f64().unwrap() - state["ci_low"].as_f64().unwrap()) / 2.0
+    };
+    let widest = power.iter().map(half).fold(0.0, f64::max);
+    assert!((widest - until["widest"].as_f64().unwrap()).abs() < 1e-12 && widest <= 0.006);
+    // Its numbers are those of a run of that many goals.
+    home.finish("fixed", &["--samples", &goals.to_string()]);
+    let fixed = results("fixed");
+    for (a, b) in power
+        .iter()
+        .zip(fixed["cells"][0]["power"].as_array().unwrap())
+    {
+        assert_eq!((&a["n"], &a["estimate"]), (&b["n"], &b["estimate"]));
+        assert!(half(a) > half(b));
+    }
+    // Any interval is narrower than that, on few goals too, and few stop nothing: one goal in three is enough at the first look, one in ten at the third.
+    stops("until = { half_width = 0.9 }");
+    home.finish("third", &[]);
+    assert_eq!(results("third")["until"]["look"], 1);
+    let tenth = "schema = 1\n[mdp]\nfamily = \"star\"\nleaves = 10\n[solve]\ndiscount = 0.75\nbackend = \"cpu\"\n[condition]\n\
+         optimal = [{ state = \"s0\", action = \"go_t3\" }]\n[sample]\nuntil = { half_width = 0.9 }\n";
+    fs::write(home.at("experiment.toml"), tenth).unwrap();
+    home.finish("tenth", &[]);
+    let found = results("tenth");
+    assert_eq!(found["until"]["goals"], 16_384 << 2, "look 3");
+    let belong = &found["cells"][0]["power"][0]["n"];
+    assert!(
+        (4_096..8_192).contains(&belong.as_u64().unwrap()),
+        "{belong}"
+    );
 }
 
 #[test]

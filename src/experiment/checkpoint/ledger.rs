@@ -70,6 +70,15 @@ pub struct CellKey {
     pub problem: [u8; 32],
 }
 
+/// The backend that solved a cell which the run's own refused.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub struct StandIn {
+    /// What it is.
+    pub solver: String,
+    /// Why the run's backend did not take the cell.
+    pub refusal: String,
+}
+
 /// One cell as far as it is done.
 #[derive(Clone, Debug, PartialEq)]
 pub struct CellRecord {
@@ -85,6 +94,8 @@ pub struct CellRecord {
     pub tail: Option<Tail>,
     /// Why the cell has no result: the lowest block that failed, and what went wrong there.
     pub failure: Option<(u64, String)>,
+    /// What solved it, where that was not the run's backend. Sums do not depend on it beyond their bounds; of shards that differ in it, one is kept.
+    pub stand_in: Option<StandIn>,
 }
 
 impl CellRecord {
@@ -98,6 +109,7 @@ impl CellRecord {
             sums: empty,
             tail: None,
             failure: None,
+            stand_in: None,
         }
     }
 
@@ -199,6 +211,8 @@ impl CellRecord {
         }
         let failures = [self.failure.take(), other.failure.clone()];
         self.failure = failures.into_iter().flatten().min();
+        let stand_ins = [self.stand_in.take(), other.stand_in.clone()];
+        self.stand_in = stand_ins.into_iter().flatten().min();
         Ok(())
     }
 
@@ -217,8 +231,12 @@ impl CellRecord {
         to.count(self.failure.is_some().into());
         if let Some((block, message)) = &self.failure {
             to.count(*block);
-            to.count(message.len() as u64);
-            to.bytes(message.as_bytes());
+            encode_text(message, to);
+        }
+        to.count(self.stand_in.is_some().into());
+        if let Some(StandIn { solver, refusal }) = &self.stand_in {
+            encode_text(solver, to);
+            encode_text(refusal, to);
         }
     }
 
@@ -248,13 +266,14 @@ impl CellRecord {
             false => None,
         };
         let failure = match flag(from)? {
-            true => {
-                let block = from.count()?;
-                let len = from.len(1)?;
-                let message = String::from_utf8(from.bytes(len)?.to_vec());
-                let message = message.map_err(|_| DecodeError::Impossible("a message"))?;
-                Some((block, message))
-            }
+            true => Some((from.count()?, decode_text(from)?)),
+            false => None,
+        };
+        let stand_in = match flag(from)? {
+            true => Some(StandIn {
+                solver: decode_text(from)?,
+                refusal: decode_text(from)?,
+            }),
             false => None,
         };
         let record = Self {
@@ -264,6 +283,7 @@ impl CellRecord {
             sums,
             tail,
             failure,
+            stand_in,
         };
         match record.is_consistent() {
             true => Ok(record),
@@ -286,6 +306,17 @@ impl CellRecord {
             && (observed == self.sums.power.goals || observed == 0)
             && tail
     }
+}
+
+fn encode_text(text: &str, to: &mut Encoder) {
+    to.count(text.len() as u64);
+    to.bytes(text.as_bytes());
+}
+
+fn decode_text(from: &mut Decoder<'_>) -> Result<String, DecodeError> {
+    let len = from.len(1)?;
+    let text = String::from_utf8(from.bytes(len)?.to_vec());
+    text.map_err(|_| DecodeError::Impossible("a text"))
 }
 
 /// Why two records of a cell cannot be added.
@@ -426,5 +457,24 @@ pub(super) mod tests {
         second.failure = Some((3, "early".to_owned()));
         first.merge(&second).unwrap();
         assert_eq!(first.failure, second.failure);
+    }
+
+    #[test]
+    fn what_stood_in_for_a_backend_is_kept_whatever_the_order() {
+        let stood = |words: &str| {
+            let stand_in = Some(StandIn {
+                solver: "cpu".to_owned(),
+                refusal: words.to_owned(),
+            });
+            CellRecord {
+                stand_in,
+                ..record(SIZE, 0..0)
+            }
+        };
+        let (a, b, none) = (stood("a"), stood("b"), record(SIZE, 0..0));
+        for (mut first, second) in [(a.clone(), b.clone()), (b, a.clone()), (none, a.clone())] {
+            first.merge(&second).unwrap();
+            assert_eq!(first.stand_in, a.stand_in);
+        }
     }
 }

@@ -76,7 +76,7 @@ pub enum ShardsError {
 }
 
 impl Merged {
-    /// Reads and folds shards, in any order.
+    /// Reads and folds shards, in any order. A whole run alone stands for its only shard: so what it has done can be read while it goes on.
     ///
     /// # Errors
     ///
@@ -85,7 +85,7 @@ impl Merged {
         let mut errors = Vec::new();
         let mut shards: Vec<(Shard, &Path, Checkpoint)> = Vec::new();
         for path in paths {
-            match read(path) {
+            match read(path, paths.len() == 1) {
                 Ok((shard, checkpoint)) => shards.push((shard, path, checkpoint)),
                 Err(error) => errors.push(error),
             }
@@ -124,8 +124,9 @@ impl Merged {
     }
 }
 
-fn read(path: &Path) -> Result<(Shard, Checkpoint), ShardsError> {
+fn read(path: &Path, is_alone: bool) -> Result<(Shard, Checkpoint), ShardsError> {
     let path = path.to_owned();
+    let only = Shard::new(1, 1).ok().filter(|_| is_alone);
     let Some(bytes) = read_checkpoint(&path)? else {
         return Err(ShardsError::Absent(path));
     };
@@ -133,7 +134,7 @@ fn read(path: &Path) -> Result<(Shard, Checkpoint), ShardsError> {
         Ok(checkpoint) => checkpoint,
         Err(error) => return Err(ShardsError::Unusable { path, error }),
     };
-    match checkpoint.header.shard {
+    match checkpoint.header.shard.or(only) {
         Some(shard) => Ok((shard, checkpoint)),
         None => Err(ShardsError::Whole(path)),
     }

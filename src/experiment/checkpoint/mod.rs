@@ -17,7 +17,7 @@ use serde_json::{Map, Value};
 use sha2::{Digest, Sha256};
 
 pub use keeper::{Keeper, ResumeError};
-pub use ledger::{CellKey, CellRecord, Ledger, MergeError, Sums, Tail};
+pub use ledger::{CellKey, CellRecord, Ledger, MergeError, StandIn, Sums, Tail};
 pub use merge::{Merged, ShardsError};
 pub(super) use shard::rescale;
 pub use shard::{ArrayError, Shard, ShardError};
@@ -27,7 +27,7 @@ use crate::plan::Method;
 use crate::statistics::{Decoder, Encoder};
 
 /// Version of the checkpoint's format.
-pub const FORMAT: u64 = 1;
+pub const FORMAT: u64 = 2;
 /// What a checkpoint starts with.
 const MAGIC: &[u8] = b"powersweep checkpoint\n";
 /// Bytes of a SHA-256.

@@ -133,8 +133,9 @@ fn read(
     });
     if let Some(until) = &sample.until {
         let compared = variants.baseline.value && !variants.tables.is_empty();
-        let conditioned = condition.is_some();
-        check_until(until, statistics.as_ref(), compared, conditioned, faults);
+        let method = condition.as_ref().map(|condition| condition.value.method);
+        let walked = method == Some(ConditionMethod::HitAndRun);
+        check_until(until, statistics.as_ref(), compared, walked, faults);
     }
     let claims = table.take("ensemble").map(|node| {
         let beside = ensemble::Beside {

@@ -47,19 +47,19 @@ pub(super) fn read_until(node: &Spanned<Node>, faults: &mut Faults) -> Option<Un
     })
 }
 
-/// Refuses to wait for what is not measured, and for goals of which nobody knows how many belong: the first look would stand on too few. `conditioned` says whether there is a condition. `compared` says whether there are differences from a baseline.
+/// Refuses to wait for what is not measured, and for goals that are `walked` to: how far these hang together is an estimate, and intervals at many looks would rest on it. `compared` says whether there are differences from a baseline.
 pub(super) fn check_until(
     until: &Spanned<Until>,
     request: Option<&Request>,
     compared: bool,
-    conditioned: bool,
+    walked: bool,
     faults: &mut Faults,
 ) {
     if until.value.half_width.is_none() {
         return;
     }
-    if conditioned {
-        let message = "a `half_width` is not yet supported beside [condition]";
+    if walked {
+        let message = "a `half_width` is not supported beside `method = \"hit-and-run\"`: goals of walks are not independent, which intervals at many looks rest on";
         faults.error(until.span.clone(), message);
     }
     let asked = |has: fn(&Request) -> bool| request.is_some_and(has);

@@ -44,7 +44,7 @@ use self::kernels::Keeping;
 use self::pace::Pace;
 use self::shaders::Library;
 use self::solver::GpuSolver;
-use super::{Backend, CellProblem, CellSolver, SolveError};
+use super::{Backend, CellProblem, CellSolver, DevicePlace, SolveError};
 use crate::plan::{Method, Plan};
 
 /// Name of the backend.
@@ -121,6 +121,15 @@ impl Backend for GpuBackend {
             (Method::Jacobi, _) => Keeping::Storage.words(),
         };
         Some(format!("values in {values} of {}", self.adapter().name))
+    }
+
+    fn place(&self) -> Option<DevicePlace> {
+        let adapter = self.adapter();
+        Some(DevicePlace {
+            name: adapter.name.clone(),
+            place: adapter.place.clone(),
+            given: given_adapter(adapter).map(|(is_given, variable)| (variable, is_given)),
+        })
     }
 
     fn lacks(&self, plan: &Plan) -> Option<String> {

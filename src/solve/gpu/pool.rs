@@ -41,6 +41,13 @@ impl Pool {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
+    /// Gives idle workspaces back to the device.
+    pub(super) fn clear(&self) {
+        let mut state = self.state();
+        state.left += state.idle.len() as u64;
+        state.idle.clear();
+    }
+
     /// Runs `work` with a workspace for `tiles` tiles, which `make` makes where none is idle; waits while too many are in use.
     pub(super) fn with<T>(
         &self,

@@ -454,6 +454,10 @@ impl CellSolver for GpuSolver {
         &self.problem
     }
 
+    fn rest(&self) {
+        self.pool.clear();
+    }
+
     /// The block is one group of goals on the device. Where more than POWER is asked, their integrands come back and are observed
     /// here; `parallel` spreads that work.
     fn solve_block(&self, block: Block, parallel: bool) -> Result<BlockSums, SolveError> {

@@ -1,0 +1,134 @@
+//! A cell made ready to be solved: all that takes time and does not depend on the number of goals.
+
+use std::sync::Arc;
+
+use super::WantedCell;
+use crate::experiment::checkpoint::StandIn;
+use crate::experiment::{RunError, RunSpec};
+use crate::mdp::Mdp;
+use crate::plan::Plan;
+use crate::reward::{Chain, Facts, RewardDistribution, RewardDomain};
+use crate::solve::{
+    Backend, CellProblem, CellSolver, DecisionRule, PilotReport, SolveError, prepare,
+};
+use crate::statistics::Asked;
+use crate::statistics::behaviour::{Drives, LawScale, Readings, World};
+use crate::units::Discount;
+
+/// A cell with its plan and its solver.
+pub(in crate::experiment) struct Ready {
+    pub(super) variant: String,
+    pub(super) mdp: Arc<Mdp>,
+    pub(super) reward: Arc<RewardDistribution>,
+    pub(super) discount: Discount,
+    pub(super) rule: DecisionRule,
+    pub(super) problem: CellProblem,
+    pub(super) facts: Facts,
+    pub(super) plan: Arc<Plan>,
+    pub(super) pilot: Option<PilotReport>,
+    pub(super) asked: Arc<Asked>,
+    /// Where its goals come of walks: what the first ones showed.
+    pub(super) walks: Option<Chain>,
+    /// Steps of the empowerment, where structure is told beside behaviour.
+    pub(super) structure: Option<u32>,
+    /// What solves it, or why nobody does.
+    pub(super) solver: Result<Arc<dyn CellSolver>, SolveError>,
+}
+
+impl Ready {
+    /// Draws the plan and prepares the backend.
+    pub(in crate::experiment) fn new(
+        backend: &dyn Backend,
+        spec: &RunSpec,
+        wanted: &WantedCell<'_>,
+    ) -> Result<Self, RunError> {
+        let WantedCell {
+            variant,
+            reward,
+            discount,
+            ref rule,
+            ..
+        } = *wanted;
+        let mut problem = spec.problem_of(variant, reward, discount)?;
+        let facts = *problem.program.stage().law.facts();
+        let mdp = problem.program.stage().mdp.clone();
+        // Names that the MDP does not have were refused before the first cell was prepared.
+        let domain = problem.program.stage().domain;
+        let rule = rule.on(wanted.environment, &mdp).map_err(RunError::Rules)?;
+        let of = wanted.observing(spec, &facts, domain);
+        let asked = spec.observed_of(&mdp, of, wanted.baseline.is_none());
+        let asked = match problem.program.stage().leader() {
+            // A policy that is followed need not be optimal, and which choices would be is not asked.
+            Some(_) => asked
+                .unwrap_or_default()
+                .without("optimality")
+                .without("indifference")
+                .without("chosen"),
+            None => asked.unwrap_or_default(),
+        };
+        let drives = Drives::find(
+            &spec.statistics.drives,
+            &World {
+                mdp: &mdp,
+                discount,
+                law: LawScale::of(&facts),
+                program: &problem.program,
+                is_optimal: rule.is_optimal() && problem.program.stage().leader().is_none(),
+                knows_optimum: (rule.is_optimal() || rule.is_given())
+                    && problem.program.stage().leader().is_none(),
+            },
+        );
+        let asked = asked.with(drives);
+        let beyond_power = !asked.is_empty();
+        let asked = Arc::new(asked.with(Readings::of(&problem.program, facts.scale)));
+        problem.asked = asked.clone();
+        problem.rule = rule.clone();
+        let walks = spec.compatible(wanted.environment, reward, discount);
+        let walks = walks.and_then(|found| Some(*found.ok()?.chain()));
+        let pilot = spec.schedule(backend, &mut problem);
+        let (pilot, prepared) = match pilot {
+            Ok(_) if domain == RewardDomain::Choice && beyond_power => {
+                let feature = "statistics beyond POWER where choices have rewards".to_owned();
+                let backend = backend.name();
+                (None, Err(SolveError::Unsupported { backend, feature }))
+            }
+            Ok(pilot) => (pilot, prepare(backend, problem.clone())),
+            Err(error) => (None, Err(error)),
+        };
+        Ok(Self {
+            variant: variant.variant.clone(),
+            mdp,
+            reward: reward.clone(),
+            discount,
+            rule,
+            plan: problem.plan.clone(),
+            problem,
+            facts,
+            pilot,
+            asked,
+            walks,
+            structure: spec.structure,
+            solver: prepared.map(Arc::from),
+        })
+    }
+
+    /// Which cell it is, in words.
+    pub(super) fn name(&self) -> String {
+        let names = [self.mdp.name(), &self.variant, self.reward.name()];
+        format!("{}, discount {}", names.join(", "), self.discount)
+    }
+
+    /// What solves it, where that is neither the run's backend nor one that stands in for it.
+    pub(super) fn solver_of_its_own(&self) -> Option<String> {
+        self.solver.as_ref().ok()?.description()
+    }
+
+    /// The backend that stands in for the run's, and why.
+    pub(super) fn stand_in(&self) -> Option<StandIn> {
+        let solver = self.solver.as_ref().ok()?;
+        Some(StandIn {
+            refusal: solver.refusal()?.to_string(),
+            solver: solver.description().unwrap_or_default(),
+        })
+    }
+}
