@@ -189,24 +189,21 @@ impl Drawing {
         rewards: &mut [f32],
     ) {
         let key = rng::key(self.seed);
-        let mut scratch = [[0f32; TILE]; 4];
-        for block in &coordinates.blocks {
-            for lane in (0..TILE).step_by(2 * I::Words::WIDTH) {
-                let [even, odd] = words::<I::Words>(key, stream, first, block.number, lane);
-                let width = I::Words::splat(lattice.width);
-                for word in 0..4 {
-                    I::Words::store_scaled(
-                        even[word].product(width).upper(),
-                        odd[word].product(width).upper(),
-                        lattice.low,
-                        lattice.spacing(),
-                        &mut scratch[word][lane..],
-                    );
-                }
-            }
-            for (row, &(from, to)) in scratch.iter().zip(&block.targets) {
-                for target in &coordinates.targets[from as usize..to as usize] {
-                    rewards[target.row as usize * TILE..][..TILE].copy_from_slice(row);
+        let width = I::Words::splat(lattice.width);
+        for lane in (0..TILE).step_by(2 * I::Words::WIDTH) {
+            let lanes = Lanes::<I::Words>::new(key, stream, first, lane);
+            for block in &coordinates.blocks {
+                let [even, odd] = lanes.words(block.number);
+                for (word, &(from, to)) in block.targets.iter().enumerate() {
+                    for target in &coordinates.targets[from as usize..to as usize] {
+                        I::Words::store_scaled(
+                            even[word].product(width).upper(),
+                            odd[word].product(width).upper(),
+                            lattice.low,
+                            lattice.spacing(),
+                            &mut rewards[target.row as usize * TILE + lane..],
+                        );
+                    }
                 }
             }
         }
@@ -226,7 +223,8 @@ impl Drawing {
         let mut scratch: BlockWords = [[0; TILE]; 4];
         for block in &coordinates.blocks {
             for lane in (0..TILE).step_by(2 * I::Words::WIDTH) {
-                let [even, odd] = words::<I::Words>(key, stream, first, block.number, lane);
+                let lanes = Lanes::<I::Words>::new(key, stream, first, lane);
+                let [even, odd] = lanes.words(block.number);
                 for word in 0..4 {
                     I::Words::store_words(even[word], odd[word], &mut scratch[word][lane..]);
                 }
@@ -279,47 +277,86 @@ fn sum_row(linear: &Linear, reward: usize, latent: &[f32], to: &mut [f32]) {
     }
 }
 
-/// One Philox block of the goals from `first + lane` on: those in even and those in odd places.
-#[inline(always)]
-fn words<W: Words>(
-    key: [u32; 2],
-    stream: Stream,
-    first: u64,
-    block: u32,
-    lane: usize,
-) -> [[W; 4]; 2] {
-    // The tile is aligned, so the lower half of the index does not wrap within it.
-    let low = (first as u32) + lane as u32;
-    let counter = [low, (first >> 32) as u32, block, stream.number()];
-    let even = philox::<W>(counter, key);
-    let odd = philox::<W>([low + 1, counter[1], counter[2], counter[3]], key);
-    [even, odd]
+/// Goals side by side whose Philox blocks are wanted: those in even and those in odd places.
+#[derive(Clone, Copy)]
+struct Lanes<W>([Prefix<W>; 2]);
+
+impl<W: Words> Lanes<W> {
+    /// The goals from `first + lane` on.
+    #[inline(always)]
+    fn new(key: [u32; 2], stream: Stream, first: u64, lane: usize) -> Self {
+        // The tile is aligned, so the lower half of the index does not wrap within it.
+        let low = (first as u32) + lane as u32;
+        let start = |low| Prefix::new(low, (first >> 32) as u32, stream.number(), key);
+        Self([start(low), start(low + 1)])
+    }
+
+    /// One Philox block of every goal.
+    #[inline(always)]
+    fn words(&self, block: u32) -> [[W; 4]; 2] {
+        [self.0[0].words(block), self.0[1].words(block)]
+    }
 }
 
-/// Philox4x32-10 for goals `counter[0], counter[0] + 2, ...`.
+/// Philox4x32-10 for goals `low, low + 2, ...`: what the first two rounds make of a goal, whichever its block. The number of the block
+/// meets the goal's in the third round only, and until then is the same for all lanes.
 ///
 /// A lane is 64 bits wide and holds its 32-bit word in the lower half. The product of two lower halves is one
 /// instruction; its lower word needs no extraction, because whatever stands in an upper half is never read.
-#[inline(always)]
-fn philox<W: Words>(counter: [u32; 4], key: [u32; 2]) -> [W; 4] {
-    let mut c0 = W::every_second(counter[0]);
-    let mut c1 = W::splat(counter[1]);
-    let mut c2 = W::splat(counter[2]);
-    let mut c3 = W::splat(counter[3]);
-    let m0 = W::splat(MULTIPLIERS[0]);
-    let m1 = W::splat(MULTIPLIERS[1]);
-    let [mut k0, mut k1] = key;
-    for _ in 0..ROUNDS {
-        let p0 = c0.product(m0);
-        let p1 = c2.product(m1);
-        c0 = p1.upper().xor3(c1, W::splat(k0));
-        c2 = p0.upper().xor3(c3, W::splat(k1));
-        c1 = p1;
-        c3 = p0;
-        k0 = k0.wrapping_add(WEYL[0]);
-        k1 = k1.wrapping_add(WEYL[1]);
+#[derive(Clone, Copy)]
+struct Prefix<W> {
+    /// The goal's part of the words 0 and 2, and word 1, after two rounds.
+    c0: W,
+    c1: W,
+    c2: W,
+    /// Upper half of the goal's index.
+    high: u32,
+    key: [u32; 2],
+}
+
+impl<W: Words> Prefix<W> {
+    #[inline(always)]
+    fn new(low: u32, high: u32, stream: u32, key: [u32; 2]) -> Self {
+        let p0 = W::every_second(low).product(W::splat(MULTIPLIERS[0]));
+        let c2 = p0.upper().xor3(W::splat(stream), W::splat(key[1]));
+        let p1 = c2.product(W::splat(MULTIPLIERS[1]));
+        Self {
+            c0: p1.upper(),
+            c1: p1,
+            c2: p0,
+            high,
+            key,
+        }
     }
-    [c0, c1, c2, c3]
+
+    #[inline(always)]
+    fn words(&self, block: u32) -> [W; 4] {
+        let [mut k0, mut k1] = self.key;
+        let product = |a: u32, b: u32| {
+            let p = u64::from(a) * u64::from(b);
+            ((p >> 32) as u32, p as u32)
+        };
+        // Words 0 and 1 after one round, and the product that word 0 goes into.
+        let (upper, word1) = product(block, MULTIPLIERS[1]);
+        let (upper, word3) = product(upper ^ self.high ^ k0, MULTIPLIERS[0]);
+        (k0, k1) = (k0.wrapping_add(WEYL[0]), k1.wrapping_add(WEYL[1]));
+        let mut c0 = self.c0.xor3(W::splat(word1), W::splat(k0));
+        let mut c1 = self.c1;
+        let mut c2 = self.c2.xor3(W::splat(upper), W::splat(k1));
+        let mut c3 = W::splat(word3);
+        let m0 = W::splat(MULTIPLIERS[0]);
+        let m1 = W::splat(MULTIPLIERS[1]);
+        for _ in 2..ROUNDS {
+            (k0, k1) = (k0.wrapping_add(WEYL[0]), k1.wrapping_add(WEYL[1]));
+            let p0 = c0.product(m0);
+            let p1 = c2.product(m1);
+            c0 = p1.upper().xor3(c1, W::splat(k0));
+            c2 = p0.upper().xor3(c3, W::splat(k1));
+            c1 = p1;
+            c3 = p0;
+        }
+        [c0, c1, c2, c3]
+    }
 }
 
 #[cfg(test)]

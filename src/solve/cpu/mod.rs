@@ -2,12 +2,13 @@
 //!
 //! A tile is solved by one thread: `draw` fills in the goals, `iterate` sweeps them with a `kernel` until every lane is
 //! certified, `sums` adds them up, and `observe` hands them on where more than POWER is asked. Where single precision cannot certify, the tile goes on in double precision from
-//! where it stands. `simd` holds the vectors, and all `unsafe` code.
+//! where it stands. `memory` lays its rows out, and `simd` holds the vectors, and all `unsafe` code.
 
 mod draw;
 mod iterate;
 mod kernel;
 mod linked;
+mod memory;
 mod observe;
 mod policy;
 mod simd;

@@ -8,6 +8,7 @@
 use std::sync::Arc;
 
 use super::kernel::{Kernel, VECTORS, each, load_row, max, min, splat, store_row};
+use super::memory::Lines;
 use super::simd::{Isa, Job, Level, Scalar, Vector, dispatch};
 use super::tile::Tile;
 use crate::plan::{Elimination, SweepModel, SweepState};
@@ -89,25 +90,22 @@ fn most_frequent(list: &[f64]) -> f64 {
 #[derive(Clone, Debug, Default)]
 pub(super) struct Policies<F> {
     /// Which choice of its state every goal takes, `[n_states, TILE]`.
-    chosen: Vec<F>,
+    chosen: Lines<F>,
     /// `u`, of one group of lanes.
-    upper: Vec<F>,
+    upper: Lines<F>,
     /// `l` of one row.
-    lower: Vec<F>,
+    lower: Lines<F>,
     /// Per state: right-hand side, slack, `1 / d`.
-    solved: [Vec<F>; 3],
+    solved: [Lines<F>; 3],
 }
 
 impl<F: Scalar> Policies<F> {
     fn make_room(&mut self, elimination: &Elimination) {
         let n = elimination.rows().len() * TILE;
-        self.chosen.resize(n, F::default());
-        self.upper
-            .resize(elimination.n_upper() * TILE, F::default());
-        self.lower.resize(elimination.widest() * TILE, F::default());
-        self.solved
-            .iter_mut()
-            .for_each(|rows| rows.resize(n, F::default()));
+        self.chosen.resize(n);
+        self.upper.resize(elimination.n_upper() * TILE);
+        self.lower.resize(elimination.widest() * TILE);
+        self.solved.iter_mut().for_each(|rows| rows.resize(n));
     }
 }
 

@@ -9,6 +9,8 @@
 
 use std::fmt;
 
+use bytemuck::Pod;
+
 /// Instruction sets, slowest first.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Level {
@@ -55,9 +57,7 @@ impl fmt::Display for Level {
 }
 
 /// The arithmetic that kernels need of a scalar type, besides operators.
-pub(super) trait Scalar:
-    Copy + PartialOrd + Default + Send + Sync + fmt::Debug + 'static
-{
+pub(super) trait Scalar: Pod + PartialOrd + Default + Send + Sync + fmt::Debug {
     /// Unit roundoff.
     const UNIT: f64;
     /// Vectors of an instruction set.

@@ -6,6 +6,7 @@ use super::draw::Drawing;
 use super::iterate::{Effort, Limits, iterate};
 
 use super::kernel::{ByChoice, Dense, Deterministic, Kernel, Sparse, UNCHOSEN};
+use super::memory::Lines;
 use super::policy::Evaluation;
 use super::simd::{Isa, Job, Level, dispatch};
 use super::tile::{Constants, Stay, Tile};
@@ -72,17 +73,17 @@ pub(super) enum Source<'a> {
 /// The choices that goals make where they are given, in both precisions.
 #[derive(Clone, Debug, Default)]
 pub(super) struct Choosing {
-    single: Vec<f32>,
-    double: Vec<f64>,
+    single: Lines<f32>,
+    double: Lines<f64>,
 }
 
 impl Choosing {
     /// No choice is taken yet, of `n_choices`.
     pub(super) fn reset(&mut self, n_choices: usize) {
-        self.single.clear();
-        self.single.resize(n_choices * TILE, UNCHOSEN as f32);
-        self.double.clear();
-        self.double.resize(n_choices * TILE, UNCHOSEN);
+        self.single.resize(n_choices * TILE);
+        self.single.fill(UNCHOSEN as f32);
+        self.double.resize(n_choices * TILE);
+        self.double.fill(UNCHOSEN);
     }
 
     /// One goal takes a choice, counted in sweep order.
@@ -332,7 +333,7 @@ impl StageSolver {
 
 /// Double precision goes on where single precision stands.
 fn carry_over(tile: &Tile<f32>, wide: &mut Tile<f64>) {
-    for (to, from) in wide.values.iter_mut().zip(&tile.values) {
+    for (to, from) in wide.values.iter_mut().zip(tile.values.iter()) {
         *to = f64::from(*from);
     }
     for lane in 0..TILE {

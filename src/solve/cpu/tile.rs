@@ -1,6 +1,7 @@
 //! One tile of goals: its rows, and the passes over them.
 
 use super::kernel::{Kernel, Rows, VECTORS, each, load_row, max, min, splat, store_row};
+use super::memory::Lines;
 use super::policy::Policies;
 use super::simd::{Scalar, Vector};
 use crate::statistics::TILE;
@@ -17,11 +18,11 @@ pub(super) struct Stay {
 #[derive(Clone, Debug)]
 pub(super) struct Tile<F> {
     /// Rewards less the lane's centre; rows are states, or choices where these have rewards, `[n_rewards, TILE]`.
-    pub(super) rewards: Vec<F>,
+    pub(super) rewards: Lines<F>,
     /// Values of the centred goal.
-    pub(super) values: Vec<F>,
+    pub(super) values: Lines<F>,
     /// The other buffer of Jacobi sweeps; after [`certify`](Self::certify), `max_a P_a V`.
-    pub(super) backup: Vec<F>,
+    pub(super) backup: Lines<F>,
     /// Per lane: the constant that was taken off the rewards.
     pub(super) centre: [F; TILE],
     /// Per lane: middle of the residual's range.
@@ -50,9 +51,9 @@ impl<F: Scalar> Tile<F> {
     pub(super) fn new(n_states: usize, n_rewards: usize) -> Self {
         let zero = F::default();
         Self {
-            rewards: vec![zero; n_rewards * TILE],
-            values: vec![zero; n_states * TILE],
-            backup: vec![zero; n_states * TILE],
+            rewards: Lines::zeros(n_rewards * TILE),
+            values: Lines::zeros(n_states * TILE),
+            backup: Lines::zeros(n_states * TILE),
             centre: [zero; TILE],
             middle: [zero; TILE],
             half_width: [zero; TILE],
