@@ -197,8 +197,8 @@ impl Drawing {
                 for (word, &(from, to)) in block.targets.iter().enumerate() {
                     for target in &coordinates.targets[from as usize..to as usize] {
                         I::Words::store_scaled(
-                            even[word].product(width).upper(),
-                            odd[word].product(width).upper(),
+                            even[word].product(width),
+                            odd[word].product(width),
                             lattice.low,
                             lattice.spacing(),
                             &mut rewards[target.row as usize * TILE + lane..],

@@ -72,7 +72,7 @@ pub(super) fn iterate<F: Scalar, V: Vector<Scalar = F>>(
             }
             effort.sweeps += 1;
         }
-        tile.certify::<V>(kernel, limits.constants);
+        tile.certify::<V, _>(kernel, limits.constants);
         effort.checks += 1;
         let ended = tile.certified(limits.tolerance) || effort.sweeps >= limits.max_sweeps;
         if ended || exhausted(tile, limits, &before) {

@@ -116,6 +116,13 @@ pub(super) trait Vector: Copy {
     fn where_greater(self, than: Self, then: Self, otherwise: Self) -> Self;
     /// `then` in the lanes where `self == to`, else `otherwise`.
     fn where_equal(self, to: Self, then: Self, otherwise: Self) -> Self;
+    /// Adds `sum[i] + sum[i + 8]` to `to[i]`, in double precision.
+    #[inline(always)]
+    fn add_wide(sum: &[Self::Scalar; 16], to: &mut [f64; 8]) {
+        for (i, to) in to.iter_mut().enumerate() {
+            *to += sum[i].to_f64() + sum[i + 8].to_f64();
+        }
+    }
 }
 
 /// A vector of 64-bit lanes that carry 32-bit words in their lower halves (the upper halves may hold anything).
@@ -129,7 +136,7 @@ pub(super) trait Words: Copy {
     /// The upper half of every lane, moved down.
     fn upper(self) -> Self;
     fn xor3(self, b: Self, c: Self) -> Self;
-    /// Interleaves the lower halves (as signed integers) of two vectors, adds `low`, scales by a power of two, and stores
+    /// Interleaves the upper halves (as signed integers) of two vectors, adds `low`, scales by a power of two, and stores
     /// `2 * WIDTH` floats.
     fn store_scaled(even: Self, odd: Self, low: i32, spacing: f32, to: &mut [f32]);
     /// Interleaves the lower halves of two vectors and stores `2 * WIDTH` words.
@@ -288,8 +295,8 @@ impl Words for [u64; 4] {
     #[inline(always)]
     fn store_scaled(even: Self, odd: Self, low: i32, spacing: f32, to: &mut [f32]) {
         for i in 0..4 {
-            to[2 * i] = (even[i] as i32).wrapping_add(low) as f32 * spacing;
-            to[2 * i + 1] = (odd[i] as i32).wrapping_add(low) as f32 * spacing;
+            to[2 * i] = ((even[i] >> 32) as i32).wrapping_add(low) as f32 * spacing;
+            to[2 * i + 1] = ((odd[i] >> 32) as i32).wrapping_add(low) as f32 * spacing;
         }
     }
     #[inline(always)]
@@ -336,7 +343,7 @@ mod x86 {
     // stores stay within a slice whose length was checked.
     macro_rules! x86_vector {
         ($name:ident, $scalar:ty, $register:ty, $width:literal, $splat:ident, $load:ident, $store:ident, $add:ident,
-         $sub:ident, $mul:ident, $mul_add:ident, $div:ident, $max:ident, $min:ident, $abs:expr, $select:ident) => {
+         $sub:ident, $mul:ident, $mul_add:ident, $div:ident, $max:ident, $min:ident, $abs:expr, $select:ident, {$($more:item)*}) => {
             #[derive(Clone, Copy)]
             pub(crate) struct $name($register);
 
@@ -414,6 +421,7 @@ mod x86 {
                     // SAFETY: see the macro.
                     Self(unsafe { $abs(self.0) })
                 }
+                $($more)*
             }
         };
     }
@@ -455,7 +463,20 @@ mod x86 {
         _mm512_max_ps,
         _mm512_min_ps,
         |x| _mm512_abs_ps(x),
-        select_512_ps
+        select_512_ps,
+        {
+            #[inline(always)]
+            fn add_wide(sum: &[f32; 16], to: &mut [f64; 8]) {
+                // SAFETY: as above; 16 floats are read, 8 doubles are read and written.
+                unsafe {
+                    let low = _mm512_cvtps_pd(_mm256_loadu_ps(sum.as_ptr()));
+                    let high = _mm512_cvtps_pd(_mm256_loadu_ps(sum[8..].as_ptr()));
+                    let more = _mm512_add_pd(low, high);
+                    let all = _mm512_add_pd(_mm512_loadu_pd(to.as_ptr()), more);
+                    _mm512_storeu_pd(to.as_mut_ptr(), all);
+                }
+            }
+        }
     );
     x86_vector!(
         Double512,
@@ -473,7 +494,8 @@ mod x86 {
         _mm512_max_pd,
         _mm512_min_pd,
         |x| _mm512_abs_pd(x),
-        select_512_pd
+        select_512_pd,
+        {}
     );
     x86_vector!(
         Single256,
@@ -491,7 +513,22 @@ mod x86 {
         _mm256_max_ps,
         _mm256_min_ps,
         |x| _mm256_andnot_ps(_mm256_set1_ps(-0.0), x),
-        select_256_ps
+        select_256_ps,
+        {
+            #[inline(always)]
+            fn add_wide(sum: &[f32; 16], to: &mut [f64; 8]) {
+                for half in [0, 4] {
+                    // SAFETY: as above; each half reads 8 of 16 floats, and reads and writes 4 of 8 doubles.
+                    unsafe {
+                        let low = _mm256_cvtps_pd(_mm_loadu_ps(sum[half..].as_ptr()));
+                        let high = _mm256_cvtps_pd(_mm_loadu_ps(sum[half + 8..].as_ptr()));
+                        let more = _mm256_add_pd(low, high);
+                        let all = _mm256_add_pd(_mm256_loadu_pd(to[half..].as_ptr()), more);
+                        _mm256_storeu_pd(to[half..].as_mut_ptr(), all);
+                    }
+                }
+            }
+        }
     );
     x86_vector!(
         Double256,
@@ -509,7 +546,8 @@ mod x86 {
         _mm256_max_pd,
         _mm256_min_pd,
         |x| _mm256_andnot_pd(_mm256_set1_pd(-0.0), x),
-        select_256_pd
+        select_256_pd,
+        {}
     );
 
     #[derive(Clone, Copy)]
@@ -548,9 +586,9 @@ mod x86 {
         #[inline(always)]
         fn store_scaled(even: Self, odd: Self, low: i32, spacing: f32, to: &mut [f32]) {
             let to = &mut to[..16];
-            // SAFETY: as above; 16 floats fit in the slice. The mask takes odd 32-bit lanes from the shifted `odd`.
+            // SAFETY: as above; 16 floats fit in the slice. The mask takes even 32-bit lanes from the odd ones of `even`.
             unsafe {
-                let both = _mm512_mask_blend_epi32(0xAAAA, even.0, _mm512_slli_epi64::<32>(odd.0));
+                let both = _mm512_mask_shuffle_epi32::<0b11_11_01_01>(odd.0, 0x5555, even.0);
                 let m = _mm512_add_epi32(both, _mm512_set1_epi32(low));
                 let x = _mm512_mul_ps(_mm512_cvtepi32_ps(m), _mm512_set1_ps(spacing));
                 _mm512_storeu_ps(to.as_mut_ptr(), x);
@@ -606,7 +644,7 @@ mod x86 {
             // SAFETY: as above; 8 floats fit in the slice.
             unsafe {
                 let both =
-                    _mm256_blend_epi32::<0b1010_1010>(even.0, _mm256_slli_epi64::<32>(odd.0));
+                    _mm256_blend_epi32::<0b1010_1010>(_mm256_srli_epi64::<32>(even.0), odd.0);
                 let m = _mm256_add_epi32(both, _mm256_set1_epi32(low));
                 let x = _mm256_mul_ps(_mm256_cvtepi32_ps(m), _mm256_set1_ps(spacing));
                 _mm256_storeu_ps(to.as_mut_ptr(), x);

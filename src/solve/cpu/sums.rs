@@ -66,10 +66,8 @@ impl ChunkSums {
                 a.store(&mut sum[part..]);
                 b.store(&mut square[part..]);
             }
-            for i in 0..PARTIAL {
-                power[i] += sum[i].to_f64() + sum[i + PARTIAL].to_f64();
-                squared[i] += square[i].to_f64() + square[i + PARTIAL].to_f64();
-            }
+            V::add_wide(&sum, power);
+            V::add_wide(&square, squared);
         }
         for lane in 0..goals.count {
             let goal = goals.first + lane as u64;

@@ -47,6 +47,19 @@ pub(super) struct Constants {
     pub(super) discount: Discount,
 }
 
+/// The reward of the state whose row starts at `at`; zero where choices have rewards.
+#[inline(always)]
+fn state_reward<F: Scalar, V: Vector<Scalar = F>, K: Kernel<F>>(
+    rewards: &[F],
+    at: usize,
+) -> [V; VECTORS] {
+    if K::CHOICE_REWARDS {
+        splat(0.0)
+    } else {
+        load_row(rewards, at)
+    }
+}
+
 impl<F: Scalar> Tile<F> {
     pub(super) fn new(n_states: usize, n_rewards: usize) -> Self {
         let zero = F::default();
@@ -69,6 +82,8 @@ impl<F: Scalar> Tile<F> {
     /// Takes a centre off every reward: the largest among self-loop states (staying there for good is worth exactly
     /// that), else `otherwise`. Values then stay near zero where one class of states is recurrent, and lose no digits to
     /// a constant. Starts the values: what staying is worth, or the least that any state is worth.
+    ///
+    /// `stays` is sorted by state.
     #[inline(always)]
     pub(super) fn start<V: Vector<Scalar = F>>(
         &mut self,
@@ -88,11 +103,14 @@ impl<F: Scalar> Tile<F> {
                 most = max(most, reward);
             }
             let mut centre: [V; VECTORS] = splat(f64::NEG_INFINITY);
-            for stay in stays {
-                centre = max(
-                    centre,
-                    load_row(&self.rewards, stay.reward as usize * TILE + lane),
-                );
+            if stays.len() == n_rewards {
+                // Every reward can be had for ever.
+                centre = most;
+            } else {
+                for stay in stays {
+                    let reward = load_row(&self.rewards, stay.reward as usize * TILE + lane);
+                    centre = max(centre, reward);
+                }
             }
             if !any {
                 // Within the goal's own range, which the allowance of `certify` counts on.
@@ -111,16 +129,15 @@ impl<F: Scalar> Tile<F> {
             } else {
                 splat(0.0)
             };
+            let mut stays = stays.iter().peekable();
             for s in 0..n_states {
-                store_row(start, &mut self.values, s * TILE + lane);
-            }
-            for stay in stays {
-                let at = stay.state as usize * TILE + lane;
-                let reward: [V; VECTORS] =
-                    load_row(&self.rewards, stay.reward as usize * TILE + lane);
-                let own: [V; VECTORS] = load_row(&self.values, at);
-                let value = each!(|i| reward[i].mul(horizon).max(own[i]));
-                store_row(value, &mut self.values, at);
+                let mut value = start;
+                while let Some(stay) = stays.next_if(|stay| stay.state as usize == s) {
+                    let reward: [V; VECTORS] =
+                        load_row(&self.rewards, stay.reward as usize * TILE + lane);
+                    value = each!(|i| reward[i].mul(horizon).max(value[i]));
+                }
+                store_row(value, &mut self.values, s * TILE + lane);
             }
         }
     }
@@ -128,33 +145,13 @@ impl<F: Scalar> Tile<F> {
     /// Rewards of a group of lanes.
     #[inline(always)]
     pub(super) fn rewards(&self, lane: usize) -> Rows<'_, F> {
-        Rows {
-            values: &self.rewards,
-            lane,
-        }
+        Rows::new(&self.rewards, lane)
     }
 
     /// Values of a group of lanes.
     #[inline(always)]
     pub(super) fn rows(&self, lane: usize) -> Rows<'_, F> {
-        Rows {
-            values: &self.values,
-            lane,
-        }
-    }
-
-    /// The reward of the state whose row starts at `at`; zero where choices have rewards.
-    #[inline(always)]
-    fn state_reward<V: Vector<Scalar = F>, K: Kernel<F>>(
-        &self,
-        _kernel: &K,
-        at: usize,
-    ) -> [V; VECTORS] {
-        if K::CHOICE_REWARDS {
-            splat(0.0)
-        } else {
-            load_row(&self.rewards, at)
-        }
+        Rows::new(&self.values, lane)
     }
 
     /// One in-place sweep, forwards or backwards.
@@ -165,11 +162,14 @@ impl<F: Scalar> Tile<F> {
         backwards: bool,
     ) {
         let n = kernel.n_states();
+        // Taken once: a vector's place and length would be read again for every state, because a store might change them.
+        let (rewards, values): (&[F], &mut [F]) = (&self.rewards, &mut self.values);
         for lane in (0..TILE).step_by(VECTORS * V::WIDTH) {
             for i in 0..n {
                 let s = if backwards { n - 1 - i } else { i };
-                let value: [V; VECTORS] = kernel.backup(s, self.rewards(lane), self.rows(lane));
-                store_row(value, &mut self.values, s * TILE + lane);
+                let value: [V; VECTORS] =
+                    kernel.backup(s, Rows::new(rewards, lane), Rows::new(values, lane));
+                store_row(value, values, s * TILE + lane);
             }
         }
     }
@@ -222,14 +222,14 @@ impl<F: Scalar> Tile<F> {
     #[inline(always)]
     fn jacobi_value<V: Vector<Scalar = F>, K: Kernel<F>>(
         &self,
-        kernel: &K,
+        _kernel: &K,
         discount: Discount,
         best: [V; VECTORS],
         constant: [V; VECTORS],
         at: usize,
     ) -> [V; VECTORS] {
         let used = V::splat(F::from_f64(discount.used()));
-        let reward: [V; VECTORS] = self.state_reward(kernel, at);
+        let reward = state_reward::<F, V, K>(&self.rewards, at);
         each!(|i| best[i].mul_add(used, reward[i].sub(constant[i])))
     }
 
@@ -253,11 +253,13 @@ impl<F: Scalar> Tile<F> {
     ///
     /// In all u(14|(1-g)V| + 8|R| + 7|r| + 4 magnitude) + (1-g)/g max(high - low).
     #[inline(always)]
-    pub(super) fn certify<V: Vector<Scalar = F>>(
+    pub(super) fn certify<V: Vector<Scalar = F>, K: Kernel<F>>(
         &mut self,
-        kernel: &impl Kernel<F>,
+        kernel: &K,
         constants: Constants,
     ) {
+        let (rewards, values): (&[F], &[F]) = (&self.rewards, &self.values);
+        let backup: &mut [F] = &mut self.backup;
         let complement = constants.discount.complement();
         let minus_complement = V::splat(F::from_f64(-complement));
         for lane in (0..TILE).step_by(VECTORS * V::WIDTH) {
@@ -266,19 +268,22 @@ impl<F: Scalar> Tile<F> {
             let (mut r_low, mut v_low) = (top, top);
             let (mut r_high, mut v_high) = (bottom, bottom);
             let mut spread: [V; VECTORS] = splat(0.0);
-            let magnitude = kernel.magnitude(self.rows(lane));
+            let (reward_rows, rows) = (Rows::new(rewards, lane), Rows::new(values, lane));
+            let magnitude = kernel.magnitude(rows);
             for s in 0..kernel.n_states() {
                 let at = s * TILE + lane;
-                let reward = self.state_reward(kernel, at);
-                let own: [V; VECTORS] = load_row(&self.values, at);
-                let d = kernel.differences(s, own, magnitude, self.rewards(lane), self.rows(lane));
+                let reward = state_reward::<F, V, K>(rewards, at);
+                let own: [V; VECTORS] = load_row(values, at);
+                let d = kernel.differences(s, own, magnitude, reward_rows, rows);
                 let rest: [V; VECTORS] = each!(|i| own[i].mul_add(minus_complement, reward[i]));
                 r_low = each!(|i| rest[i].add(d.low[i]).min(r_low[i]));
                 r_high = each!(|i| rest[i].add(d.high[i]).max(r_high[i]));
-                spread = each!(|i| d.high[i].sub(d.low[i]).max(spread[i]));
+                if !K::EQUAL_BOUNDS {
+                    spread = each!(|i| d.high[i].sub(d.low[i]).max(spread[i]));
+                }
                 v_low = min(v_low, own);
                 v_high = max(v_high, own);
-                store_row(d.best, &mut self.backup, at);
+                store_row(d.best, backup, at);
             }
             let half = V::splat(F::from_f64(0.5));
             let unit = |x: f64| V::splat(F::from_f64(1.01 * x * F::UNIT));

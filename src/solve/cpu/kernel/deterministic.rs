@@ -100,6 +100,7 @@ fn mostly_four(model: &SweepModel) -> bool {
 
 impl<F: Scalar> Kernel<F> for Deterministic<F> {
     const CHOICE_REWARDS: bool = false;
+    const EQUAL_BOUNDS: bool = true;
 
     #[inline(always)]
     fn backup<V: Vector<Scalar = F>>(

@@ -1,38 +1,46 @@
 //! States of noisy grids: every choice pulls towards one of the neighbours, and the noise pulls towards all of them alike.
 
-use super::{Rows, VECTORS, each, max, offset};
+use super::{Rows, VECTORS, each, max, offset, splat};
 use crate::plan::{SweepModel, SweepState};
 use crate::solve::cpu::simd::{Scalar, Vector};
+
+/// Successors that are read together.
+const FEW: usize = 4;
 
 /// A state whose backup needs every successor once: `max(base + pull max V, ...)` with `base = R + noise sum V`.
 ///
 /// Its common terms have one weight, its choices have no term of their own or one, always of the same weight, and together these are
 /// the common ones. 4 loads, 3 additions, 3 maxima and 2 multiply-adds for the neighbours of a grid cell, where one by one they take
 /// 8 loads and 8 multiply-adds.
+///
+/// A cell at a wall has fewer neighbours, and a choice that runs into the wall. There the state itself stands for the neighbours that are not
+/// there, and as much less of its self-loops is eliminated: sweeps then do the same for all cells, and no branch is foreseen wrongly.
 #[derive(Clone, Debug)]
 pub(super) struct Fan<F> {
-    /// Where the rows of the successors start.
-    successors: Box<[u32]>,
+    /// Where the rows of the first four successors start.
+    successors: [u32; FEW],
     /// gamma times the weight of a common term.
     noise: F,
-    /// gamma times the weight of a choice's own term, and `1 / (1 - gamma T(s,a,s))` of such choices.
+    /// gamma times the weight of a choice's own term, and `1 / (1 - gamma T)` with T what of the self-loop is no successor.
     pull: F,
     inverse: F,
-    /// `1 / (1 - gamma T(s,a,s))` of choices without a term of their own.
-    idle: Box<[F]>,
+    /// The same of choices without a term of their own, or 0 if there is none.
+    idle: F,
+    /// Four more successors.
+    more: Option<Box<[u32; FEW]>>,
 }
 
 impl<F: Scalar> Fan<F> {
-    /// The state as a fan, if it is one.
-    pub(super) fn of(model: &SweepModel, state: &SweepState, gamma: f64) -> Option<Self> {
+    /// The state at a position as a fan, if it is one.
+    pub(super) fn of(model: &SweepModel, position: usize, gamma: f64) -> Option<Self> {
+        let state: &SweepState = &model.states()[position];
         let common = &model.parts()[state.common_first as usize..state.common_end as usize];
         let choices = &model.choices()[state.choice_first as usize..state.choice_end as usize];
         let noise = common.first()?.probability;
-        let inverse = |stay: f64| F::from_f64(1.0 / (1.0 - gamma * stay));
-        let (mut pulled, mut idle, mut pull) = (Vec::new(), Vec::new(), None);
+        let (mut pulled, mut idle, mut pull) = (Vec::new(), None, None);
         for choice in choices {
             match &model.parts()[choice.first as usize..choice.end as usize] {
-                [] => idle.push(inverse(choice.stay)),
+                [] if *idle.get_or_insert(choice.stay) == choice.stay => {}
                 [own] => {
                     let this = (own.probability, choice.stay);
                     if *pull.get_or_insert(this) != this {
@@ -47,49 +55,135 @@ impl<F: Scalar> Fan<F> {
         pulled.sort_unstable();
         let same = common.iter().map(|part| part.position).eq(pulled);
         let even = common.iter().all(|part| part.probability == noise);
-        (same && even).then(|| Self {
-            successors: common.iter().map(|part| offset(part.position)).collect(),
+        let mut successors: Vec<u32> = common.iter().map(|p| offset(p.position)).collect();
+        let missing = successors.len().next_multiple_of(FEW) - successors.len();
+        let own = missing as f64 * noise;
+        let rest = stay - own;
+        // The state itself is a successor like the others where some choice pulls there: one that is idle.
+        let like = |a: f64, b: f64| (a - b).abs() < 1e-12;
+        let at_wall = rest > -1e-12 && idle.is_some_and(|idle| like(idle, stay + weight));
+        if !same || !even || (missing > 0 && !at_wall) {
+            return None;
+        }
+        successors.resize(successors.len() + missing, offset(position as u32));
+        let (first, more) = successors.split_first_chunk::<FEW>()?;
+        let more = match more {
+            [] => None,
+            more => Some(Box::new(<[u32; FEW]>::try_from(more).ok()?)),
+        };
+        let inverse = |stay: f64| F::from_f64(1.0 / (1.0 - gamma * stay.max(0.0)));
+        Some(Self {
+            successors: *first,
             noise: F::from_f64(gamma * noise),
             pull: F::from_f64(gamma * weight),
-            inverse: inverse(stay),
-            idle: idle.into(),
+            inverse: inverse(rest),
+            idle: idle.map_or(F::default(), |stay| inverse(stay - own)),
+            more,
         })
     }
 
-    /// The self-loop-eliminated backup of the state.
+    /// Whether some choice has no term of its own.
+    #[inline(always)]
+    fn may_idle(&self) -> bool {
+        self.idle != F::default()
+    }
+
+    /// A backup of the state, with some or all of its self-loops eliminated.
     #[inline(always)]
     pub(super) fn backup<V: Vector<Scalar = F>>(
         &self,
         reward: [V; VECTORS],
         rows: Rows<'_, F>,
     ) -> [V; VECTORS] {
-        let (sum, most) = match *self.successors {
-            [a, b, c, d] => {
-                let [a, b, c, d]: [[V; VECTORS]; 4] =
-                    [rows.load(a), rows.load(b), rows.load(c), rows.load(d)];
-                let sum = each!(|i| a[i].add(b[i]).add(c[i].add(d[i])));
-                (sum, max(max(a, b), max(c, d)))
-            }
-            _ => {
-                let mut sum: [V; VECTORS] = rows.load(self.successors[0]);
-                let mut most = sum;
-                for &successor in &self.successors[1..] {
-                    let value: [V; VECTORS] = rows.load(successor);
-                    sum = each!(|i| sum[i].add(value[i]));
-                    most = max(most, value);
-                }
-                (sum, most)
-            }
-        };
+        let (mut sum, mut most) = fold::<V>(self.successors, rows);
+        if let Some(more) = &self.more {
+            let (other, others) = fold::<V>(**more, rows);
+            sum = each!(|i| sum[i].add(other[i]));
+            most = max(most, others);
+        }
         let (noise, pull) = (V::splat(self.noise), V::splat(self.pull));
         let inverse = V::splat(self.inverse);
         let base = each!(|i| sum[i].mul_add(noise, reward[i]));
-        let mut best = each!(|i| most[i].mul_add(pull, base[i]).mul(inverse));
-        for &inverse in &self.idle {
-            let inverse = V::splat(inverse);
-            best = each!(|i| base[i].mul(inverse).max(best[i]));
+        let best = each!(|i| most[i].mul_add(pull, base[i]).mul(inverse));
+        if !self.may_idle() {
+            return best;
         }
-        best
+        let idle = V::splat(self.idle);
+        each!(|i| base[i].mul(idle).max(best[i]))
+    }
+
+    /// `gamma max_a sum T (V' - V)`, and the largest `gamma sum T |V' - V|` that a choice may have, which errors are relative to.
+    ///
+    /// # Precision
+    ///
+    /// A choice's sum differs from that of its terms one by one in what is added up before it is multiplied: as many roundings, of no
+    /// larger numbers. The maximum may be taken first: every operation after it is monotone. The difference of the state to itself is 0.
+    #[inline(always)]
+    pub(super) fn differences<V: Vector<Scalar = F>>(
+        &self,
+        own: [V; VECTORS],
+        rows: Rows<'_, F>,
+    ) -> ([V; VECTORS], [V; VECTORS]) {
+        let mut all = Spread::<V>::none();
+        for successor in self.successors {
+            all.add(successor, own, rows);
+        }
+        if let Some(more) = &self.more {
+            for &successor in &**more {
+                all.add(successor, own, rows);
+            }
+        }
+        let (noise, pull) = (V::splat(self.noise), V::splat(self.pull));
+        let base = each!(|i| all.sum[i].mul(noise));
+        let mut best = each!(|i| all.most[i].mul_add(pull, base[i]));
+        if self.may_idle() {
+            best = max(best, base);
+        }
+        let size = each!(|i| all.widest[i].mul_add(pull, all.size[i].mul(noise)));
+        (best, size)
+    }
+}
+
+/// Sum and maximum over four rows.
+#[inline(always)]
+fn fold<V: Vector>(
+    [a, b, c, d]: [u32; FEW],
+    rows: Rows<'_, V::Scalar>,
+) -> ([V; VECTORS], [V; VECTORS]) {
+    let [a, b, c, d]: [[V; VECTORS]; FEW] =
+        [rows.load(a), rows.load(b), rows.load(c), rows.load(d)];
+    let sum = each!(|i| a[i].add(b[i]).add(c[i].add(d[i])));
+    (sum, max(max(a, b), max(c, d)))
+}
+
+/// Differences to a state's own value: their sum and maximum, and those of their lengths.
+struct Spread<V> {
+    sum: [V; VECTORS],
+    most: [V; VECTORS],
+    size: [V; VECTORS],
+    widest: [V; VECTORS],
+}
+
+impl<V: Vector> Spread<V> {
+    #[inline(always)]
+    fn none() -> Self {
+        Self {
+            sum: splat(0.0),
+            most: splat(f64::NEG_INFINITY),
+            size: splat(0.0),
+            widest: splat(0.0),
+        }
+    }
+
+    #[inline(always)]
+    fn add(&mut self, row: u32, own: [V; VECTORS], rows: Rows<'_, V::Scalar>) {
+        let value: [V; VECTORS] = rows.load(row);
+        let difference = each!(|i| value[i].sub(own[i]));
+        let length = each!(|i| difference[i].abs());
+        self.sum = each!(|i| self.sum[i].add(difference[i]));
+        self.most = max(self.most, difference);
+        self.size = each!(|i| self.size[i].add(length[i]));
+        self.widest = max(self.widest, length);
     }
 }
 
@@ -98,82 +192,115 @@ mod tests {
     use super::*;
     use crate::mdp::{Mdp, MdpBuilder};
     use crate::plan::Plan;
-    use crate::units::Discount;
+    use crate::statistics::TILE;
+    use crate::units::{Discount, StateId};
 
-    /// A cell with four neighbours, of which `odd` pulls by another weight where it is asked for.
-    fn cell(odd: bool) -> Mdp {
+    const HERE: StateId = StateId(0);
+
+    /// A cell with some neighbours, and walls in the place of those that it has not: towards a wall it stays. The move to the first neighbour
+    /// succeeds with probability `first`, any other with 5/8; 1/32 goes to every other neighbour or wall.
+    fn cell(neighbours: usize, walls: usize, first: f64) -> Mdp {
         let mut b = MdpBuilder::new("cell");
         let here = b.state("here");
-        let around: Vec<_> = (0..4).map(|i| b.state(format!("n{i}"))).collect();
-        for (i, &to) in around.iter().enumerate() {
-            let strong = if odd && i == 0 { 0.5 } else { 0.625 };
-            let row = around
-                .iter()
-                .map(|&t| (t, if t == to { strong } else { 0.0625 }));
-            b.choice(
-                here,
-                format!("go {i}"),
-                row.chain([(here, 0.8125 - strong)]),
-            );
+        let around: Vec<_> = (0..neighbours).map(|i| b.state(format!("n{i}"))).collect();
+        let all: Vec<_> = (0..neighbours + walls)
+            .map(|i| around.get(i).copied().unwrap_or(here))
+            .collect();
+        for i in 0..all.len() {
+            let strong = if i == 0 { first } else { 0.625 };
+            let noise = |j: usize| if i == j { strong } else { 0.03125 };
+            let mut row: Vec<_> = (0..neighbours).map(|j| (around[j], noise(j))).collect();
+            let sum: f64 = row.iter().map(|(_, p)| p).sum();
+            row.push((here, 1.0 - sum));
+            b.choice(here, format!("go {i}"), row);
         }
-        let row = around.iter().map(|&t| (t, 0.0625));
-        b.choice(here, "stay", row.chain([(here, 0.75)]));
         around.iter().for_each(|&s| b.absorbing(s));
         b.build().unwrap()
     }
 
-    #[test]
-    fn a_noisy_cell_is_a_fan_and_its_backup_is_the_sum_over_its_rows() {
+    /// A value for every state and lane.
+    fn value(state: u32, lane: usize) -> f64 {
+        f64::from((state * 37 + lane as u32 * 11) % 101) - 50.0
+    }
+
+    /// Checks backup and differences of the cell against its rows.
+    fn check(mdp: &Mdp) {
         let gamma = 0.9;
-        let mdp = cell(false);
-        let plan = Plan::draw(&mdp, Discount::new(gamma).unwrap());
+        let plan = Plan::draw(mdp, Discount::new(gamma).unwrap());
         let model = plan.model();
-        let position = model.position(crate::units::StateId(0)) as usize;
-        let fan = Fan::<f64>::of(model, &model.states()[position], gamma).unwrap();
-        let values: Vec<f64> = (0..5 * crate::statistics::TILE)
-            .map(|i| ((i * 37) % 101) as f64)
-            .collect();
-        let rows = Rows {
-            values: &values,
-            lane: 0,
-        };
-        let reward = [[2.0; 4]; VECTORS];
-        let backup: [[f64; 4]; VECTORS] = fan.backup(reward, rows);
-        for (lane, &found) in backup.as_flattened().iter().enumerate() {
-            let value = |t: u32| {
-                let row = model.position(crate::units::StateId(t)) as usize;
-                values[row * crate::statistics::TILE + lane]
-            };
-            let q = mdp.choices(crate::units::StateId(0)).map(|c| {
+        let row = |t: u32| model.position(StateId(t)) as usize;
+        let fan = Fan::<f64>::of(model, row(0), gamma).unwrap();
+        let n = mdp.n_states() as u32;
+        let sums = |own: f64, lane: usize| {
+            let term = move |(&t, &p): (&u32, &f64)| (t, gamma * p, value(t, lane) - own);
+            mdp.choices(HERE).map(move |c| {
                 let (to, p) = mdp.row(c);
-                let stay: f64 = to
-                    .iter()
-                    .zip(p)
-                    .filter(|(t, _)| **t == 0)
-                    .map(|(_, p)| p)
-                    .sum();
-                let others = to.iter().zip(p).filter(|(t, _)| **t != 0);
-                let sum: f64 = others.map(|(&t, p)| gamma * p * value(t)).sum();
-                (2.0 + sum) / (1.0 - gamma * stay)
+                let terms: Vec<_> = to.iter().zip(p).map(term).collect();
+                terms
+                    .into_iter()
+                    .filter(|(t, ..)| *t != 0)
+                    .collect::<Vec<_>>()
+            })
+        };
+        // Without the self-loop, and one step from the neighbours' values.
+        let eliminated = |lane: usize| {
+            let q = sums(0.0, lane).map(|terms| {
+                let out: f64 = terms.iter().map(|(_, w, _)| w).sum();
+                let sum: f64 = terms.iter().map(|(_, w, v)| w * v).sum();
+                (2.0 + sum) / (1.0 - (gamma - out))
             });
-            let expected = q.fold(f64::NEG_INFINITY, f64::max);
+            q.fold(f64::NEG_INFINITY, f64::max)
+        };
+        let mut values = vec![0.0; n as usize * TILE];
+        for lane in 0..TILE {
+            for t in 1..n {
+                values[row(t) * TILE + lane] = value(t, lane);
+            }
+            values[row(0) * TILE + lane] = eliminated(lane);
+        }
+        let rows = Rows::new(&values, 0);
+        let own: [[f64; 4]; VECTORS] = rows.row(row(0));
+        let backup: [[f64; 4]; VECTORS] = fan.backup([[2.0; 4]; VECTORS], rows);
+        let (best, size) = fan.differences(own, rows);
+        for lane in 0..VECTORS * 4 {
+            // That value is its own backup, however much of the self-loop is eliminated.
+            let expected = eliminated(lane);
+            let found = backup.as_flattened()[lane];
+            assert!((found - expected).abs() < 1e-11, "{found} {expected}");
+            let (found, size) = (best.as_flattened()[lane], size.as_flattened()[lane]);
+            let of = |terms: Vec<(u32, f64, f64)>, f: fn(f64) -> f64| -> f64 {
+                terms.iter().map(|(_, w, d)| w * f(*d)).sum()
+            };
+            let most = sums(expected, lane).map(|terms| of(terms, |d| d));
+            let most = most.fold(f64::NEG_INFINITY, f64::max);
+            let widest = sums(expected, lane).map(|terms| of(terms, f64::abs));
+            let widest = widest.fold(0.0, f64::max);
+            assert!((found - most).abs() < 1e-13 * widest, "{found} {most}");
             assert!(
-                (found - expected).abs() < 1e-11 * expected,
-                "{found} {expected}"
+                size > 0.999_999 * widest && size < 2.0 * widest,
+                "{size} {widest}"
             );
+        }
+    }
+
+    #[test]
+    fn cells_with_any_number_of_walls_are_fans_that_agree_with_their_rows() {
+        for (neighbours, walls) in [(4, 0), (3, 1), (2, 2), (8, 0), (6, 2), (5, 3)] {
+            check(&cell(neighbours, walls, 0.625));
         }
     }
 
     #[test]
     fn other_states_are_no_fans() {
-        let mdp = cell(true);
-        let plan = Plan::draw(&mdp, Discount::new(0.9).unwrap());
-        let model = plan.model();
-        assert!(
-            model
-                .states()
-                .iter()
-                .all(|s| Fan::<f32>::of(model, s, 0.9).is_none())
-        );
+        let none = |mdp: &Mdp| {
+            let plan = Plan::draw(mdp, Discount::new(0.9).unwrap());
+            let model = plan.model();
+            let mut states = 0..model.states().len();
+            states.all(|s| Fan::<f32>::of(model, s, 0.9).is_none())
+        };
+        // One choice pulls by another weight; three neighbours without a wall.
+        assert!(none(&cell(4, 0, 0.5)));
+        assert!(none(&cell(3, 0, 0.625)));
+        assert!(!none(&cell(3, 1, 0.625)));
     }
 }

@@ -50,6 +50,9 @@ pub(super) trait Kernel<F: Scalar> {
     /// Whether rewards are those of choices: rows of rewards are then choices in sweep order.
     const CHOICE_REWARDS: bool;
 
+    /// Whether the two bounds of [`differences`](Self::differences) are always equal.
+    const EQUAL_BOUNDS: bool = false;
+
     /// The self-loop-eliminated backup of state `s`: `max_a (R + gamma sum_{s' != s} T V) / (1 - gamma T(s,a,s))`.
     fn backup<V: Vector<Scalar = F>>(
         &self,
@@ -108,7 +111,12 @@ pub(super) struct Rows<'a, F> {
     pub(super) lane: usize,
 }
 
-impl<F: Scalar> Rows<'_, F> {
+impl<'a, F: Scalar> Rows<'a, F> {
+    #[inline(always)]
+    pub(super) fn new(values: &'a [F], lane: usize) -> Self {
+        Self { values, lane }
+    }
+
     /// Loads the row that starts at `offset`.
     #[inline(always)]
     pub(super) fn load<V: Vector<Scalar = F>>(&self, offset: u32) -> [V; VECTORS] {

@@ -39,13 +39,14 @@ impl<F: Scalar> Sparse<F> {
                 longest = longest.max(terms);
             }
         }
-        let fans = model.states().iter();
         let choices = model.choices().iter();
         let terms = model.parts().iter();
         Self {
             states,
             fans: match model.domain() {
-                RewardDomain::State => fans.map(|s| Fan::of(model, s, gamma)).collect(),
+                RewardDomain::State => (0..model.states().len())
+                    .map(|s| Fan::of(model, s, gamma))
+                    .collect(),
                 RewardDomain::Choice => Vec::new(),
             },
             choices: choices
@@ -182,13 +183,22 @@ impl<F: Scalar> Kernel<F> for Sparse<F> {
         _rewards: Rows<'_, F>,
         rows: Rows<'_, F>,
     ) -> Differences<V> {
+        let error = V::splat(self.sum_error);
+        let minus_error = V::splat(F::from_f64(-self.sum_error.to_f64()));
+        let inverse = V::splat(self.inverse_discount);
+        if let Some(Some(fan)) = self.fans.get(s) {
+            let (best, size) = fan.differences(own, rows);
+            return Differences {
+                low: each!(|i| size[i].mul_add(minus_error, best[i])),
+                high: each!(|i| size[i].mul_add(error, best[i])),
+                best: each!(|i| best[i].mul_add(inverse, own[i])),
+            };
+        }
         let [common_first, common_end, choice_first, choice_end] = self.states[s];
         let zero = splat(0.0);
         let base = self.weighted_differences(common_first, common_end, own, (zero, zero), rows);
         let lowest = splat(f64::NEG_INFINITY);
         let (mut low, mut high, mut best) = (lowest, lowest, lowest);
-        let error = V::splat(self.sum_error);
-        let minus_error = V::splat(F::from_f64(-self.sum_error.to_f64()));
         for &(first, end, ..) in &self.choices[choice_first as usize..choice_end as usize] {
             let (q, size): ([V; VECTORS], [V; VECTORS]) =
                 self.weighted_differences(first, end, own, base, rows);
@@ -196,7 +206,6 @@ impl<F: Scalar> Kernel<F> for Sparse<F> {
             high = each!(|i| size[i].mul_add(error, q[i]).max(high[i]));
             best = max(best, q);
         }
-        let inverse = V::splat(self.inverse_discount);
         Differences {
             low,
             high,
