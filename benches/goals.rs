@@ -11,8 +11,9 @@ use std::sync::Arc;
 
 use criterion::{BenchmarkId, Criterion, Throughput, criterion_group, criterion_main};
 use powersweep::intervention::{Agent, GoalButton, Variant, World};
-use powersweep::mdp::Mdp;
-use powersweep::plan::{Method, Plan};
+use powersweep::mdp::families::{Dense, Family, Garnet, GridWorld};
+use powersweep::mdp::{GridMoves, Mdp, Slip, SlipTo};
+use powersweep::plan::{Method, Plan, Schedule};
 use powersweep::reward::{GoalLaw, Marginal, RewardDistribution};
 use powersweep::rng::{Stream, word};
 use powersweep::solve::cpu::{CpuBackend, Level};
@@ -189,7 +190,6 @@ fn statistics(c: &mut Criterion) {
     group.finish();
 }
 
-/// The same blocks with every instruction set of this processor, on one thread.
 /// A cell of linked solves beside its solves on their own: the one should take no more than the others together and a fifth.
 ///
 /// The solves are those of a goal button whose agent believes that it goes on acting for its goal: an optimal solve of the world, whose
@@ -248,6 +248,7 @@ fn linked(c: &mut Criterion) {
     group.finish();
 }
 
+/// The same blocks with every instruction set of this processor, on one thread.
 fn instruction_sets(c: &mut Criterion) {
     let mut group = c.benchmark_group("instruction_sets");
     group.sample_size(10);
@@ -287,6 +288,98 @@ fn methods(c: &mut Criterion) {
     group.finish();
 }
 
+/// A square without walls, with five moves.
+fn grid(width: u64, slip: Option<f64>) -> Family {
+    Family::GridWorld(GridWorld {
+        rows: width,
+        columns: width,
+        walls: 0.0,
+        torus: false,
+        moves: GridMoves {
+            stay: true,
+            slip: slip.map(|p| Slip {
+                p,
+                to: SlipTo::Others,
+            }),
+            ..GridMoves::default()
+        },
+    })
+}
+
+/// Sweeps of every kernel, on one thread: a tile of goals swept a number of times, drawn and certified once. One element is the update of a
+/// state's value for one goal.
+fn sweep(c: &mut Criterion) {
+    const SWEEPS: u32 = 64;
+    let garnet = |states: u64| {
+        Family::Garnet(Garnet {
+            states,
+            choices: 4,
+            branching: 4,
+        })
+    };
+    let dense = |states: u64| Family::Dense(Dense { states, choices: 4 });
+    let kernels = [
+        (
+            "deterministic",
+            [8, 16, 32, 64].map(|n| grid(n, None)).to_vec(),
+        ),
+        (
+            "noisy-grid",
+            [8, 16, 32, 64].map(|n| grid(n, Some(0.1))).to_vec(),
+        ),
+        ("sparse", [64, 256, 1_024, 4_096].map(garnet).to_vec()),
+        ("dense", [64, 256].map(dense).to_vec()),
+    ];
+    let mut group = c.benchmark_group("sweep");
+    group.sample_size(10);
+    for (kernel, families) in kernels {
+        for family in families {
+            let mdp = Arc::new(family.generate(0).expect("the parameters are in range"));
+            let states = mdp.n_states() as u64;
+            let law = GoalLaw::unit_uniform(&mdp);
+            let program = GoalProgram::optimal(mdp, law);
+            let mut problem = problem_of(program, 0.99, &Request::default());
+            // Never certified: all sweeps are done, in single precision alone.
+            problem.tolerance = f64::MIN_POSITIVE;
+            problem.max_sweeps = SWEEPS;
+            let schedule = Schedule {
+                first_check: SWEEPS,
+                ..Schedule::default()
+            };
+            problem.plan = Arc::new((*problem.plan).clone().with_schedule(schedule));
+            let prepared = CpuBackend::new().prepare(problem);
+            let solver = prepared.expect("the cpu backend takes every program");
+            let block = Blocks::new(64, 64).get(0);
+            group.throughput(Throughput::Elements(64 * states * u64::from(SWEEPS)));
+            group.bench_function(BenchmarkId::new(kernel, states), |b| {
+                b.iter(|| black_box(solver.solve_block(block, false)));
+            });
+        }
+    }
+    group.finish();
+}
+
+/// Deterministic grids of growing size, on one thread. One element is a state of a goal: its rate should not fall.
+fn sizes(c: &mut Criterion) {
+    let mut group = c.benchmark_group("sizes");
+    group.sample_size(10);
+    for width in [8, 16, 32, 64] {
+        let mdp = Arc::new(grid(width, None).generate(0).expect("a grid"));
+        let states = mdp.n_states() as u64;
+        let law = GoalLaw::unit_uniform(&mdp);
+        let problem = problem_of(GoalProgram::optimal(mdp, law), 0.9, &Request::default());
+        let solver = LazyCell::new(|| solver(problem, &CpuBackend::new(), None));
+        let goals = 64 * 4_096 / states;
+        let block = Blocks::new(goals, goals).get(0);
+        group.throughput(Throughput::Elements(goals * states));
+        group.bench_function(BenchmarkId::from_parameter(states), |b| {
+            let solver = &**solver;
+            b.iter(|| black_box(solver.solve_block(block, false)));
+        });
+    }
+    group.finish();
+}
+
 /// The scalar definition of the random numbers; backends draw theirs in vectors.
 fn rng(c: &mut Criterion) {
     let mut group = c.benchmark_group("rng");
@@ -304,6 +397,8 @@ fn rng(c: &mut Criterion) {
 criterion_group!(
     benches,
     rng,
+    sweep,
+    sizes,
     instruction_sets,
     methods,
     statistics,
