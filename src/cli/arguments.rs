@@ -4,7 +4,7 @@ use clap::builder::{PossibleValuesParser, TypedValueParser};
 use powersweep::experiment::checkpoint::{Shard, ShardError};
 use powersweep::experiment::{BackendChoice, Engine, EngineError};
 use powersweep::io::{Layout, MdpFormat};
-use powersweep::plan::Method;
+use powersweep::plan::{Method, Precision};
 use powersweep::{Discount, DiscountError};
 
 use super::failure::{Failure, Kind};
@@ -127,6 +127,11 @@ pub(crate) fn method() -> impl TypedValueParser<Value = MethodChoice> {
     let methods = Method::ALL.map(|m| (m.name(), MethodChoice(Some(m))));
     let auto = [("auto", MethodChoice(None))];
     named(auto.into_iter().chain(methods).collect())
+}
+
+/// The arithmetics by name.
+pub(crate) fn precision() -> impl TypedValueParser<Value = Precision> {
+    named(Precision::ALL.map(|p| (p.name(), p)).to_vec())
 }
 
 /// The formats of MDPs by name.

@@ -9,6 +9,7 @@ use powersweep::experiment::run_dir::{DAMAGED, RunDirectory, read_manifest};
 use powersweep::experiment::{
     BackendChoice, Engine, Experiment, Ledger, Overrides, RunRecord, RunSpec, Stopped, Until,
 };
+use powersweep::plan::Precision;
 use powersweep::solve::DevicePlace;
 
 use super::failure::{Failure, Kind, Outcome};
@@ -40,6 +41,9 @@ pub(crate) struct Arguments {
     /// How goals are solved; `auto` leaves it to a pilot.
     #[arg(long, value_parser = arguments::method())]
     method: Option<arguments::MethodChoice>,
+    /// The arithmetic: `auto` for single precision, and double where single cannot certify a goal.
+    #[arg(long, value_parser = arguments::precision())]
+    precision: Option<Precision>,
     /// What they are solved on.
     #[arg(long, value_parser = arguments::backend())]
     backend: Option<BackendChoice>,
@@ -79,6 +83,7 @@ impl Arguments {
             discounts: self.discounts.clone(),
             tolerance: self.tolerance,
             method: self.method.map(|choice| choice.0),
+            precision: self.precision,
             level: self.level,
             backend: self.backend,
         }

@@ -8,7 +8,7 @@ use super::{Claim, MdpHandle, PerGoal};
 use crate::document::{Faults, Spanned};
 use crate::intervention::{BASELINE, LinkedTo, Made, Variant, VariantError, World};
 use crate::mdp::Mdp;
-use crate::plan::{Method, Plan};
+use crate::plan::{Method, Plan, Precision, Schedule};
 use crate::reward::{
     BoundReward, Compatible, RewardDistribution, RewardDomain, RewardError, is_name,
 };
@@ -60,6 +60,8 @@ pub struct RunSpec {
     pub max_sweeps: Option<u32>,
     /// The method of solution; `None` leaves it to the pilot.
     pub method: Option<Method>,
+    /// The arithmetic. Default: single precision, and double where single cannot certify.
+    pub precision: Precision,
     /// Number of goals. Default 1,000,000.
     pub samples: u64,
     /// Key of the goals. Default 0.
@@ -95,6 +97,7 @@ impl Default for RunSpec {
             tolerance: 1e-5,
             max_sweeps: None,
             method: None,
+            precision: Precision::default(),
             samples: 1_000_000,
             seed: Seed(0),
             level: 0.95,
@@ -350,7 +353,7 @@ impl RunSpec {
         let default_cap =
             || CellProblem::sufficient_sweeps(discount, tolerance, facts.high - facts.low);
         Ok(CellProblem {
-            plan: Arc::new(Plan::draw_for(&mdp, discount, law.domain())),
+            plan: self.plan(&mdp, discount, law.domain()),
             program: GoalProgram::optimal(mdp, law),
             discount,
             tolerance,
@@ -379,10 +382,19 @@ impl RunSpec {
         let program = program?;
         let stage = program.stage();
         Ok(CellProblem {
-            plan: Arc::new(Plan::draw_for(&stage.mdp, discount, stage.domain)),
+            plan: self.plan(&stage.mdp, discount, stage.domain),
             program,
             ..plain
         })
+    }
+
+    /// The plan before the pilot.
+    fn plan(&self, mdp: &Mdp, discount: Discount, domain: RewardDomain) -> Arc<Plan> {
+        let schedule = Schedule {
+            precision: self.precision,
+            ..Schedule::default()
+        };
+        Arc::new(Plan::draw_for(mdp, discount, domain).with_schedule(schedule))
     }
 
     /// Puts the schedule that the pilot finds (or the method asked for) into the plan of a cell, for backends that

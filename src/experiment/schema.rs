@@ -545,6 +545,11 @@ fn solve() -> Value {
             ),
             false,
         ),
+        (
+            "precision",
+            word(&["auto", "f64"], "The arithmetic that goals are solved in."),
+            false,
+        ),
         ("max_sweeps", count(1), false),
         (
             "backend",

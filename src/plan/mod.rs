@@ -46,13 +46,39 @@ impl Method {
     }
 }
 
-/// The method, and when it is first asked for a certificate.
+/// The arithmetic that goals are solved in.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
+pub enum Precision {
+    /// Single precision, and double for what single cannot certify.
+    #[default]
+    Mixed,
+    /// Double precision from the first sweep.
+    Double,
+}
+
+impl Precision {
+    /// All of them.
+    pub const ALL: [Self; 2] = [Self::Mixed, Self::Double];
+
+    /// The name on the command line.
+    #[must_use]
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Mixed => "auto",
+            Self::Double => "f64",
+        }
+    }
+}
+
+/// The method, its arithmetic, and when it is first asked for a certificate.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct Schedule {
     /// The method.
     pub method: Method,
     /// Sweeps before the first residual; of policy iteration, before the first policy.
     pub first_check: u32,
+    /// The arithmetic.
+    pub precision: Precision,
 }
 
 impl Default for Schedule {
@@ -60,6 +86,7 @@ impl Default for Schedule {
         Self {
             method: Method::InPlace,
             first_check: 8,
+            precision: Precision::Mixed,
         }
     }
 }
@@ -125,6 +152,9 @@ impl Plan {
         hash.update(self.discount.used().to_bits().to_le_bytes());
         hash.update(self.schedule.method.name());
         hash.update(self.schedule.first_check.to_le_bytes());
+        if self.schedule.precision != Precision::default() {
+            hash.update(self.schedule.precision.name());
+        }
         self.model.feed_hash(&mut |bytes| hash.update(bytes));
         hash.finalize().into()
     }
@@ -145,6 +175,9 @@ impl fmt::Display for Plan {
                 },
                 self.schedule.first_check
             )?,
+        }
+        if self.schedule.precision == Precision::Double {
+            writeln!(f, "precision    f64 from the first sweep")?;
         }
         write!(f, "{}", self.model)?;
         if self.schedule.method == Method::PolicyIteration

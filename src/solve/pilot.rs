@@ -11,7 +11,7 @@ use serde::Serialize;
 
 use super::cpu::{CpuSolver, Level, Outcome};
 use super::{Backend, CellProblem, GoalProgram, SolveError};
-use crate::plan::{Elimination, KernelClass, Method, Plan, Schedule, SweepModel};
+use crate::plan::{Elimination, KernelClass, Method, Plan, Precision, Schedule, SweepModel};
 use crate::program::Stage;
 use crate::rng::Stream;
 use crate::statistics::TILE;
@@ -96,7 +96,7 @@ pub fn pilot(
     let best = loop {
         let certified = methods.iter().zip(&candidates).filter(|(_, c)| c.certified);
         let best = certified.min_by(|(_, a), (_, b)| a.work.total_cmp(&b.work));
-        let best = best.map(|(&method, c)| (c.work, schedule(method, c)));
+        let best = best.map(|(&method, c)| (c.work, schedule(problem, method, c)));
         // Whoever is not done yet may still be the cheapest, until that much work went into it.
         let may_win =
             |c: &PilotCandidate| !c.certified && best.is_none_or(|(work, _)| c.work < work);
@@ -112,6 +112,7 @@ pub fn pilot(
     };
     let fallback = || Schedule {
         method: forced.unwrap_or(Method::InPlace),
+        precision: problem.plan.schedule().precision,
         ..Schedule::default()
     };
     let schedule = best.map_or_else(fallback, |(_, schedule)| schedule);
@@ -131,7 +132,8 @@ fn alone(problem: &CellProblem) -> CellProblem {
         return problem.clone();
     }
     let Stage { mdp, law, .. } = problem.program.stage();
-    let plan = Plan::draw_for(mdp, problem.discount, law.domain());
+    let plan =
+        Plan::draw_for(mdp, problem.discount, law.domain()).with_schedule(problem.plan.schedule());
     CellProblem {
         program: GoalProgram::optimal(mdp.clone(), law.clone()),
         plan: Arc::new(plan),
@@ -141,8 +143,12 @@ fn alone(problem: &CellProblem) -> CellProblem {
 }
 
 /// The first residual is measured when half of the pilot's tiles were done. The first policy is evaluated when a few sweeps have shown the way.
-fn schedule(method: Method, candidate: &PilotCandidate) -> Schedule {
-    let sweeps = &candidate.single_sweeps;
+fn schedule(problem: &CellProblem, method: Method, candidate: &PilotCandidate) -> Schedule {
+    let precision = problem.plan.schedule().precision;
+    let sweeps = match precision {
+        Precision::Mixed => &candidate.single_sweeps,
+        Precision::Double => &candidate.double_sweeps,
+    };
     let first_check = match method {
         Method::InPlace | Method::Jacobi => sweeps[(sweeps.len() - 1) / 2].max(1),
         Method::PolicyIteration => FIRST_LOOK,
@@ -150,6 +156,7 @@ fn schedule(method: Method, candidate: &PilotCandidate) -> Schedule {
     Schedule {
         method,
         first_check,
+        precision,
     }
 }
 
@@ -163,6 +170,7 @@ fn try_method(
     let first_look = Schedule {
         method,
         first_check: FIRST_LOOK,
+        precision: problem.plan.schedule().precision,
     };
     let mut trial = problem.clone();
     trial.plan = Arc::new((*problem.plan).clone().with_schedule(first_look));
@@ -342,5 +350,28 @@ mod tests {
         problem.tolerance = 1e-30;
         let (_, report) = pilot(&problem, &CpuBackend::new(), None).unwrap();
         assert!(report.candidates.iter().all(|c| !c.certified));
+    }
+
+    #[test]
+    fn in_double_precision_no_sweep_is_single() {
+        let mut problem = problem(dense(40));
+        let plan = |precision| {
+            let plan = (*problem.plan).clone();
+            Arc::new(plan.with_schedule(Schedule {
+                precision,
+                ..Schedule::default()
+            }))
+        };
+        let (mixed, double) = (plan(Precision::Mixed), plan(Precision::Double));
+        let mut efforts = |plan| {
+            problem.plan = plan;
+            let (schedule, report) = pilot(&problem, &CpuBackend::new(), None).unwrap();
+            assert_eq!(schedule.precision, problem.plan.schedule().precision);
+            let tried = report.candidates.into_iter();
+            let of = |c: PilotCandidate| (c.single_sweeps[0] > 0, c.double_sweeps[0] > 0);
+            tried.map(of).collect::<Vec<_>>()
+        };
+        assert!(efforts(double).iter().all(|e| *e == (false, true)));
+        assert!(efforts(mixed).iter().all(|e| e.0));
     }
 }

@@ -155,6 +155,7 @@ pub(crate) fn agrees_on_stochastic_mdps(backend: &dyn Backend, tolerance: f64) {
                 let schedule = Schedule {
                     method,
                     first_check: 3,
+                    ..Schedule::default()
                 };
                 problem.plan = Arc::new((*problem.plan).clone().with_schedule(schedule));
                 let found = solve(backend, problem.clone(), 64);

@@ -9,7 +9,7 @@ use std::sync::Arc;
 use powersweep::io::read_mdp;
 use powersweep::mdp::Mdp;
 use powersweep::mdp::families::{Dense, Family, Garnet, RandomDeterministic};
-use powersweep::plan::{Method, Plan, Schedule};
+use powersweep::plan::{Method, Plan, Precision, Schedule};
 use powersweep::reward::{GoalLaw, Marginal, Uniform};
 use powersweep::rng::Stream;
 use powersweep::solve::cpu::{CpuBackend, Level};
@@ -244,6 +244,7 @@ fn policy_iteration_needs_no_more_policies_close_to_a_discount_of_one() {
             let schedule = Schedule {
                 method: Method::PolicyIteration,
                 first_check: 2,
+                ..Schedule::default()
             };
             problem.plan = Arc::new(Plan::draw(&mdp, problem.discount).with_schedule(schedule));
             let cell = CpuBackend::new().prepare(problem.clone()).unwrap();
@@ -266,6 +267,27 @@ fn policy_iteration_needs_no_more_policies_close_to_a_discount_of_one() {
 }
 
 #[test]
+fn double_precision_from_the_first_sweep_agrees_far_below_what_single_can_tell() {
+    for mdp in datasets().into_iter().filter(|m| m.n_states() <= 200) {
+        let mut problem = problem(&mdp, Uniform::unit(), 0.9, 1e-11);
+        let numbers = goal_numbers(mdp.n_states());
+        let judge = ReferenceBackend::new().prepare(problem.clone()).unwrap();
+        let judged = solve(&*judge, &numbers);
+        for &method in methods(&mdp) {
+            let schedule = Schedule {
+                method,
+                precision: Precision::Double,
+                ..Schedule::default()
+            };
+            problem.plan = Arc::new(Plan::draw(&mdp, problem.discount).with_schedule(schedule));
+            let cell = CpuBackend::new().prepare(problem.clone()).unwrap();
+            let place = format!("{}, {}", mdp.name(), method.name());
+            agrees(&problem, solve(&*cell, &numbers), &judged, &place);
+        }
+    }
+}
+
+#[test]
 fn cpu_agrees_whatever_the_interval_of_the_law() {
     let garnet = Garnet {
         states: 40,
@@ -281,5 +303,60 @@ fn cpu_agrees_whatever_the_interval_of_the_law() {
         (-1e-3, 0.5),
     ] {
         backend_agrees(&CpuBackend::new(), &mdp, Uniform::new(low, high).unwrap());
+    }
+}
+
+/// How much larger bounds are than the errors that they bound. Not a test of every day: it prints a table.
+///
+/// ```text
+/// cargo test --test suite -- --ignored --nocapture how_loose
+/// ```
+#[test]
+#[ignore = "prints a table; takes minutes"]
+#[expect(clippy::print_stdout, reason = "the table is what it is for")]
+fn how_loose_bounds_are() {
+    println!("| dataset | discount | largest bound | largest error | median of bound over error |");
+    println!("| --- | --- | --- | --- | --- |");
+    for mdp in datasets() {
+        for (gamma, tolerance) in DISCOUNTS {
+            let goals = match mdp.n_states() {
+                0..=128 => 1_000,
+                129..=500 => 200,
+                _ => 32,
+            };
+            let numbers: Vec<_> = (0..goals).map(SampleIndex).collect();
+            let problem = problem(&mdp, Uniform::unit(), gamma, tolerance);
+            // Far below what is judged.
+            let sharp = CellProblem {
+                tolerance: 1e-11,
+                max_sweeps: u32::MAX,
+                ..problem.clone()
+            };
+            let judge = ReferenceBackend::new().prepare(sharp).unwrap();
+            let cell = CpuBackend::new().prepare(problem.clone()).unwrap();
+            let (solved, judged) = (solve(&*cell, &numbers), solve(&*judge, &numbers));
+            let errors = solved.iter().zip(&judged).map(|(a, b)| {
+                let each = a.integrand.iter().zip(&b.integrand);
+                each.map(|(x, y)| (x - y).abs()).fold(0.0, f64::max)
+            });
+            let errors: Vec<f64> = errors.collect();
+            let mut ratios = Vec::new();
+            for (goal, error) in solved.iter().zip(&errors) {
+                assert!(
+                    *error <= goal.half_width + 1e-11,
+                    "{} at {gamma}",
+                    mdp.name()
+                );
+                ratios.push(goal.half_width / error.max(1e-11));
+            }
+            ratios.sort_by(f64::total_cmp);
+            let widest = solved.iter().map(|g| g.half_width).fold(0.0, f64::max);
+            let most = errors.iter().copied().fold(0.0, f64::max);
+            let median = ratios[ratios.len() / 2];
+            println!(
+                "| {} | {gamma} | {widest:.1e} | {most:.1e} | {median:.1} |",
+                mdp.name()
+            );
+        }
     }
 }

@@ -465,7 +465,7 @@ fn the_schema_and_the_reader_know_the_same_words() {
         )),
         laws
     );
-    for key in ["method", "backend"] {
+    for key in ["method", "precision", "backend"] {
         let text = format!("schema = 1\n{mdp}[solve]\ndiscount = 0.9\n{key} = 'qqqqqqqq'\n");
         assert_eq!(
             known(&text),

@@ -32,7 +32,7 @@ use crate::document::{Faults, Node};
 use crate::intervention::Variant;
 use crate::io::ReadError;
 use crate::mdp::Mdp;
-use crate::plan::Method;
+use crate::plan::{Method, Precision};
 use crate::reward::RewardDistribution;
 use crate::solve::DecisionRule;
 use crate::statistics::{ConditionRequest, Intervals, Request};
@@ -101,6 +101,8 @@ pub struct Overrides {
     pub tolerance: Option<f64>,
     /// Method of solution; `Some(None)` is the pilot's choice.
     pub method: Option<Option<Method>>,
+    /// Arithmetic.
+    pub precision: Option<Precision>,
     /// Level of the intervals.
     pub level: Option<f64>,
     /// Backend.
@@ -156,6 +158,8 @@ pub struct Experiment {
     pub tolerance: Resolved<f64>,
     /// Method of solution; `None` for the pilot's choice.
     pub method: Resolved<Option<Method>>,
+    /// Arithmetic.
+    pub precision: Resolved<Precision>,
     /// Sweep cap; `None` for a sufficient one.
     pub max_sweeps: Resolved<Option<u32>>,
     /// Backend.
@@ -239,6 +243,7 @@ impl Experiment {
             tolerance: self.tolerance.value,
             max_sweeps: self.max_sweeps.value,
             method: self.method.value,
+            precision: self.precision.value,
             samples: self.samples.value,
             seed: Seed(self.seed.value),
             level: self.level.value,
@@ -297,6 +302,9 @@ impl Experiment {
         }
         if !self.claims.is_empty() {
             identity.insert("claims".to_owned(), render::claims_json(&self.claims));
+        }
+        if self.precision.value != Precision::default() {
+            identity.insert("precision".to_owned(), json!(self.precision.value.name()));
         }
         if let Some(condition) = &self.condition {
             identity.insert("condition".to_owned(), render::condition_json(condition));

@@ -22,7 +22,7 @@ use crate::experiment::run_spec::{
 use crate::experiment::{BackendChoice, RunSpec, Until, VariantMdp};
 use crate::intervention::BASELINE;
 use crate::io::ReadError;
-use crate::plan::Method;
+use crate::plan::{Method, Precision};
 use crate::reward::{RewardDistribution, RewardDomain};
 use crate::statistics::{ConditionMethod, ConditionRequest, Request};
 use crate::units::{Discount, Limit};
@@ -41,14 +41,7 @@ const LATER: &[&str] = &[
     "start",
     "output",
 ];
-const LATER_SOLVE: &[&str] = &[
-    "precision",
-    "horizon",
-    "rule",
-    "rules",
-    "operator",
-    "check_every",
-];
+const LATER_SOLVE: &[&str] = &["horizon", "rule", "rules", "operator", "check_every"];
 const LATER_SAMPLE: &[&str] = &["stream", "first", "exact", "accepted"];
 
 /// See [`Experiment::load`].
@@ -285,6 +278,7 @@ fn read(
         policies: agents.policies.into_iter().map(|p| p.value).collect(),
         tolerance: Resolved::new(overrides.tolerance, solve.tolerance, defaults.tolerance),
         method: Resolved::new(overrides.method, solve.method, defaults.method),
+        precision: Resolved::new(overrides.precision, solve.precision, defaults.precision),
         max_sweeps: Resolved::new(None, solve.max_sweeps.map(Some), defaults.max_sweeps),
         backend: Resolved::new(overrides.backend, solve.backend, BackendChoice::default()),
         samples: Resolved::new(
@@ -445,6 +439,7 @@ struct Solve {
     discounts: Option<Vec<Discount>>,
     tolerance: Option<f64>,
     method: Option<Option<Method>>,
+    precision: Option<Precision>,
     max_sweeps: Option<u32>,
     backend: Option<BackendChoice>,
 }
@@ -475,6 +470,10 @@ impl Solve {
         solve.method = table
             .string("method", faults)
             .and_then(|s| read_method(&s, faults));
+        let precisions = Precision::ALL.map(|p| (p.name(), p));
+        solve.precision = table
+            .string("precision", faults)
+            .and_then(|s| one_of("precision", &s, &precisions, faults));
         let cap = table.count("max_sweeps", faults);
         solve.max_sweeps = cap.and_then(|cap| match u32::try_from(cap.value) {
             Ok(sweeps) if sweeps > 0 => Some(sweeps),

@@ -108,6 +108,12 @@ impl Experiment {
             &string(method_name(self.method.value)),
             self.method.origin,
         );
+        line(
+            &mut text,
+            "precision",
+            &string(self.precision.value.name()),
+            self.precision.origin,
+        );
         match self.max_sweeps.value {
             Some(cap) => line(
                 &mut text,
@@ -267,6 +273,7 @@ impl Experiment {
             "discount": entry(discounts, self.discounts.origin),
             "tolerance": entry(json!(self.tolerance.value), self.tolerance.origin),
             "method": entry(json!(method_name(self.method.value)), self.method.origin),
+            "precision": entry(json!(self.precision.value.name()), self.precision.origin),
             "max_sweeps": entry(json!(self.max_sweeps.value), self.max_sweeps.origin),
             "backend": entry(json!(self.backend.value.name()), self.backend.origin),
             "count": entry(json!(self.samples.value), self.samples.origin),

@@ -10,7 +10,7 @@ use super::memory::Lines;
 use super::policy::Evaluation;
 use super::simd::{Isa, Job, Level, dispatch};
 use super::tile::{Constants, Stay, Tile};
-use crate::plan::{Elimination, KernelClass, Method, Plan, SweepModel};
+use crate::plan::{Elimination, KernelClass, Method, Plan, Precision, SweepModel};
 use crate::program::{Operator, Stage};
 use crate::reward::RewardDomain;
 use crate::rng::Stream;
@@ -264,7 +264,9 @@ impl StageSolver {
     ) -> Outcome {
         let tile = &mut tiles.single;
         let mut outcome = Outcome::default();
-        if !matches!(source, Source::Given { .. }) {
+        let is_given = matches!(source, Source::Given { .. });
+        let is_mixed = !is_given && limits.schedule.precision == Precision::Mixed;
+        if is_mixed {
             self.fill_single::<I>(source, tile);
             tile.start::<I::Single>(&self.stays, self.mean, self.discount);
             let first_check = limits.schedule.first_check;
@@ -284,31 +286,33 @@ impl StageSolver {
             Source::Sampled { .. } => {
                 // Drawn again: centred single precision rewards may have been rounded, these are exact.
                 self.fill_single::<I>(source, tile);
-                for (i, to) in wide.rewards.iter_mut().enumerate() {
-                    let centre = tile.centre[i % TILE];
-                    *to = f64::from(tile.rewards[i]) - f64::from(centre);
+                for (to, from) in wide.rewards.iter_mut().zip(tile.rewards.iter()) {
+                    *to = f64::from(*from);
                 }
-                carry_over(tile, wide);
             }
-            Source::Made { rewards, .. } => {
-                for (i, (to, from)) in wide.rewards.iter_mut().zip(rewards).enumerate() {
-                    *to = from - f64::from(tile.centre[i % TILE]);
-                }
-                carry_over(tile, wide);
-            }
+            Source::Made { rewards, .. } => wide.rewards.copy_from_slice(rewards),
             Source::Given { rewards } => {
                 for (to, from) in wide.rewards.chunks_exact_mut(TILE).zip(rewards) {
                     to.fill(*from);
                 }
-                wide.start::<I::Double>(&self.stays, rewards[0], self.discount);
             }
+        }
+        if is_mixed {
+            carry_over(tile, wide);
+        } else {
+            let otherwise = match source {
+                Source::Given { rewards } => rewards[0],
+                Source::Sampled { .. } | Source::Made { .. } => self.mean,
+            };
+            wide.start::<I::Double>(&self.stays, otherwise, self.discount);
         }
         let mut rest = *limits;
         rest.max_sweeps -= outcome.single.sweeps;
         let evaluation = self.evaluations.as_ref().map(|(_, double)| double);
-        let first_check = match evaluation {
-            Some(_) => 0,
-            None => DOUBLE_FIRST_CHECK,
+        let first_check = match (limits.schedule.precision, evaluation) {
+            (Precision::Double, _) => limits.schedule.first_check,
+            (Precision::Mixed, Some(_)) => 0,
+            (Precision::Mixed, None) => DOUBLE_FIRST_CHECK,
         };
         outcome.double = iterate::<f64, I::Double>(wide, double, evaluation, &rest, first_check);
         outcome.certified = wide.certified(limits.tolerance);
@@ -331,8 +335,13 @@ impl StageSolver {
     }
 }
 
-/// Double precision goes on where single precision stands.
+/// Double precision goes on where single precision stands. The rewards are exact ones, without the centre.
 fn carry_over(tile: &Tile<f32>, wide: &mut Tile<f64>) {
+    for row in wide.rewards.chunks_exact_mut(TILE) {
+        for (reward, centre) in row.iter_mut().zip(&tile.centre) {
+            *reward -= f64::from(*centre);
+        }
+    }
     for (to, from) in wide.values.iter_mut().zip(tile.values.iter()) {
         *to = f64::from(*from);
     }

@@ -17,7 +17,7 @@ use super::pace::Iterations;
 use super::pool::Pool;
 use super::workspace::{Found, Workspace};
 use super::{Gpu, NAME, finish};
-use crate::plan::Method;
+use crate::plan::{Method, Precision, Schedule};
 use crate::reward::Recipe;
 use crate::rng::Stream;
 use crate::solve::{
@@ -63,7 +63,15 @@ impl GpuSolver {
                 backend: NAME,
                 feature: error.to_string(),
             })?;
-        let method = problem.plan.schedule().method;
+        let Schedule {
+            method, precision, ..
+        } = problem.plan.schedule();
+        if precision == Precision::Double {
+            return Err(SolveError::Unsupported {
+                backend: NAME,
+                feature: format!("the precision {}", precision.name()),
+            });
+        }
         if method == Method::PolicyIteration {
             return Err(SolveError::Unsupported {
                 backend: NAME,

@@ -74,6 +74,7 @@ fn problem(method: Method) -> CellProblem {
     let plan = Plan::draw(&mdp, discount).with_schedule(Schedule {
         method,
         first_check: 4,
+        ..Schedule::default()
     });
     CellProblem {
         program: GoalProgram::optimal(Arc::new(mdp.clone()), GoalLaw::unit_uniform(&mdp)),
