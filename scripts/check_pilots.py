@@ -43,9 +43,15 @@ def run(binary, experiment, out, method, goals):
     before = resource.getrusage(resource.RUSAGE_CHILDREN)
     done = subprocess.run(command, capture_output=True, text=True)
     after = resource.getrusage(resource.RUSAGE_CHILDREN)
-    if done.returncode not in (0, 1):
+    if done.returncode not in (0, 1) or not solved(out):
         return None, done.stderr
     return after.ru_utime - before.ru_utime, out
+
+
+def solved(out):
+    """Whether the method was taken, and solved any goal."""
+    manifest = json.loads((pathlib.Path(out) / "manifest.json").read_text())
+    return '"failures": 0' in json.dumps(manifest)
 
 
 def per_goal(binary, experiment, out, method):
