@@ -20,7 +20,7 @@ import tempfile
 
 ROOT = pathlib.Path(__file__).resolve().parent.parent
 DISCOUNTS = [0.5, 0.9, 0.99, 0.999]
-METHODS = ["in-place", "jacobi", "policy-iteration"]
+METHODS = ["in-place", "jacobi", "policy-iteration", "extrapolated"]
 EXPERIMENT = """schema = 1
 [mdp]
 path = "{path}"
@@ -48,10 +48,13 @@ def run(binary, experiment, out, method, goals):
     return after.ru_utime - before.ru_utime, out
 
 
+def manifest(out):
+    return json.loads((pathlib.Path(out) / "manifest.json").read_text())
+
+
 def solved(out):
     """Whether the method was taken, and solved any goal."""
-    manifest = json.loads((pathlib.Path(out) / "manifest.json").read_text())
-    return '"failures": 0' in json.dumps(manifest)
+    return manifest(out)["failures"] == 0
 
 
 def per_goal(binary, experiment, out, method):
@@ -71,21 +74,7 @@ def per_goal(binary, experiment, out, method):
 
 def chosen(binary, experiment, out):
     run(binary, experiment, out, "auto", 64)
-    manifest = json.loads((pathlib.Path(out) / "manifest.json").read_text())
-    found = []
-
-    def walk(node):
-        if isinstance(node, dict):
-            if "chosen" in node and "candidates" in node:
-                found.append(node["chosen"])
-            for value in node.values():
-                walk(value)
-        elif isinstance(node, list):
-            for value in node:
-                walk(value)
-
-    walk(manifest)
-    return found[0] if found else None
+    return manifest(out)["cells"][0]["pilot"]["chosen"]
 
 
 def main():
@@ -97,8 +86,8 @@ def main():
     datasets = [pathlib.Path(d).resolve() for d in arguments.dataset]
     datasets = datasets or sorted(p for p in (ROOT / "datasets").rglob("*") if p.suffix in (".toml", ".json"))
     failed = 0
-    print("| dataset | discount | pilot | in-place | jacobi | policy-iteration | chosen over best |")
-    print("| --- | --- | --- | --- | --- | --- | --- |")
+    print("| dataset | discount | pilot |", " | ".join(METHODS), "| chosen over best |")
+    print("|" + " --- |" * (len(METHODS) + 4))
     with tempfile.TemporaryDirectory() as folder:
         experiment, out = os.path.join(folder, "experiment.toml"), os.path.join(folder, "out")
         for path in datasets:
@@ -108,7 +97,7 @@ def main():
                 pathlib.Path(experiment).write_text(text)
                 try:
                     choice = chosen(arguments.binary, experiment, out)
-                except (OSError, ValueError):
+                except (OSError, ValueError, LookupError, TypeError):
                     choice = None
                 if choice is None:
                     break

@@ -70,16 +70,12 @@ pub(super) fn run(
     observer: &dyn Observer,
     kept: &Kept,
 ) -> Result<Outcome, RunError> {
-    let pool = ThreadPoolBuilder::new().num_threads(spec.threads).build();
     let run = Run {
-        backend,
-        spec,
-        pool: pool.map_err(RunError::Threads)?,
         reporter: Reporter::new(spec, observer),
         work: Work::new(done),
         slices: slices(spec, task),
         task,
-        kept,
+        ..Run::new(backend, spec, kept)?
     };
     let environments = run.all_environments()?;
     let n_begun = environments.len();

@@ -540,7 +540,13 @@ fn solve() -> Value {
         (
             "method",
             word(
-                &["auto", "in-place", "jacobi", "policy-iteration"],
+                &[
+                    "auto",
+                    "in-place",
+                    "jacobi",
+                    "policy-iteration",
+                    "extrapolated",
+                ],
                 "How goals are solved.",
             ),
             false,

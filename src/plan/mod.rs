@@ -29,11 +29,18 @@ pub enum Method {
     Jacobi,
     /// In-place sweeps that note which choices they take, and the exact values of these policies, by turns (Howard 1960).
     PolicyIteration,
+    /// In-place sweeps by twos, forwards and backwards, and after every two a step further in the direction they took.
+    Extrapolated,
 }
 
 impl Method {
     /// All methods, in the order the pilot tries them.
-    pub const ALL: [Self; 3] = [Self::InPlace, Self::Jacobi, Self::PolicyIteration];
+    pub const ALL: [Self; 4] = [
+        Self::InPlace,
+        Self::Jacobi,
+        Self::PolicyIteration,
+        Self::Extrapolated,
+    ];
 
     /// The name on the command line.
     #[must_use]
@@ -42,6 +49,7 @@ impl Method {
             Self::InPlace => "in-place",
             Self::Jacobi => "jacobi",
             Self::PolicyIteration => "policy-iteration",
+            Self::Extrapolated => "extrapolated",
         }
     }
 }
@@ -79,6 +87,20 @@ pub struct Schedule {
     pub first_check: u32,
     /// The arithmetic.
     pub precision: Precision,
+    /// Of extrapolated sweeps: what two sweeps leave of an error at most, as the steps are made for it.
+    pub contraction: Percent,
+}
+
+/// Hundredths of one.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub struct Percent(pub u8);
+
+impl Percent {
+    /// As a part of one.
+    #[must_use]
+    pub fn fraction(self) -> f64 {
+        f64::from(self.0) / 100.0
+    }
 }
 
 impl Default for Schedule {
@@ -87,6 +109,7 @@ impl Default for Schedule {
             method: Method::InPlace,
             first_check: 8,
             precision: Precision::Mixed,
+            contraction: Percent(50),
         }
     }
 }
@@ -155,6 +178,9 @@ impl Plan {
         if self.schedule.precision != Precision::default() {
             hash.update(self.schedule.precision.name());
         }
+        if self.schedule.method == Method::Extrapolated {
+            hash.update([self.schedule.contraction.0]);
+        }
         self.model.feed_hash(&mut |bytes| hash.update(bytes));
         hash.finalize().into()
     }
@@ -170,11 +196,18 @@ impl fmt::Display for Plan {
                 "method       {} (first {} after {} sweeps)",
                 self.schedule.method.name(),
                 match self.schedule.method {
-                    Method::InPlace | Method::Jacobi => "residual",
+                    Method::InPlace | Method::Jacobi | Method::Extrapolated => "residual",
                     Method::PolicyIteration => "policy",
                 },
                 self.schedule.first_check
             )?,
+        }
+        if self.schedule.method == Method::Extrapolated {
+            let left = self.schedule.contraction.0;
+            writeln!(
+                f,
+                "steps        as if two sweeps left up to {left}% of an error"
+            )?;
         }
         if self.schedule.precision == Precision::Double {
             writeln!(f, "precision    f64 from the first sweep")?;

@@ -11,7 +11,9 @@ use serde::Serialize;
 
 use super::cpu::{CpuSolver, Level, Outcome};
 use super::{Backend, CellProblem, GoalProgram, SolveError};
-use crate::plan::{Elimination, KernelClass, Method, Plan, Precision, Schedule, SweepModel};
+use crate::plan::{
+    Elimination, KernelClass, Method, Percent, Plan, Precision, Schedule, SweepModel,
+};
 use crate::program::Stage;
 use crate::rng::Stream;
 use crate::statistics::TILE;
@@ -27,11 +29,27 @@ const CAP_GROWTH: u32 = 4;
 /// Sweeps before the first residual of a trial, and before the first policy of any tile.
 const FIRST_LOOK: u32 = 2;
 
+/// What two sweeps leave of an error, by the pilot's plain sweeps, times each of these: the contractions that extrapolated sweeps are tried with. The goals of a tile
+/// differ in it, and a step made for less than the largest is safer than one made for more.
+const CONTRACTIONS: [f64; 3] = [0.7, 0.8, 0.9];
+
+/// Plain sweeps that leave less than this are too few for steps to pay.
+const LEAST_CONTRACTION: f64 = 0.15;
+
+/// Steps are made for less than this: beyond, one goes ten times as far as the sweeps did.
+const MOST_CONTRACTION: f64 = 0.95;
+
+/// Steps save no more than this: plain sweeps that cost more than so many times the best method are not worth finishing.
+const MOST_SAVED: f64 = 3.0;
+
 /// What one candidate took.
 #[derive(Clone, Debug, PartialEq, Serialize)]
 pub struct PilotCandidate {
     /// The method's name.
     pub method: &'static str,
+    /// Of extrapolated sweeps: what two sweeps leave of an error, in per cent, as the steps were made for it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub contraction_percent: Option<u8>,
     /// Sweeps per tile in single precision, ascending.
     pub single_sweeps: Vec<u32>,
     /// Sweeps per tile in double precision, ascending.
@@ -70,9 +88,15 @@ pub fn pilot(
 ) -> Result<(Schedule, PilotReport), SolveError> {
     let alone = alone(problem);
     let problem = &alone;
-    let wanted = |m: &Method| forced.is_none_or(|f| f == *m);
     let mut methods: Vec<Method> = backend.methods().to_vec();
-    methods.retain(wanted);
+    let extrapolates =
+        methods.contains(&Method::Extrapolated) && forced.is_none_or(|m| m == Method::Extrapolated);
+    // How far steps may go is found by plain sweeps.
+    let plain = forced.map(|m| match m {
+        Method::Extrapolated if extrapolates => Method::InPlace,
+        other => other,
+    });
+    methods.retain(|&m| m != Method::Extrapolated && plain.is_none_or(|p| p == m));
     let elimination = match methods.contains(&Method::PolicyIteration) {
         true => Elimination::of(problem.plan.model()),
         false => None,
@@ -89,40 +113,114 @@ pub fn pilot(
             },
         });
     }
-    let attempt = |method, cap| try_method(problem, method, elimination.as_ref(), cap);
+    let attempt = |trial: Schedule, cap| try_schedule(problem, trial, elimination.as_ref(), cap);
+    let trial = |method| Schedule {
+        method,
+        first_check: FIRST_LOOK,
+        ..problem.plan.schedule()
+    };
     let mut cap = FIRST_CAP.min(problem.max_sweeps);
-    let first: Result<Vec<_>, _> = methods.iter().map(|&m| attempt(m, cap)).collect();
-    let mut candidates = first?;
-    let best = loop {
-        let certified = methods.iter().zip(&candidates).filter(|(_, c)| c.certified);
-        let best = certified.min_by(|(_, a), (_, b)| a.work.total_cmp(&b.work));
-        let best = best.map(|(&method, c)| (c.work, schedule(problem, method, c)));
+    let mut tried = Vec::new();
+    for &method in &methods {
+        tried.push(attempt(trial(method), cap)?);
+    }
+    loop {
+        let best = cheapest(&tried).map(|t| t.candidate.work);
         // Whoever is not done yet may still be the cheapest, until that much work went into it.
-        let may_win =
-            |c: &PilotCandidate| !c.certified && best.is_none_or(|(work, _)| c.work < work);
-        if cap >= problem.max_sweeps || !candidates.iter().any(may_win) {
-            break best;
+        let may_win = |t: &Tried| {
+            let saved = match t.schedule.method {
+                Method::InPlace if extrapolates => MOST_SAVED,
+                _ => 1.0,
+            };
+            !t.candidate.certified && best.is_none_or(|best| t.candidate.work < saved * best)
+        };
+        if cap >= problem.max_sweeps || !tried.iter().any(may_win) {
+            break;
         }
         cap = cap.saturating_mul(CAP_GROWTH).min(problem.max_sweeps);
-        for (&method, candidate) in methods.iter().zip(&mut candidates) {
-            if may_win(candidate) {
-                *candidate = attempt(method, cap)?;
+        for t in &mut tried {
+            if may_win(t) {
+                *t = attempt(t.schedule, cap)?;
             }
         }
-    };
+    }
+    if extrapolates {
+        for contraction in contractions(&tried, forced.is_some()) {
+            let schedule = Schedule {
+                contraction,
+                ..trial(Method::Extrapolated)
+            };
+            tried.push(attempt(schedule, cap)?);
+        }
+    }
+    let eligible: Vec<&Tried> = tried
+        .iter()
+        .filter(|t| forced.is_none_or(|f| f == t.schedule.method))
+        .collect();
     let fallback = || Schedule {
         method: forced.unwrap_or(Method::InPlace),
-        precision: problem.plan.schedule().precision,
-        ..Schedule::default()
+        first_check: Schedule::default().first_check,
+        ..problem.plan.schedule()
     };
-    let schedule = best.map_or_else(fallback, |(_, schedule)| schedule);
+    let schedule = cheapest(eligible).map_or_else(fallback, Tried::settled);
     let report = PilotReport {
         chosen: schedule.method.name(),
         forced: forced.is_some(),
         first_check: schedule.first_check,
-        candidates,
+        candidates: tried.into_iter().map(|t| t.candidate).collect(),
     };
     Ok((schedule, report))
+}
+
+/// One trial.
+struct Tried {
+    schedule: Schedule,
+    candidate: PilotCandidate,
+    /// What two sweeps left of the largest half-width, in the middle of the tiles.
+    contraction: f64,
+}
+
+impl Tried {
+    /// The schedule with the first residual after as many sweeps as half of the tiles took. The first policy is evaluated when a few sweeps have shown the way.
+    fn settled(&self) -> Schedule {
+        let sweeps = match self.schedule.precision {
+            Precision::Mixed => &self.candidate.single_sweeps,
+            Precision::Double => &self.candidate.double_sweeps,
+        };
+        let first_check = match self.schedule.method {
+            Method::InPlace | Method::Jacobi | Method::Extrapolated => {
+                sweeps[(sweeps.len() - 1) / 2].max(1)
+            }
+            Method::PolicyIteration => FIRST_LOOK,
+        };
+        Schedule {
+            first_check,
+            ..self.schedule
+        }
+    }
+}
+
+/// The certified trial that took the least work, the first of equals.
+fn cheapest<'a>(tried: impl IntoIterator<Item = &'a Tried>) -> Option<&'a Tried> {
+    let certified = tried.into_iter().filter(|t| t.candidate.certified);
+    certified.min_by(|a, b| a.candidate.work.total_cmp(&b.candidate.work))
+}
+
+/// What to try extrapolated sweeps with; nothing where plain ones were not certified, or need no help and it was not asked for.
+fn contractions(tried: &[Tried], forced: bool) -> Vec<Percent> {
+    let plain = tried
+        .iter()
+        .find(|t| t.schedule.method == Method::InPlace && t.candidate.certified);
+    let found = match plain.map(|t| t.contraction) {
+        Some(found) if forced => found.max(LEAST_CONTRACTION),
+        Some(found) if found >= LEAST_CONTRACTION => found,
+        _ => return Vec::new(),
+    };
+    let part =
+        |factor: f64| Percent((100.0 * (factor * found).min(MOST_CONTRACTION)).round() as u8);
+    let mut all = CONTRACTIONS.map(part).to_vec();
+    all.dedup();
+    all
 }
 
 /// The problem itself where it is of the plain kind. Of linked solves, optimal values of the stage that is shown: structure decides, not the
@@ -142,38 +240,15 @@ fn alone(problem: &CellProblem) -> CellProblem {
     }
 }
 
-/// The first residual is measured when half of the pilot's tiles were done. The first policy is evaluated when a few sweeps have shown the way.
-fn schedule(problem: &CellProblem, method: Method, candidate: &PilotCandidate) -> Schedule {
-    let precision = problem.plan.schedule().precision;
-    let sweeps = match precision {
-        Precision::Mixed => &candidate.single_sweeps,
-        Precision::Double => &candidate.double_sweeps,
-    };
-    let first_check = match method {
-        Method::InPlace | Method::Jacobi => sweeps[(sweeps.len() - 1) / 2].max(1),
-        Method::PolicyIteration => FIRST_LOOK,
-    };
-    Schedule {
-        method,
-        first_check,
-        precision,
-    }
-}
-
-fn try_method(
+fn try_schedule(
     problem: &CellProblem,
-    method: Method,
+    schedule: Schedule,
     elimination: Option<&Elimination>,
     cap: u32,
-) -> Result<PilotCandidate, SolveError> {
+) -> Result<Tried, SolveError> {
     let units = Units::of(problem.plan.model(), elimination);
-    let first_look = Schedule {
-        method,
-        first_check: FIRST_LOOK,
-        precision: problem.plan.schedule().precision,
-    };
     let mut trial = problem.clone();
-    trial.plan = Arc::new((*problem.plan).clone().with_schedule(first_look));
+    trial.plan = Arc::new((*problem.plan).clone().with_schedule(schedule));
     trial.max_sweeps = cap;
     let solver = CpuSolver::new(trial, Level::Baseline)?;
     let mut outcomes = Vec::new();
@@ -187,19 +262,33 @@ fn try_method(
         sweeps
     };
     let work = outcomes.iter().map(|o| units.total(o)).sum::<f64>() / outcomes.len() as f64;
-    Ok(PilotCandidate {
-        method: method.name(),
+    let is_extrapolated = schedule.method == Method::Extrapolated;
+    let candidate = PilotCandidate {
+        method: schedule.method.name(),
+        contraction_percent: is_extrapolated.then_some(schedule.contraction.0),
         single_sweeps: sorted(|o| o.single.sweeps),
         double_sweeps: sorted(|o| o.double.sweeps),
         policies: sorted(|o| o.single.evaluations + o.double.evaluations),
         work,
         certified: outcomes.iter().all(|o| o.certified),
+    };
+    let effort = |o: &Outcome| match schedule.precision {
+        Precision::Mixed => o.single,
+        Precision::Double => o.double,
+    };
+    let mut left: Vec<f64> = outcomes.iter().map(|o| effort(o).contraction()).collect();
+    left.sort_unstable_by(f64::total_cmp);
+    Ok(Tried {
+        schedule,
+        candidate,
+        contraction: left[(left.len() - 1) / 2],
     })
 }
 
 /// Units of work: one is a multiply-add of one goal in single precision, with its load.
 struct Units {
     sweep: f64,
+    step: f64,
     check: f64,
     evaluation: f64,
 }
@@ -219,6 +308,8 @@ const ELIMINATED: f64 = 6.0;
 const PER_ENTRY: f64 = 12.0;
 /// Per state of an elimination: right-hand side, slack, division.
 const PER_STATE_EVALUATED: f64 = 36.0;
+/// Per state of a step: two values loaded, two stored.
+const PER_STATE_STEP: f64 = 10.0;
 /// Half as many lanes to a vector.
 const DOUBLE: f64 = 2.0;
 
@@ -237,6 +328,7 @@ impl Units {
         };
         Self {
             sweep: values + PER_STATE * states,
+            step: PER_STATE_STEP * states,
             check: differences + PER_STATE_CHECK * states,
             evaluation: elimination.map_or(0.0, |e| {
                 ELIMINATED * e.products().len() as f64
@@ -249,6 +341,7 @@ impl Units {
     fn total(&self, outcome: &Outcome) -> f64 {
         let effort = |e: super::cpu::Effort| {
             f64::from(e.sweeps) * self.sweep
+                + f64::from(e.steps) * self.step
                 + f64::from(e.evaluations) * self.evaluation
                 + f64::from(e.checks.min(1)) * self.check
         };
@@ -258,6 +351,8 @@ impl Units {
 
 #[cfg(test)]
 mod tests {
+    use std::collections::BTreeMap;
+
     use super::*;
     use crate::mdp::{Mdp, MdpBuilder};
     use crate::reward::GoalLaw;
@@ -306,9 +401,42 @@ mod tests {
         builder.build().unwrap()
     }
 
+    /// Moves that lead somewhere else now and then: what two sweeps leave of an error is a matter of the noise.
+    fn slippery(n: usize) -> Mdp {
+        let mut builder = MdpBuilder::new("slippery");
+        let states: Vec<_> = (0..n * n).map(|i| builder.state(format!("s{i}"))).collect();
+        for (i, &s) in states.iter().enumerate() {
+            let (row, column) = (i / n, i % n);
+            let to = [
+                (row, column),
+                (row.saturating_sub(1), column),
+                ((row + 1).min(n - 1), column),
+                (row, column.saturating_sub(1)),
+                (row, (column + 1).min(n - 1)),
+            ];
+            for (action, name) in ["stay", "north", "south", "west", "east"]
+                .iter()
+                .enumerate()
+            {
+                let mut row = BTreeMap::new();
+                for (other, &(r, c)) in to.iter().enumerate() {
+                    let p = if other == action { 0.9 } else { 0.025 };
+                    *row.entry(states[r * n + c]).or_insert(0.0) += p;
+                }
+                builder.choice(s, *name, row);
+            }
+        }
+        builder.build().unwrap()
+    }
+
     #[test]
     fn structure_decides_and_two_pilots_agree() {
-        for (mdp, expected) in [(dense(40), "jacobi"), (corridor(40), "in-place")] {
+        let all = [
+            (dense(40), "jacobi"),
+            (corridor(40), "in-place"),
+            (slippery(16), "extrapolated"),
+        ];
+        for (mdp, expected) in all {
             let problem = problem(mdp);
             let (schedule, report) = pilot(&problem, &CpuBackend::new(), None).unwrap();
             assert_eq!(report.chosen, expected, "{report:?}");

@@ -4,6 +4,7 @@
 
 use std::sync::Arc;
 
+use crate::structure::measure;
 use powersweep::Seed;
 use powersweep::experiment::{BackendChoice, Engine, RunSpec, Statistics};
 use powersweep::mdp::{Mdp, MdpBuilder};
@@ -120,16 +121,6 @@ fn an_end_is_avoided_as_often_as_others_are_worth_more() {
     let law = || RewardDistribution::iid("law", unit());
     let found = run(mdp.clone(), &[], law(), request(&["off"]));
     let cell = &found.cells[0];
-    let measure =
-        |cell: &powersweep::experiment::CellStatistics, table: &str, keys: &[Key], of: &str| {
-            let table = cell.table(table).unwrap();
-            let row = table
-                .rows
-                .iter()
-                .find(|row| row.keys.starts_with(keys))
-                .unwrap();
-            *table.measure(row, of).unwrap().estimate().unwrap()
-        };
     let end = Key::text("off");
     let price = measure(cell, "indifference", std::slice::from_ref(&end), "price");
     // X = (1 - g) R(wait) + g max of k.

@@ -94,7 +94,11 @@ fn methods(mdp: &Mdp) -> &'static [Method] {
     match (dense, mdp.n_states()) {
         (true, _) => &[Method::Jacobi],
         (false, 0..=100) => &Method::ALL,
-        (false, _) => &[Method::InPlace, Method::PolicyIteration],
+        (false, _) => &[
+            Method::InPlace,
+            Method::PolicyIteration,
+            Method::Extrapolated,
+        ],
     }
 }
 

@@ -38,7 +38,8 @@ fn run(mdp: &Mdp, samples: u64) -> powersweep::experiment::Statistics {
     engine.run(&spec).unwrap()
 }
 
-fn measure(cell: &CellStatistics, table: &str, keys: &[Key], measure: &str) -> Estimate {
+/// An estimate of the first row whose keys begin so.
+pub(crate) fn measure(cell: &CellStatistics, table: &str, keys: &[Key], measure: &str) -> Estimate {
     let table = cell.table(table).unwrap();
     let row = table
         .rows

@@ -29,7 +29,7 @@ pub(super) struct Limits {
 }
 
 /// Work done on a tile in one precision.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq)]
 pub(in crate::solve) struct Effort {
     /// Sweeps.
     pub(in crate::solve) sweeps: u32,
@@ -37,6 +37,29 @@ pub(in crate::solve) struct Effort {
     pub(in crate::solve) evaluations: u32,
     /// Residuals.
     pub(in crate::solve) checks: u32,
+    /// Extrapolations.
+    pub(in crate::solve) steps: u32,
+    /// The largest half-width of the first residual, with the sweeps before it, and that of the last.
+    widths: [(f64, u32); 2],
+}
+
+impl Effort {
+    fn saw(&mut self, width: f64) {
+        self.checks += 1;
+        self.widths[1] = (width, self.sweeps);
+        if self.checks == 1 {
+            self.widths[0] = self.widths[1];
+        }
+    }
+
+    /// What two sweeps left of the largest half-width, between the first residual and the last; zero where there was one.
+    pub(in crate::solve) fn contraction(&self) -> f64 {
+        let [(first, before), (last, after)] = self.widths;
+        if after == before {
+            return 0.0;
+        }
+        (last / first).powf(2.0 / f64::from(after - before))
+    }
 }
 
 /// Sweeps a tile until all its lanes are certified, the sweeps are used up, or the precision has nothing more to give.
@@ -53,7 +76,7 @@ pub(super) fn iterate<F: Scalar, V: Vector<Scalar = F>>(
     let mut effort = Effort::default();
     let mut next = first_check.clamp(1, limits.max_sweeps);
     let mut recentrings = 0;
-    let mut before = [F::from_f64(f64::INFINITY); TILE];
+    let (mut before, mut judged) = ([F::from_f64(f64::INFINITY); TILE], 0);
     if let Some(evaluation) = evaluation {
         while effort.sweeps < first_check {
             tile.sweep::<V>(kernel, effort.sweeps % 2 == 1);
@@ -62,10 +85,15 @@ pub(super) fn iterate<F: Scalar, V: Vector<Scalar = F>>(
         recentrings = iterate_policies::<F, V>(tile, kernel, evaluation, limits, &mut effort);
         next = effort.sweeps;
     }
+    let mut steps = Steps::of(&limits.schedule);
     loop {
         while effort.sweeps < next {
             match limits.schedule.method {
                 Method::InPlace | Method::PolicyIteration => {
+                    tile.sweep::<V>(kernel, effort.sweeps % 2 == 1);
+                }
+                Method::Extrapolated => {
+                    steps.before_sweep::<F, V>(tile, effort.sweeps);
                     tile.sweep::<V>(kernel, effort.sweeps % 2 == 1);
                 }
                 Method::Jacobi => tile.sweep_jacobi::<V>(kernel, discount),
@@ -73,23 +101,108 @@ pub(super) fn iterate<F: Scalar, V: Vector<Scalar = F>>(
             effort.sweeps += 1;
         }
         tile.certify::<V, _>(kernel, limits.constants);
-        effort.checks += 1;
+        let width = widest(tile);
+        effort.saw(width);
+        effort.steps = steps.taken;
         let ended = tile.certified(limits.tolerance) || effort.sweeps >= limits.max_sweeps;
-        if ended || exhausted(tile, limits, &before) {
+        if ended {
             return effort;
         }
-        before = tile.half_width;
-        match limits.schedule.method {
-            Method::InPlace | Method::PolicyIteration if recentrings < MAX_RECENTRINGS => {
-                recentrings += u32::from(tile.recentre(limits.spacing, discount));
+        let stepping = steps.look(width, effort.sweeps);
+        if effort.sweeps > judged + judged / 8 {
+            if !stepping && exhausted(tile, limits, &before) {
+                return effort;
             }
-            Method::InPlace | Method::PolicyIteration => {}
+            (before, judged) = (tile.half_width, effort.sweeps);
+        }
+        match limits.schedule.method {
+            Method::InPlace | Method::PolicyIteration | Method::Extrapolated => {
+                if recentrings < MAX_RECENTRINGS && tile.recentre(limits.spacing, discount) {
+                    recentrings += 1;
+                    steps.lose_anchor();
+                }
+            }
             Method::Jacobi => {
                 tile.advance_jacobi::<V>(kernel, discount);
                 effort.sweeps += 1;
             }
         }
-        next = (effort.sweeps + 1 + effort.sweeps / 8).min(limits.max_sweeps);
+        next = (effort.sweeps + 1 + effort.sweeps / 16).min(limits.max_sweeps);
+    }
+}
+
+/// Sweeps before the first step: rewards have spread by then, and most goals know most of their choices.
+const SWEEPS_BEFORE_STEPS: u32 = 8;
+
+/// Sweeps within which the largest half-width must come down to [`ALIVE`] of what it was, or no more steps are taken.
+const PATIENCE: u32 = 8;
+
+/// Steps beyond what sweeps gain.
+///
+/// Two sweeps, forwards and backwards, leave `mu` of an error, where `mu` depends on its shape and lies between 0 and a number below 1 in most of what is left after the
+/// first sweeps. Going `w` times as far leaves `1 - w (1 - mu)` of it. Two such steps with `1 - 1/w` at the roots of the Chebyshev polynomial of degree two, moved to
+/// `0 ..= contraction`, leave the least of the worst shape (Richardson 1910; Young 1953). None of this is proven of maxima, nor needs to be: the residual certifies whatever it
+/// is given, and where it does not come down the steps end.
+#[derive(Clone, Copy, Debug)]
+struct Steps {
+    /// How far the first, third, ... and the other steps go; nothing where none are taken.
+    factors: Option<[f64; 2]>,
+    /// Whether the anchor is from before the last two sweeps.
+    anchored: bool,
+    taken: u32,
+    /// The largest half-width, and the sweeps after which it was seen.
+    mark: (f64, u32),
+}
+
+impl Steps {
+    fn of(schedule: &Schedule) -> Self {
+        let factor = |root: f64| 1.0 / (1.0 - schedule.contraction.fraction() * root);
+        let roots = [
+            f64::midpoint(1.0, std::f64::consts::FRAC_1_SQRT_2),
+            f64::midpoint(1.0, -std::f64::consts::FRAC_1_SQRT_2),
+        ];
+        let takes_steps = schedule.method == Method::Extrapolated;
+        Self {
+            factors: takes_steps.then(|| roots.map(factor)),
+            anchored: false,
+            taken: 0,
+            mark: (f64::INFINITY, 0),
+        }
+    }
+
+    /// Takes a step where two sweeps have been done since the last one.
+    #[inline(always)]
+    fn before_sweep<F: Scalar, V: Vector<Scalar = F>>(&mut self, tile: &mut Tile<F>, sweeps: u32) {
+        let Some(factors) = self.factors else {
+            return;
+        };
+        if sweeps < SWEEPS_BEFORE_STEPS || !sweeps.is_multiple_of(2) {
+            return;
+        }
+        if self.anchored {
+            tile.extrapolate::<V>(factors[self.taken as usize % 2]);
+            self.taken += 1;
+        } else {
+            tile.keep_anchor();
+            self.anchored = true;
+        }
+    }
+
+    /// Ends the steps if they do not pay. Returns whether there were any until now.
+    fn look(&mut self, width: f64, sweeps: u32) -> bool {
+        let stepping = self.factors.is_some();
+        if sweeps >= self.mark.1 + PATIENCE {
+            if width > ALIVE * self.mark.0 {
+                self.factors = None;
+            }
+            self.mark = (width, sweeps);
+        }
+        stepping
+    }
+
+    /// The values were moved: the anchor is none any more.
+    fn lose_anchor(&mut self) {
+        self.anchored = false;
     }
 }
 
@@ -134,7 +247,16 @@ impl Limits {
     }
 }
 
-/// How much of its half-width a lane must lose between two checks to be called alive near the floor of its precision.
+/// The largest half-width of any lane; infinite where one is not a number.
+fn widest<F: Scalar>(tile: &Tile<F>) -> f64 {
+    let widths = tile.half_width.iter().map(|w| w.to_f64());
+    widths.fold(0.0, |most: f64, w| match w.is_nan() {
+        true => f64::INFINITY,
+        false => most.max(w),
+    })
+}
+
+/// How much of its half-width a lane must lose while an eighth more sweeps are done to be called alive near the floor of its precision.
 const ALIVE: f64 = 0.9;
 
 /// Whether some lane can no longer be certified in this precision: its allowance alone exceeds the tolerance and

@@ -149,7 +149,7 @@ impl StageSolver {
         };
         let elimination = match plan.schedule().method {
             Method::PolicyIteration => Elimination::of(model).map(Arc::new),
-            Method::InPlace | Method::Jacobi => None,
+            Method::InPlace | Method::Jacobi | Method::Extrapolated => None,
         };
         let evaluations = elimination.map(|elimination| {
             let single = Evaluation::new(model, elimination.clone(), discount);

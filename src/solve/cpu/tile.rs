@@ -23,6 +23,8 @@ pub(super) struct Tile<F> {
     pub(super) values: Lines<F>,
     /// The other buffer of Jacobi sweeps; after [`certify`](Self::certify), `max_a P_a V`.
     pub(super) backup: Lines<F>,
+    /// Values before the last two sweeps, where steps are taken from them; else empty.
+    pub(super) anchor: Lines<F>,
     /// Per lane: the constant that was taken off the rewards.
     pub(super) centre: [F; TILE],
     /// Per lane: middle of the residual's range.
@@ -67,6 +69,7 @@ impl<F: Scalar> Tile<F> {
             rewards: Lines::zeros(n_rewards * TILE),
             values: Lines::zeros(n_states * TILE),
             backup: Lines::zeros(n_states * TILE),
+            anchor: Lines::default(),
             centre: [zero; TILE],
             middle: [zero; TILE],
             half_width: [zero; TILE],
@@ -171,6 +174,26 @@ impl<F: Scalar> Tile<F> {
                     kernel.backup(s, Rows::new(rewards, lane), Rows::new(values, lane));
                 store_row(value, values, s * TILE + lane);
             }
+        }
+    }
+
+    /// What the next step is taken from.
+    pub(super) fn keep_anchor(&mut self) {
+        self.anchor.resize(self.values.len());
+        self.anchor.copy_from_slice(&self.values);
+    }
+
+    /// Goes `factor` times as far from the anchor as the sweeps since then did, and keeps that as the next anchor.
+    #[inline(always)]
+    pub(super) fn extrapolate<V: Vector<Scalar = F>>(&mut self, factor: f64) {
+        let factor = V::splat(F::from_f64(factor));
+        let (anchor, values): (&mut [F], &mut [F]) = (&mut self.anchor, &mut self.values);
+        for at in (0..values.len()).step_by(VECTORS * V::WIDTH) {
+            let from: [V; VECTORS] = load_row(anchor, at);
+            let to: [V; VECTORS] = load_row(values, at);
+            let beyond = each!(|i| to[i].sub(from[i]).mul_add(factor, from[i]));
+            store_row(beyond, anchor, at);
+            store_row(beyond, values, at);
         }
     }
 
@@ -323,8 +346,10 @@ impl<F: Scalar> Tile<F> {
     /// Moves the centre where the values' common offset dwarfs their range: digits spent on a constant are lost to the
     /// rest. The new centre is the value's middle, as a reward, rounded to what the law's rewards are multiples of and kept within
     /// the goal's range. Returns whether any lane moved.
+    #[inline(always)]
     pub(super) fn recentre(&mut self, spacing: f64, discount: Discount) -> bool {
         let mut moved = false;
+        let (mut shifts, mut offsets) = ([0.0; TILE], [0.0; TILE]);
         for lane in 0..TILE {
             let (low, high) = (self.lowest[lane].to_f64(), self.highest[lane].to_f64());
             let middle = (low + high) / 2.0;
@@ -339,15 +364,14 @@ impl<F: Scalar> Tile<F> {
             let wanted = old + middle * discount.complement();
             let new = ((wanted / spacing).round() * spacing).clamp(least, most);
             let shift = new - old;
-            let offset = shift / discount.complement();
             self.centre[lane] = F::from_f64(new);
-            for reward in self.rewards[lane..].iter_mut().step_by(TILE) {
-                *reward = F::from_f64(reward.to_f64() - shift);
-            }
-            for value in self.values[lane..].iter_mut().step_by(TILE) {
-                *value = F::from_f64(value.to_f64() - offset);
-            }
+            shifts[lane] = shift;
+            offsets[lane] = shift / discount.complement();
             moved = true;
+        }
+        if moved {
+            take_off(&mut self.rewards, &shifts);
+            take_off(&mut self.values, &offsets);
         }
         moved
     }
@@ -359,5 +383,15 @@ impl<F: Scalar> Tile<F> {
         // Counted rather than searched: no branch per lane, and the compiler makes vectors of it.
         let within = widths.iter().map(|w| u32::from(w.to_f64() <= tolerance));
         within.sum::<u32>() as usize == TILE
+    }
+}
+
+/// Takes a constant of its own off every lane.
+#[inline(always)]
+fn take_off<F: Scalar>(rows: &mut [F], constants: &[f64; TILE]) {
+    for row in rows.chunks_exact_mut(TILE) {
+        for (x, constant) in row.iter_mut().zip(constants) {
+            *x = F::from_f64(x.to_f64() - constant);
+        }
     }
 }

@@ -196,7 +196,9 @@ impl<'a> Group<'a> {
     fn sweep(&mut self, done: u32, sweeps: u32) -> Result<(), SolveError> {
         match self.solver.method() {
             // Whoever asks for policy iteration was refused.
-            Method::InPlace | Method::PolicyIteration => self.sweep_in_place(done, sweeps),
+            Method::InPlace | Method::PolicyIteration | Method::Extrapolated => {
+                self.sweep_in_place(done, sweeps)
+            }
             Method::Jacobi => self.sweep_jacobi(sweeps),
         }
     }

@@ -50,6 +50,9 @@ use crate::plan::{Method, Plan};
 /// Name of the backend.
 const NAME: &str = "gpu";
 
+/// What there are shaders for.
+const METHODS: [Method; 2] = [Method::InPlace, Method::Jacobi];
+
 /// States from which on in-place sweeps are left to another backend, where there is one. A lane goes over the states of its goal one after the other, about a
 /// microsecond each while it waits for memory; a block of 2^22 numbers and 16 blocks in flight are 16,384 such goals at 4,096 states, some 10^10 updates a second. Expected, not measured:
 /// sixteen cores of a processor are no slower.
@@ -111,13 +114,15 @@ impl Backend for GpuBackend {
     }
 
     fn methods(&self) -> &[Method] {
-        &[Method::InPlace, Method::Jacobi]
+        &METHODS
     }
 
     fn carries_out(&self, plan: &Plan) -> Option<String> {
         let room = self.adapter().workgroup_bytes;
         let values = match (plan.schedule().method, Keeping::of(plan.model(), room)) {
-            (Method::InPlace | Method::PolicyIteration, keeping) => keeping.words(),
+            (Method::InPlace | Method::PolicyIteration | Method::Extrapolated, keeping) => {
+                keeping.words()
+            }
             (Method::Jacobi, _) => Keeping::Storage.words(),
         };
         Some(format!("values in {values} of {}", self.adapter().name))

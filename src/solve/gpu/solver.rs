@@ -16,7 +16,7 @@ use super::layout::{
 use super::pace::Iterations;
 use super::pool::Pool;
 use super::workspace::{Found, Workspace};
-use super::{Gpu, NAME, finish};
+use super::{Gpu, METHODS, NAME, finish};
 use crate::plan::{Method, Precision, Schedule};
 use crate::reward::Recipe;
 use crate::rng::Stream;
@@ -66,16 +66,15 @@ impl GpuSolver {
         let Schedule {
             method, precision, ..
         } = problem.plan.schedule();
-        if precision == Precision::Double {
+        let refused = match (precision, METHODS.contains(&method)) {
+            (Precision::Double, _) => Some(format!("the precision {}", precision.name())),
+            (Precision::Mixed, false) => Some(format!("the method {}", method.name())),
+            (Precision::Mixed, true) => None,
+        };
+        if let Some(feature) = refused {
             return Err(SolveError::Unsupported {
                 backend: NAME,
-                feature: format!("the precision {}", precision.name()),
-            });
-        }
-        if method == Method::PolicyIteration {
-            return Err(SolveError::Unsupported {
-                backend: NAME,
-                feature: format!("the method {}", method.name()),
+                feature,
             });
         }
         let law = &stage.law;

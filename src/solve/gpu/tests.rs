@@ -54,7 +54,7 @@ fn own(keeping: Option<Keeping>, library: Library) -> GpuBackend {
 
 fn problem(method: Method) -> CellProblem {
     let mdp = match method {
-        Method::InPlace | Method::PolicyIteration => {
+        Method::InPlace | Method::PolicyIteration | Method::Extrapolated => {
             Family::RandomDeterministic(RandomDeterministic {
                 states: 40,
                 choices: 3,
