@@ -1,4 +1,5 @@
-// Rows of the transition tensor, and what a lane's values make of them. Needs `value` and the rewards.
+// Rows of the transition tensor, and what a lane's values make of them. Needs `value`, the rewards, and `is_open`, which says
+// which choices of a state may be taken.
 //
 // A state's terms stand in `parts[first..common_end]` (common to all its choices), then choice by choice up to each
 // choice's `end`; the state itself is never among them. States are in sweep order.
@@ -61,11 +62,13 @@ fn backup(s: u32) -> f32 {
     var first = state.common_end;
     for (var c = state.choice_first; c < state.choice_end; c++) {
         let choice = choices[c];
-        var start = base;
-        if CHOICE_REWARDS {
-            start += reward(c);
+        if is_open(s, c) {
+            var start = base;
+            if CHOICE_REWARDS {
+                start += reward(c);
+            }
+            best = larger(best, weighted(first, choice.end, start) * choice.inverse);
         }
-        best = larger(best, weighted(first, choice.end, start) * choice.inverse);
         first = choice.end;
     }
     return best;
@@ -100,17 +103,19 @@ fn differences(s: u32, own: f32) -> Differences {
     var first = state.common_end;
     for (var c = state.choice_first; c < state.choice_end; c++) {
         let end = choices[c].end;
-        let sum = weighted_differences(first, end, own, base);
-        var q = sum.x;
-        var error = cell.sum_error * sum.y;
-        if CHOICE_REWARDS {
-            let own_reward = reward(c);
-            q += own_reward;
-            error += cell.reward_error * (abs(own_reward) + sum.y);
+        if is_open(s, c) {
+            let sum = weighted_differences(first, end, own, base);
+            var q = sum.x;
+            var error = cell.sum_error * sum.y;
+            if CHOICE_REWARDS {
+                let own_reward = reward(c);
+                q += own_reward;
+                error += cell.reward_error * (abs(own_reward) + sum.y);
+            }
+            result.best = larger(result.best, q);
+            result.low = larger(result.low, q - error);
+            result.high = larger(result.high, q + error);
         }
-        result.best = larger(result.best, q);
-        result.low = larger(result.low, q - error);
-        result.high = larger(result.high, q + error);
         first = end;
     }
     return result;

@@ -281,6 +281,50 @@ impl Expression {
         }
     }
 
+    /// The least and the largest it can be, where the rewards of every earlier stage lie between two numbers, and so its worths do, which are averages of
+    /// them.
+    #[must_use]
+    pub(super) fn range(&self, rewards: &[(f64, f64)]) -> (f64, f64) {
+        let scaled = |weight: f64, (low, high): (f64, f64)| match weight < 0.0 {
+            true => (weight * high, weight * low),
+            false => (weight * low, weight * high),
+        };
+        let sum = |(a, b): (f64, f64), (c, d): (f64, f64)| (a + c, b + d);
+        match self {
+            Self::Constant(x) => (*x, *x),
+            Self::Known(x, half_width) => (x - half_width, x + half_width),
+            Self::Reward { stage, .. } => rewards[*stage],
+            Self::Worths { stage, terms } => {
+                let each = terms.iter().map(|(_, w)| scaled(*w, rewards[*stage]));
+                each.fold((0.0, 0.0), sum)
+            }
+            Self::Sum(terms) => {
+                let each = terms.iter().map(|(w, e)| scaled(*w, e.range(rewards)));
+                each.fold((0.0, 0.0), sum)
+            }
+            Self::Max(list) => {
+                let least = (f64::NEG_INFINITY, f64::NEG_INFINITY);
+                let each = list.iter().map(|e| e.range(rewards));
+                each.fold(least, |a, b| (a.0.max(b.0), a.1.max(b.1)))
+            }
+            Self::Magnitude(of) => {
+                let (low, high) = of.range(rewards);
+                let least = if low <= 0.0 && high >= 0.0 {
+                    0.0
+                } else {
+                    low.abs().min(high.abs())
+                };
+                (least, low.abs().max(high.abs()))
+            }
+            // A share of what is gained.
+            Self::Allowed { gain, .. } => {
+                let (low, high) = gain.range(rewards);
+                (low.min(0.0), high.max(0.0))
+            }
+            Self::Positive(_) => (0.0, 1.0),
+        }
+    }
+
     /// Calls `visit` with every stage, state and reward it reads.
     pub(super) fn reads(&self, visit: &mut dyn FnMut(Read)) {
         match self {

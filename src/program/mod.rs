@@ -395,6 +395,33 @@ impl GoalProgram {
         influence.iter().map(tolerance).collect()
     }
 
+    /// The least and the largest reward that a goal can have in every stage, `[n_stages]`.
+    #[must_use]
+    pub fn reward_ranges(&self) -> Vec<(f64, f64)> {
+        let mut ranges: Vec<(f64, f64)> = Vec::with_capacity(self.stages.len());
+        for stage in &self.stages {
+            let facts = stage.law.facts();
+            let mut rows = vec![(0.0, 0.0); stage.n_rewards()];
+            for part in &stage.parts {
+                let (a, b) = (part.weight * facts.low, part.weight * facts.high);
+                for (row, range) in rows.iter_mut().enumerate() {
+                    if part.rows.as_ref().is_none_or(|rows| rows[row]) {
+                        *range = (range.0 + a.min(b), range.1 + a.max(b));
+                    }
+                }
+            }
+            for term in &stage.terms {
+                let (low, high) = term.expression.range(&ranges);
+                let range = &mut rows[term.row as usize];
+                *range = (range.0 + low, range.1 + high);
+            }
+            let ends = (f64::INFINITY, f64::NEG_INFINITY);
+            let widen = |(low, high): (f64, f64), r: &(f64, f64)| (low.min(r.0), high.max(r.1));
+            ranges.push(rows.iter().fold(ends, widen));
+        }
+        ranges
+    }
+
     /// Checks that the program is of the plain kind.
     ///
     /// # Errors

@@ -50,7 +50,7 @@ impl Backend for WithFallback {
 
     fn prepare(&self, problem: CellProblem) -> Result<Box<dyn CellSolver>, SolveError> {
         let backend = self.first.name();
-        let lacking = self.first.lacks(&problem.plan);
+        let lacking = self.first.lacks(&problem);
         let refusal = match lacking.map(|feature| SolveError::Unsupported { backend, feature }) {
             Some(refusal) => refusal,
             None => match self.first.prepare(problem.clone()) {

@@ -3,13 +3,15 @@
 //! `reference` is the judge (f64, policy iteration with direct solves, sharing no code with the fast ones), `cpu` is
 //! the SIMD backend, `gpu` the one in compute shaders. Siblings are blind to each other; `fallback` lets one stand in for what another refuses. A backend turns a [`CellProblem`] into a [`CellSolver`] once and
 //! is then asked for blocks of goals. A cell at a limit of the discount is solved by `limit`, one whose agent
-//! follows another rule than optimality by `rule`, whatever the backend; `one_by_one` is what solvers share that take one goal after the other.
+//! follows another rule than optimality by `rule`, whatever the backend; `one_by_one` is what solvers share that take one goal after the other, and
+//! `linked` what backends share of goals that are solved in linked stages.
 
 pub mod cpu;
 mod fallback;
 #[cfg(feature = "gpu")]
 pub mod gpu;
 mod limit;
+mod linked;
 mod one_by_one;
 mod pilot;
 mod reference;
@@ -383,8 +385,8 @@ pub trait Backend: Send + Sync + Debug {
         None
     }
 
-    /// What it lacks to be worth its while on a plan, where another backend is expected to be faster: told, and not in the way of whoever asks for it.
-    fn lacks(&self, _plan: &Plan) -> Option<String> {
+    /// What it lacks to be worth its while on a cell, where another backend is expected to be faster: told, and not in the way of whoever asks for it.
+    fn lacks(&self, _problem: &CellProblem) -> Option<String> {
         None
     }
 

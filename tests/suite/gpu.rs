@@ -38,7 +38,7 @@ const SIZES: [u64; 9] = [1, 2, 31, 32, 33, 63, 64, 65, 257];
 
 /// Opens the adapter once, and says which test runs on it. Written past the test harness, which keeps quiet about tests that
 /// pass.
-fn backend(test: &str) -> Option<GpuBackend> {
+pub(crate) fn backend(test: &str) -> Option<GpuBackend> {
     static BACKEND: OnceLock<Option<GpuBackend>> = OnceLock::new();
     static TESTS: AtomicU32 = AtomicU32::new(0);
     let opened = BACKEND.get_or_init(|| match GpuBackend::open(&AdapterChoice::Any) {

@@ -17,7 +17,7 @@ use powersweep::statistics::{Asked, Blocks, Observations};
 use powersweep::{ChoiceId, Discount, SampleIndex, Seed, StateId};
 
 /// A cell whose readings are observed.
-fn problem(program: GoalProgram, gamma: f64, tolerance: f64) -> CellProblem {
+pub(crate) fn problem(program: GoalProgram, gamma: f64, tolerance: f64) -> CellProblem {
     let discount = Discount::new(gamma).unwrap();
     let stage = program.stage();
     let scale = stage.law.facts().scale;
@@ -44,7 +44,7 @@ fn solve(backend: &dyn Backend, problem: &CellProblem, goals: u64) -> Vec<Solved
     solver.solve_goals(goals).unwrap()
 }
 
-fn mdps() -> Vec<Arc<Mdp>> {
+pub(crate) fn mdps() -> Vec<Arc<Mdp>> {
     // Absorbing states, ties of equal rows, and a way back.
     let mut b = MdpBuilder::new("hub");
     let [hub, a, c, end] = ["hub", "a", "c", "end"].map(|n| b.state(n));
@@ -82,7 +82,7 @@ fn signed(name: &str, expression: Expression) -> Reading {
 }
 
 /// What an agent loses by acting for another goal, and what acting as badly as possible does.
-fn followed(mdp: &Arc<Mdp>, law: &Arc<GoalLaw>, coupling: Coupling) -> GoalProgram {
+pub(crate) fn followed(mdp: &Arc<Mdp>, law: &Arc<GoalLaw>, coupling: Coupling) -> GoalProgram {
     let optimal = Stage::optimal(mdp.clone(), law.clone());
     let stages = vec![
         optimal.clone(),
@@ -215,7 +215,15 @@ fn readings_differ(a: &Observations, b: &Observations, moved: f64) -> bool {
 
 #[test]
 fn linked_solves_agree_with_the_reference() {
-    let cpu = CpuBackend::new();
+    agrees_with_the_reference(&CpuBackend::new(), &[0, 1, 2, 3, 4], &[0.5, 0.95]);
+}
+
+/// On programs of these numbers, under these discounts.
+pub(crate) fn agrees_with_the_reference(
+    backend: &dyn Backend,
+    wanted: &[usize],
+    discounts: &[f64],
+) {
     let judge = ReferenceBackend::new();
     for mdp in mdps() {
         let uniform = GoalLaw::unit_uniform(&mdp);
@@ -229,11 +237,12 @@ fn linked_solves_agree_with_the_reference() {
             penalised(&mdp, &uniform),
             penalised(&mdp, &coins),
         ];
-        for (which, program) in programs.into_iter().enumerate() {
-            for gamma in [0.5, 0.95] {
+        let programs = programs.into_iter().enumerate();
+        for (which, program) in programs.filter(|(which, _)| wanted.contains(which)) {
+            for &gamma in discounts {
                 let place = format!("{}, program {which} at {gamma}", mdp.name());
                 let problem = problem(program.clone(), gamma, 1e-5);
-                let solved = solve(&cpu, &problem, 70);
+                let solved = solve(backend, &problem, 70);
                 let judged = solve(&judge, &problem, 70);
                 let within = solved.iter().all(|g| g.half_width <= problem.tolerance);
                 assert!(within && judged.iter().all(|g| g.converged), "{place}");
@@ -242,7 +251,10 @@ fn linked_solves_agree_with_the_reference() {
                 let mut moved = solved.clone();
                 moved[66].integrand[1] += 3.0 * (solved[66].half_width + judged[66].half_width);
                 assert!(difference(&moved, &judged, 0.0).is_some(), "{place}");
-                let (fast, exact) = (observations(&cpu, &problem), observations(&judge, &problem));
+                let (fast, exact) = (
+                    observations(backend, &problem),
+                    observations(&judge, &problem),
+                );
                 assert!(!readings_differ(&fast, &exact, 0.0), "{place}");
                 assert!(readings_differ(&fast, &exact, 1e-3), "{place}");
             }
@@ -252,6 +264,11 @@ fn linked_solves_agree_with_the_reference() {
 
 #[test]
 fn a_second_stage_that_repeats_the_first_equals_it() {
+    repeated_stages_equal_the_first(&CpuBackend::new());
+    repeated_stages_equal_the_first(&ReferenceBackend::new());
+}
+
+pub(crate) fn repeated_stages_equal_the_first(backend: &dyn Backend) {
     for mdp in mdps() {
         let law = GoalLaw::unit_uniform(&mdp);
         let optimal = Stage::optimal(mdp.clone(), law.clone());
@@ -270,19 +287,22 @@ fn a_second_stage_that_repeats_the_first_equals_it() {
         let two = |second: Stage| {
             GoalProgram::linked(vec![optimal.clone(), second], 1, Vec::new()).unwrap()
         };
-        for backend in [&CpuBackend::new() as &dyn Backend, &ReferenceBackend::new()] {
-            let found = |program: GoalProgram| solve(backend, &problem(program, 0.9, 1e-5), 65);
-            let alone = found(plain.clone());
-            assert_eq!(difference(&found(two(again.clone())), &alone, 0.0), None);
-            // The optimal policy is worth what is optimal.
-            assert_eq!(difference(&found(two(follow.clone())), &alone, 0.0), None);
-            assert!(difference(&found(two(other.clone())), &alone, 0.0).is_some());
-        }
+        let found = |program: GoalProgram| solve(backend, &problem(program, 0.9, 1e-5), 65);
+        let alone = found(plain.clone());
+        assert_eq!(difference(&found(two(again)), &alone, 0.0), None);
+        // The optimal policy is worth what is optimal.
+        assert_eq!(difference(&found(two(follow)), &alone, 0.0), None);
+        assert!(difference(&found(two(other)), &alone, 0.0).is_some());
     }
 }
 
 #[test]
 fn a_boundary_is_worth_what_it_stands_for() {
+    boundaries_are_worth_what_they_stand_for(&CpuBackend::new(), 1e-6);
+    boundaries_are_worth_what_they_stand_for(&ReferenceBackend::new(), 1e-6);
+}
+
+pub(crate) fn boundaries_are_worth_what_they_stand_for(backend: &dyn Backend, tolerance: f64) {
     // s -> gate, where a state worth as much as state `a` of another MDP stands.
     let mdp = &mdps()[0];
     let mut b = MdpBuilder::new("gate");
@@ -304,17 +324,15 @@ fn a_boundary_is_worth_what_it_stands_for() {
     };
     let program = GoalProgram::linked(vec![inner.clone(), gated], 1, Vec::new()).unwrap();
     let alone = GoalProgram::linked(vec![inner], 0, Vec::new()).unwrap();
-    for backend in [&CpuBackend::new() as &dyn Backend, &ReferenceBackend::new()] {
-        let discount = Discount::new(0.9).unwrap();
-        let gated = solve(backend, &problem(program.clone(), 0.9, 1e-6), 64);
-        let inner = solve(backend, &problem(alone.clone(), 0.9, 1e-6), 64);
-        for (gated, inner) in gated.iter().zip(&inner) {
-            let worth = inner.worths(discount)[1];
-            let allowed = gated.half_width + inner.half_width;
-            // The POWER integrand of a state that leads to the gate is the gate's worth.
-            assert!((gated.integrand[0] - worth).abs() <= allowed);
-            assert!((gated.integrand[0] - 1.01 * worth).abs() > allowed);
-        }
+    let discount = Discount::new(0.9).unwrap();
+    let gated = solve(backend, &problem(program, 0.9, tolerance), 64);
+    let inner = solve(backend, &problem(alone, 0.9, tolerance), 64);
+    for (gated, inner) in gated.iter().zip(&inner) {
+        let worth = inner.worths(discount)[1];
+        let allowed = gated.half_width + inner.half_width;
+        // The POWER integrand of a state that leads to the gate is the gate's worth.
+        assert!((gated.integrand[0] - worth).abs() <= allowed);
+        assert!((gated.integrand[0] - 1.01 * worth).abs() > allowed);
     }
 }
 

@@ -17,7 +17,7 @@ use powersweep::units::Limit;
 use crate::interventions::{LINKED, variants};
 
 /// `s` leads to `off`, back to itself, or to one of `leaves` places to stay.
-fn world(leaves: usize) -> Mdp {
+pub(crate) fn world(leaves: usize) -> Mdp {
     let mut b = MdpBuilder::new("world");
     let [s, off] = ["s", "off"].map(|n| b.state(n));
     b.choice(s, "off", [(off, 1.0)]);
@@ -32,7 +32,7 @@ fn world(leaves: usize) -> Mdp {
     b.build().unwrap()
 }
 
-fn uniform() -> RewardDistribution {
+pub(crate) fn uniform() -> RewardDistribution {
     RewardDistribution::iid("uniform", Marginal::uniform(0.0, 1.0).unwrap())
 }
 

@@ -21,6 +21,7 @@ mod foreign_mdps;
 mod formats;
 mod goals;
 mod gpu;
+mod gpu_linked;
 mod identities;
 mod interventions;
 mod joint_laws;

@@ -54,14 +54,13 @@ impl Cell {
     /// Packs and uploads. `draws`: of nothing, where goals are put there by the host.
     pub(super) fn upload(
         device: &Device,
-        problem: &CellProblem,
+        (problem, model): (&CellProblem, &SweepModel),
         scale: Scale,
         tolerance: f64,
         draws: &Draws,
     ) -> Result<Self, SolveError> {
-        let model = problem.plan.model();
         let stays = stays(model);
-        let mut constants = constants(problem, scale, tolerance);
+        let mut constants = constants((problem, model), scale, tolerance);
         constants.n_rewards = stays.len() as u32;
         constants.n_blocks = draws.blocks.len() as u32;
         constants.lowest = draws.lowest;
@@ -99,17 +98,21 @@ impl Cell {
     }
 }
 
-fn constants(problem: &CellProblem, scale: Scale, tolerance: f64) -> layout::Cell {
+fn constants(
+    (problem, model): (&CellProblem, &SweepModel),
+    scale: Scale,
+    tolerance: f64,
+) -> layout::Cell {
     let discount = problem.discount;
     let complement = discount.complement();
-    let allowance = Allowance::new(problem.plan.model(), discount);
+    let allowance = Allowance::new(model, discount);
     let [key_low, key_high] = rng::key(problem.seed);
     // Rounded down: a half-width that meets it meets the tolerance.
     let tolerance = (tolerance / scale.binade * HALF_WIDTH_UNITS)
         .floor()
         .clamp(0.0, 2_147_483_647.0);
     layout::Cell {
-        n_states: problem.plan.model().states().len() as u32,
+        n_states: model.states().len() as u32,
         n_rewards: 0,
         n_blocks: 0,
         key_low,
@@ -126,7 +129,7 @@ fn constants(problem: &CellProblem, scale: Scale, tolerance: f64) -> layout::Cel
         horizon: (1.0 / complement) as f32,
         sum_error: allowance.sum_error as f32,
         reward_error: allowance.reward_error as f32,
-        middle_share: match problem.plan.model().domain() {
+        middle_share: match model.domain() {
             RewardDomain::State => 1.0,
             RewardDomain::Choice => discount.used_f32(),
         },

@@ -87,6 +87,19 @@ pub(super) struct HostTiles {
     pub(super) drawn: Vec<Drawn>,
 }
 
+impl Drawn {
+    /// What `draw` would have counted of a goal.
+    fn of(rows: impl Iterator<Item = u32> + Clone, stays: &[bool]) -> Self {
+        let staying = rows.clone().zip(stays).filter(|(_, stays)| **stays);
+        Self {
+            stay: staying.map(|(step, _)| step).max().unwrap_or(0),
+            depth: POINTS - rows.min().unwrap_or(0),
+            written: stays.len() as u32,
+            updates: 0,
+        }
+    }
+}
+
 impl HostTiles {
     fn new(tiles: usize, n_rows: usize) -> Self {
         Self {
@@ -102,13 +115,7 @@ impl HostTiles {
         for (row, step) in rows.iter().enumerate() {
             self.steps[base + row * TILE] = *step;
         }
-        let staying = rows.iter().zip(stays).filter(|(_, stays)| **stays);
-        self.drawn.push(Drawn {
-            stay: staying.map(|(step, _)| *step).max().unwrap_or(0),
-            depth: POINTS - rows.iter().copied().min().unwrap_or(0),
-            written: rows.len() as u32,
-            updates: 0,
-        });
+        self.drawn.push(Drawn::of(rows.iter().copied(), stays));
     }
 
     /// One tile that holds one goal in every lane; rewards in sweep order.
@@ -117,6 +124,18 @@ impl HostTiles {
         let mut tiles = Self::new(1, rows.len());
         (0..TILE).for_each(|_| tiles.push(&rows, stays));
         tiles
+    }
+
+    /// Goals that were put together, `steps` of them `[tiles, n_rows, TILE]`; `stays` by row.
+    pub(super) fn of_steps(steps: Vec<u32>, stays: &[bool]) -> Self {
+        let mut drawn = Vec::with_capacity(steps.len() / stays.len().max(1));
+        for tile in steps.chunks_exact(stays.len() * TILE) {
+            for lane in 0..TILE {
+                let rows = tile[lane..].iter().step_by(TILE);
+                drawn.push(Drawn::of(rows.copied(), stays));
+            }
+        }
+        Self { steps, drawn }
     }
 }
 

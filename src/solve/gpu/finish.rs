@@ -5,10 +5,10 @@ use crate::solve::{CellProblem, SolvedGoal};
 use crate::statistics::behaviour::refine;
 
 /// Most states of an MDP whose goals the host finishes.
-const MOST_STATES: usize = 4_096;
+pub(super) const MOST_STATES: usize = 4_096;
 
 /// Most states of an MDP of which a share of the goals may be left to the host from the start: solving a small one takes microseconds.
-const SMALL: usize = 64;
+pub(super) const SMALL: usize = 64;
 
 /// Goals of a tile that may be left to the host there.
 const SHARE: usize = 4;

@@ -3,7 +3,7 @@
 use super::cover::HostTiles;
 use super::kernels::Keeping;
 use super::layout::{FLAG_FIRST, FLAG_KEEP, FLAG_LAST, Job};
-use super::solver::GpuSolver;
+use super::stage::DeviceStage;
 use super::workspace::{Batch, Found, New, Side, Workspace};
 use crate::plan::Method;
 use crate::rng::Stream;
@@ -21,7 +21,7 @@ pub(super) enum Source<'a> {
 
 /// The passes over one group of goals.
 pub(super) struct Group<'a> {
-    solver: &'a GpuSolver,
+    solver: &'a DeviceStage,
     workspace: &'a Workspace,
     tiles: u32,
     /// What all jobs of the group have in common.
@@ -34,7 +34,7 @@ pub(super) struct Group<'a> {
 
 impl<'a> Group<'a> {
     pub(super) fn new(
-        solver: &'a GpuSolver,
+        solver: &'a DeviceStage,
         workspace: &'a Workspace,
         source: Source<'_>,
         count: u32,
@@ -44,7 +44,7 @@ impl<'a> Group<'a> {
             Source::Sampled { stream, first } => (stream, first),
             Source::Put(_) => (Stream::Reward, 0),
         };
-        let is_drawn = matches!(source, Source::Sampled { .. }) && solver.hosted.is_none();
+        let is_drawn = matches!(source, Source::Sampled { .. });
         let job = Job {
             first_low: first as u32,
             first_high: (first >> 32) as u32,
@@ -101,17 +101,12 @@ impl<'a> Group<'a> {
     /// Goals and first values.
     pub(super) fn begin(&mut self, source: Source<'_>) -> Result<(), SolveError> {
         let (device, kernels) = (&self.solver.gpu.device, &self.solver.kernels);
-        match (source, &self.solver.hosted) {
-            (Source::Put(tiles), _) => {
+        match source {
+            Source::Put(tiles) => {
                 self.workspace
                     .put_goals(device, &tiles.steps, &tiles.drawn)?;
             }
-            (Source::Sampled { stream, first }, Some(hosted)) => {
-                let tiles = hosted.tiles(stream, first, self.tiles, &self.solver.stays);
-                self.workspace
-                    .put_goals(device, &tiles.steps, &tiles.drawn)?;
-            }
-            (Source::Sampled { .. }, None) => {
+            Source::Sampled { .. } => {
                 let blocks = self.solver.cell.constants.n_blocks;
                 let strides = blocks.div_ceil(8).clamp(1, self.most_groups());
                 let cost = u64::from(blocks) * 40 * self.goals();
@@ -143,15 +138,9 @@ impl<'a> Group<'a> {
     /// Sweeps and certificates until every goal is done, and sums. The sums are made along with every certificate: one of them is the last, which nobody
     /// knows before, and going to the device once more takes longer than adding up.
     pub(super) fn iterate(&mut self) -> Result<Found, SolveError> {
-        let max_sweeps = self.solver.problem.max_sweeps;
+        let max_sweeps = self.solver.max_sweeps;
         let mut done = 0;
-        let mut next = self
-            .solver
-            .problem
-            .plan
-            .schedule()
-            .first_check
-            .clamp(1, max_sweeps.max(1));
+        let mut next = self.solver.schedule.first_check.clamp(1, max_sweeps.max(1));
         loop {
             self.sweep(done, next - done)?;
             done = next;
@@ -194,7 +183,7 @@ impl<'a> Group<'a> {
     }
 
     fn sweep(&mut self, done: u32, sweeps: u32) -> Result<(), SolveError> {
-        match self.solver.method() {
+        match self.solver.schedule.method {
             // Whoever asks for policy iteration was refused.
             Method::InPlace | Method::PolicyIteration | Method::Extrapolated => {
                 self.sweep_in_place(done, sweeps)

@@ -32,9 +32,14 @@ impl Keeping {
 
     /// The one that costs least memory traffic of those that fit. `workgroup_bytes`: the adapter's.
     pub(super) fn of(model: &SweepModel, workgroup_bytes: u32) -> Self {
-        if straight::suits(model) {
-            return Self::Registers;
+        match straight::suits(model) {
+            true => Self::Registers,
+            false => Self::of_any(model, workgroup_bytes),
         }
+    }
+
+    /// The same of those that are compiled once for all MDPs.
+    pub(super) fn of_any(model: &SweepModel, workgroup_bytes: u32) -> Self {
         let bytes = model.states().len() * TILE * size_of::<f32>();
         match bytes <= workgroup_bytes as usize {
             true => Self::Workgroup,
@@ -55,15 +60,18 @@ pub(super) struct Kernels {
     pub(super) recentre: Arc<Pipeline>,
     pub(super) reduce: Arc<Pipeline>,
     pub(super) tally: Arc<Pipeline>,
+    /// Whether the choice of every state is put there by the host.
+    pub(super) follows: bool,
 }
 
 impl Kernels {
-    /// `has_laws`: goals are drawn by more than one lattice.
+    /// `has_laws`: goals are drawn by more than one lattice. `follows`: the choice of every state is put there by the host, and values are kept
+    /// in storage.
     pub(super) fn new(
         gpu: &Gpu,
         model: &SweepModel,
         has_laws: bool,
-        keeping: Keeping,
+        (keeping, follows): (Keeping, bool),
     ) -> Result<Self, SolveError> {
         let flag = |on: bool| f64::from(u8::from(on));
         let on_choices = (
@@ -76,23 +84,29 @@ impl Kernels {
             true => "draw_int64",
             false => "draw_halves",
         };
+        let keeping = match follows {
+            true => Keeping::Storage,
+            false => keeping,
+        };
+        let one_of = |free, followed| if follows { followed } else { free };
         let held = (model.states().len() * TILE) as f64;
         Ok(Self {
             draw: get(draw, &[("TABLES", flag(has_laws))])?,
             start: get("start", &[])?,
             in_place: match keeping {
-                Keeping::Storage => get("in_place", &[on_choices])?,
+                Keeping::Storage => get(one_of("in_place", "in_place_followed"), &[on_choices])?,
                 Keeping::Workgroup => get("in_place_workgroup", &[on_choices, ("HELD", held)])?,
                 Keeping::Registers => gpu.library.write(&gpu.device, "straight", |template| {
                     straight::source(template, model)
                 })?,
             },
             keeping,
-            jacobi: get("jacobi", &[on_choices])?,
-            certify: get("certify", &[on_choices])?,
+            jacobi: get(one_of("jacobi", "jacobi_followed"), &[on_choices])?,
+            certify: get(one_of("certify", "certify_followed"), &[on_choices])?,
             recentre: get("recentre", &[])?,
             reduce: get("reduce", &[])?,
             tally: get("tally", &[])?,
+            follows,
         })
     }
 }

@@ -25,6 +25,8 @@ pub(super) const FLAG_LEAVE: u32 = 8;
 /// Terms that are added up before they join a sum.
 pub(super) const RUN: u32 = 16;
 
+/// Status of a goal that is certified.
+pub(super) const CERTIFIED: u32 = 1;
 /// Status of a goal that single precision cannot certify.
 pub(super) const EXHAUSTED: u32 = 2;
 /// Status of a goal whose sweeps were used up.
@@ -299,6 +301,7 @@ mod tests {
             ("FLAG_LAST", FLAG_LAST),
             ("FLAG_KEEP", FLAG_KEEP),
             ("FLAG_LEAVE", FLAG_LEAVE),
+            ("CERTIFIED", CERTIFIED),
             ("EXHAUSTED", EXHAUSTED),
             ("CAPPED", CAPPED),
         ];

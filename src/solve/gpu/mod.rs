@@ -4,8 +4,8 @@
 //! and sums are made there: what comes back per block is a few numbers per state, and per block the counts that prove that the
 //! work was done. `adapter` lists and chooses, `device` opens one and turns every driver error into a value, `layout` holds the
 //! structs that cross, `cell` packs an MDP, `workspace` holds a group of goals, `cover` brings goals onto a lattice, `draws` says how they are drawn, `kernels` chooses the shaders, `straight` writes one, `pace` cuts work into dispatches, `given` finds
-//! the one that a scheduler gave, `doctor` says why there is none, `allowance` derives what rounding can do, `group` takes goals from drawing to sums, `finish` takes over
-//! what single precision gives up, `pool` keeps memory, `solver` puts it together. The shaders are in shaders/.
+//! the one that a scheduler gave, `doctor` says why there is none, `allowance` derives what rounding can do, `stage` has one MDP on the device, `group` takes goals from drawing to sums, `finish` takes over
+//! what single precision gives up, `pool` keeps memory, `solver` puts it together, and `linked` does for goals that are solved in linked stages. The shaders are in shaders/.
 
 mod adapter;
 mod allowance;
@@ -19,11 +19,13 @@ mod given;
 mod group;
 mod kernels;
 mod layout;
+mod linked;
 mod pace;
 mod pool;
 mod selftest;
 mod shaders;
 mod solver;
+mod stage;
 mod straight;
 #[cfg(test)]
 mod tables;
@@ -41,6 +43,7 @@ pub use doctor::{Finding, diagnose};
 
 use self::device::Device;
 use self::kernels::Keeping;
+use self::linked::LinkedSolver;
 use self::pace::Pace;
 use self::shaders::Library;
 use self::solver::GpuSolver;
@@ -137,7 +140,11 @@ impl Backend for GpuBackend {
         })
     }
 
-    fn lacks(&self, plan: &Plan) -> Option<String> {
+    fn lacks(&self, problem: &CellProblem) -> Option<String> {
+        if let Err(linked) = problem.program.plain() {
+            return Some(format!("{linked} at a gain that was measured"));
+        }
+        let plan = &problem.plan;
         let states = plan.model().states().len();
         let is_long = plan.schedule().method == Method::InPlace && states > MOST_STATES_IN_PLACE;
         is_long.then(|| {
@@ -146,6 +153,9 @@ impl Backend for GpuBackend {
     }
 
     fn prepare(&self, problem: CellProblem) -> Result<Box<dyn CellSolver>, SolveError> {
-        Ok(Box::new(GpuSolver::new(self.gpu.clone(), problem)?))
+        match problem.program.plain() {
+            Ok(_) => Ok(Box::new(GpuSolver::new(self.gpu.clone(), problem)?)),
+            Err(_) => Ok(Box::new(LinkedSolver::new(self.gpu.clone(), problem)?)),
+        }
     }
 }

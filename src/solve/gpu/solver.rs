@@ -5,24 +5,18 @@ use std::sync::Arc;
 use rayon::prelude::*;
 
 use super::allowance::Allowance;
-use super::cell::{Cell, Scale, stays};
+use super::cell::{Scale, stays};
 use super::cover::{Cover, HostTiles, Hosted};
 use super::draws::Draws;
-use super::group::{Group, Source};
-use super::kernels::{Keeping, Kernels};
-use super::layout::{
-    CAPPED, EXHAUSTED, FLAG_KEEP, FLAG_LEAVE, Lane, SUM_UNITS, StateSums, Tally, joined,
-};
-use super::pace::Iterations;
-use super::pool::Pool;
+use super::group::Source;
+use super::layout::{CAPPED, EXHAUSTED, FLAG_KEEP, FLAG_LEAVE, SUM_UNITS, joined};
+use super::stage::{DeviceStage, Kind, ReadBack};
 use super::workspace::{Found, Workspace};
 use super::{Gpu, METHODS, NAME, finish};
-use crate::plan::{Method, Precision, Schedule};
+use crate::plan::{Precision, Schedule};
 use crate::reward::Recipe;
 use crate::rng::Stream;
-use crate::solve::{
-    CellProblem, CellSolver, DeviceFault, Goals, SolveError, SolvedGoal, check_given,
-};
+use crate::solve::{CellProblem, CellSolver, Goals, SolveError, SolvedGoal, check_given};
 use crate::statistics::behaviour::{GoalValues, Memory, Observer};
 use crate::statistics::{Block, BlockSums, MAX_LISTED_GOALS, Observations, TILE};
 use crate::units::SampleIndex;
@@ -30,26 +24,18 @@ use crate::units::SampleIndex;
 /// A cell, ready to solve.
 #[derive(Debug)]
 pub(super) struct GpuSolver {
-    pub(super) gpu: Arc<Gpu>,
-    pub(super) problem: CellProblem,
-    pub(super) cell: Cell,
-    pub(super) kernels: Kernels,
-    pub(super) iterations: Iterations,
-    /// Which reward of a goal a row is.
-    rows: Vec<u32>,
-    /// Per row: whether the reward can be had for ever.
-    pub(super) stays: Vec<bool>,
+    problem: CellProblem,
+    stage: DeviceStage,
     /// Whether goals that single precision gives up are finished on the host.
     leaves: bool,
     /// What is asked beyond POWER.
     observer: Option<Observer>,
     /// The law, where goals are drawn on the host: weighted sums of draws, and goals that are drawn whole.
-    pub(super) hosted: Option<Hosted>,
+    hosted: Option<Hosted>,
     /// What the device's sums are about.
     shift: f64,
     /// What bringing goals onto the device's lattice adds to a half-width.
     error: f64,
-    pool: Pool,
 }
 
 impl GpuSolver {
@@ -63,20 +49,7 @@ impl GpuSolver {
                 backend: NAME,
                 feature: error.to_string(),
             })?;
-        let Schedule {
-            method, precision, ..
-        } = problem.plan.schedule();
-        let refused = match (precision, METHODS.contains(&method)) {
-            (Precision::Double, _) => Some(format!("the precision {}", precision.name())),
-            (Precision::Mixed, false) => Some(format!("the method {}", method.name())),
-            (Precision::Mixed, true) => None,
-        };
-        if let Some(feature) = refused {
-            return Err(SolveError::Unsupported {
-                backend: NAME,
-                feature,
-            });
-        }
+        refuse_schedule(&problem)?;
         let law = &stage.law;
         let model = problem.plan.model();
         let (rows, stays) = (model.reward_rows(), stays(model));
@@ -112,46 +85,22 @@ impl GpuSolver {
         tolerance: f64,
         draws: &Draws,
     ) -> Result<Self, SolveError> {
-        let cell = Cell::upload(&gpu.device, &problem, scale, tolerance.max(0.0), draws)?;
-        let model = problem.plan.model();
-        let keeping = Keeping::of(model, gpu.device.summary().workgroup_bytes);
-        let keeping = gpu.keeping.unwrap_or(keeping);
-        let kernels = Kernels::new(&gpu, model, draws.has_laws, keeping)?;
-        let iterations = Iterations::of(model);
-        let numbers = 3 * u64::from(cell.constants.n_states) + u64::from(cell.constants.n_rewards);
-        let tile_bytes = numbers * TILE as u64 * 4;
-        let block_bytes = tile_bytes
-            * crate::statistics::block_size(cell.constants.n_states as usize)
-            / TILE as u64;
+        let stage = DeviceStage::new(
+            gpu,
+            (&problem, &problem.plan),
+            scale,
+            tolerance,
+            (draws, Kind::Plain),
+        )?;
         Ok(Self {
-            rows: model.reward_rows(),
-            stays: stays(model),
+            stage,
             leaves: finish::finishes(&problem),
-            kernels,
             hosted: None,
             shift: 0.0,
             error: 0.0,
-            gpu,
             observer: problem.observer(),
             problem,
-            cell,
-            iterations,
-            pool: Pool::new(block_bytes),
         })
-    }
-
-    pub(super) fn method(&self) -> Method {
-        self.problem.plan.schedule().method
-    }
-
-    fn workspace(&self, tiles: u32) -> Result<Workspace, SolveError> {
-        Workspace::new(
-            &self.gpu.device,
-            &self.kernels,
-            &self.cell,
-            self.method(),
-            tiles,
-        )
     }
 
     /// Refuses a tolerance that single precision cannot certify: known at once where it is below the least rounding allowance,
@@ -164,7 +113,7 @@ impl GpuSolver {
             reached,
         };
         let least = Allowance::new(self.problem.plan.model(), self.problem.discount).least()
-            * self.cell.binade
+            * self.stage.cell.binade
             + self.error;
         if least > tolerance {
             return Err(refuse(least));
@@ -173,9 +122,9 @@ impl GpuSolver {
             stream: Stream::Pilot,
             first: 0,
         };
-        let workspace = self.workspace(1)?;
+        let workspace = self.stage.workspace(1)?;
         self.solve(&workspace, source, TILE as u32, 0)?;
-        let lanes = workspace.read_lanes(&self.gpu.device)?;
+        let lanes = workspace.read_lanes(&self.stage.gpu.device)?;
         // With fewer sweeps than value iteration needs in exact arithmetic, goals that miss the tolerance are the user's wish.
         let facts = self.problem.program.stage().law.facts();
         let range = facts.high - facts.low;
@@ -188,12 +137,14 @@ impl GpuSolver {
             return Ok(());
         }
         match given_up.map(|lane| lane.half_width).max() {
-            Some(units) => Err(refuse(self.cell.half_width(i64::from(units)) + self.error)),
+            Some(units) => Err(refuse(
+                self.stage.cell.half_width(i64::from(units)) + self.error,
+            )),
             None => Ok(()),
         }
     }
 
-    /// Solves `count` goals: draws, starts, sweeps and certifies until all are done, sums.
+    /// Draws and solves `count` goals; those that the host draws are put there.
     fn solve(
         &self,
         workspace: &Workspace,
@@ -202,41 +153,21 @@ impl GpuSolver {
         flags: u32,
     ) -> Result<Found, SolveError> {
         let leave = if self.leaves { FLAG_LEAVE } else { 0 };
-        let mut group = Group::new(self, workspace, source, count, flags | leave);
-        group.begin(source)?;
-        let found = group.iterate()?;
-        self.check_counts(count, &found.sums, &found.tally)?;
-        Ok(found)
-    }
-
-    /// Every goal came to an end, and was added to every state, but for those that are left to the host.
-    fn check_counts(
-        &self,
-        count: u32,
-        sums: &[StateSums],
-        tally: &Tally,
-    ) -> Result<(), SolveError> {
-        let short = sums.iter().position(|s| s.goals != tally.finished);
-        if tally.finished + tally.left == count && short.is_none() {
-            return Ok(());
+        match (source, &self.hosted) {
+            (Source::Sampled { stream, first }, Some(hosted)) => {
+                let tiles = count.div_ceil(TILE as u32);
+                let tiles = hosted.tiles(stream, first, tiles, &self.stage.stays);
+                let source = Source::Put(&tiles);
+                self.stage.solve(workspace, source, count, flags | leave)
+            }
+            _ => self.stage.solve(workspace, source, count, flags | leave),
         }
-        let problem = match short {
-            Some(s) => format!(
-                "{} of {} goals were added up in state number {s}",
-                sums[s].goals, tally.finished
-            ),
-            None => format!(
-                "{} of {count} goals came to an end",
-                tally.finished + tally.left
-            ),
-        };
-        Err(self.gpu.device.error(DeviceFault::Incomplete, problem))
     }
 
     /// What a block's sums say, in f64 and by state.
     fn block_sums(&self, block: Block, solved: &Found) -> BlockSums {
-        let unit = self.cell.binade / SUM_UNITS;
-        let square_unit = self.cell.binade * unit;
+        let unit = self.stage.cell.binade / SUM_UNITS;
+        let square_unit = self.stage.cell.binade * unit;
         let mut sums = BlockSums::new(solved.sums.len());
         // From sums about the lattice's middle to sums about the law's mean.
         let offset = self.shift - self.problem.power_scale().shift;
@@ -256,10 +187,11 @@ impl GpuSolver {
         BlockSums {
             finished: u64::from(tally.finished),
             bound: self
+                .stage
                 .cell
                 .half_width(joined(i64::from(tally.bound_upper), tally.bound_lower))
                 + count * self.error,
-            bound_max: self.cell.half_width(i64::from(tally.bound_max)) + self.error,
+            bound_max: self.stage.cell.half_width(i64::from(tally.bound_max)) + self.error,
             unconverged: u64::from(tally.unconverged),
             unconverged_goals: missed
                 .map(|g| block.first + g)
@@ -279,7 +211,7 @@ impl GpuSolver {
         block: Block,
         parallel: bool,
     ) -> Result<Observations, SolveError> {
-        let read = self.read_back(workspace)?;
+        let read = self.stage.read_back(workspace)?;
         let tile = |at: usize| {
             let first = at * TILE;
             let count = (block.len as usize - first).min(TILE);
@@ -313,7 +245,7 @@ impl GpuSolver {
         block: Block,
         sums: &mut BlockSums,
     ) -> Result<(), SolveError> {
-        let lanes = workspace.read_lanes(&self.gpu.device)?;
+        let lanes = workspace.read_lanes(&self.stage.gpu.device)?;
         let shift = self.problem.power_scale().shift;
         let lanes = lanes.iter().take(block.len as usize).enumerate();
         for (at, lane) in lanes.filter(|(_, lane)| lane.status == EXHAUSTED) {
@@ -345,15 +277,11 @@ impl GpuSolver {
         if self.leaves && lane.status == EXHAUSTED {
             return finish::finish(&self.problem, rewards, lane.sweeps);
         }
-        let states = self.problem.plan.model().states();
-        let fixed = &read.integrands[at / TILE * TILE * states.len()..];
-        let unit = self.cell.binade / SUM_UNITS;
-        let mut integrand = vec![0.0; states.len()];
-        for (row, s) in states.iter().enumerate() {
-            let x = fixed[row * TILE + at % TILE];
-            integrand[s.state.index()] = shift + f64::from(x) * unit;
+        let mut integrand = vec![0.0; self.stage.states.len()];
+        for (row, s) in self.stage.states.iter().enumerate() {
+            integrand[s.index()] = shift + self.stage.integrand(read, at, row);
         }
-        let half_width = self.cell.half_width(i64::from(lane.half_width)) + error;
+        let half_width = self.stage.cell.half_width(i64::from(lane.half_width)) + error;
         SolvedGoal {
             domain: self.problem.plan.model().domain(),
             settled: None,
@@ -372,14 +300,7 @@ impl GpuSolver {
         source: Source<'_>,
     ) -> Result<ReadBack, SolveError> {
         self.solve(workspace, source, TILE as u32, FLAG_KEEP)?;
-        self.read_back(workspace)
-    }
-
-    fn read_back(&self, workspace: &Workspace) -> Result<ReadBack, SolveError> {
-        Ok(ReadBack {
-            lanes: workspace.read_lanes(&self.gpu.device)?,
-            integrands: workspace.read_integrands(&self.gpu.device)?,
-        })
+        self.stage.read_back(workspace)
     }
 
     /// The aligned tiles that hold the goals, each solved once.
@@ -392,7 +313,7 @@ impl GpuSolver {
         let mut firsts: Vec<u64> = indices.iter().map(tile).collect();
         firsts.sort_unstable();
         firsts.dedup();
-        let workspace = self.workspace(1)?;
+        let workspace = self.stage.workspace(1)?;
         let mut tiles = Vec::with_capacity(firsts.len());
         for &first in &firsts {
             tiles.push(self.solve_tile(&workspace, Source::Sampled { stream, first })?);
@@ -423,12 +344,7 @@ impl GpuSolver {
         tiles: u32,
     ) -> Result<Vec<u32>, SolveError> {
         assert!(self.hosted.is_none(), "the host draws");
-        let source = Source::Sampled { stream, first };
-        let workspace = self.workspace(tiles)?;
-        let mut group = Group::new(self, &workspace, source, tiles * TILE as u32, 0);
-        group.begin(source)?;
-        group.submit()?;
-        workspace.read_goals(&self.gpu.device)
+        self.stage.drawn(stream, first, tiles)
     }
 
     /// A goal from outside, on a lattice of its own.
@@ -436,24 +352,33 @@ impl GpuSolver {
         let low = rewards.iter().copied().fold(f64::INFINITY, f64::min);
         let high = rewards.iter().copied().fold(f64::NEG_INFINITY, f64::max);
         let cover = Cover::new(low, high);
-        let (gpu, problem) = (self.gpu.clone(), self.problem.clone());
+        let (gpu, problem) = (self.stage.gpu.clone(), self.problem.clone());
         let tolerance = self.problem.tolerance - cover.error();
         let draws = Draws::default();
         let solver = Self::with_scale(gpu, problem, cover.scale(), tolerance, &draws)?;
-        let rows = self.rows.iter();
+        let rows = self.stage.rows.iter();
         let rows: Vec<f64> = rows.map(|r| rewards[*r as usize]).collect();
-        let tile = HostTiles::of_goal(cover, &rows, &self.stays);
-        let workspace = solver.workspace(1)?;
+        let tile = HostTiles::of_goal(cover, &rows, &self.stage.stays);
+        let workspace = solver.stage.workspace(1)?;
         let read = solver.solve_tile(&workspace, Source::Put(&tile))?;
         Ok(solver.goal(&read, 0, rewards.to_vec(), (cover.shift(), cover.error())))
     }
 }
 
-/// A group of goals, read back whole.
-struct ReadBack {
-    lanes: Vec<Lane>,
-    /// In fixed point, `[tiles, n_states, TILE]`.
-    integrands: Vec<i32>,
+/// Refuses what there are no shaders for: double precision from the start, and other methods.
+pub(super) fn refuse_schedule(problem: &CellProblem) -> Result<(), SolveError> {
+    let Schedule {
+        method, precision, ..
+    } = problem.plan.schedule();
+    let refused = match (precision, METHODS.contains(&method)) {
+        (Precision::Double, _) => format!("the precision {}", precision.name()),
+        (Precision::Mixed, false) => format!("the method {}", method.name()),
+        (Precision::Mixed, true) => return Ok(()),
+    };
+    Err(SolveError::Unsupported {
+        backend: NAME,
+        feature: refused,
+    })
 }
 
 impl CellSolver for GpuSolver {
@@ -462,7 +387,7 @@ impl CellSolver for GpuSolver {
     }
 
     fn rest(&self) {
-        self.pool.clear();
+        self.stage.pool.clear();
     }
 
     /// The block is one group of goals on the device. Where more than POWER is asked, their integrands come back and are observed
@@ -474,8 +399,8 @@ impl CellSolver for GpuSolver {
             first: block.first,
         };
         let tiles = block.len.div_ceil(TILE as u64) as u32;
-        let make = || self.workspace(tiles);
-        self.pool.with(tiles, make, |workspace| {
+        let make = || self.stage.workspace(tiles);
+        self.stage.pool.with(tiles, make, |workspace| {
             let flags = if self.observer.is_some() {
                 FLAG_KEEP
             } else {
@@ -497,7 +422,7 @@ impl CellSolver for GpuSolver {
         match goals {
             Goals::Sampled { stream, indices } => self.solve_sampled(stream, indices),
             Goals::Given(vectors) => {
-                let n_rewards = self.rows.len();
+                let n_rewards = self.stage.rows.len();
                 let each = vectors.iter().enumerate().map(|(goal, rewards)| {
                     check_given(goal, rewards, n_rewards)?;
                     self.solve_given(rewards)

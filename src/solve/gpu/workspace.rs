@@ -133,6 +133,8 @@ pub(super) struct Workspace {
     sums: wgpu::Buffer,
     tally: wgpu::Buffer,
     missed: wgpu::Buffer,
+    /// The choices taken, where they are given.
+    followed: Option<wgpu::Buffer>,
     jobs: wgpu::Buffer,
     job_stride: u64,
     staging: wgpu::Buffer,
@@ -180,6 +182,8 @@ impl Workspace {
         let sums = make("sums", u64::from(n_states) * size_of::<StateSums>() as u64)?;
         let tally = make("tally", size_of::<Tally>() as u64)?;
         let missed = make("unconverged goals", goals_count / 8)?;
+        let followed = kernels.follows.then(|| make("choices taken", numbers));
+        let followed = followed.transpose()?;
         let alignment = u64::from(device.limits().min_uniform_buffer_offset_alignment);
         let job_stride = (size_of::<Job>() as u64).next_multiple_of(alignment);
         let jobs = device.buffer(
@@ -216,6 +220,8 @@ impl Workspace {
                 ("tally", &tally),
                 ("missed", &missed),
             ];
+            let given = followed.iter().map(|buffer| ("followed", buffer));
+            let named: Vec<_> = named.into_iter().chain(given).collect();
             pipeline.bind(device, &named)
         };
         let side =
@@ -256,6 +262,7 @@ impl Workspace {
             sums,
             tally,
             missed,
+            followed,
             jobs,
             job_stride,
             staging,
@@ -340,6 +347,14 @@ impl Workspace {
     ) -> Result<(), SolveError> {
         device.write(&self.goals, 0, steps)?;
         device.write(&self.drawn, 0, drawn)
+    }
+
+    /// Puts the choices there that goals take, `[tiles, n_states, TILE]`, where they are given: numbers of choices in sweep order.
+    pub(super) fn put_choices(&self, device: &Device, choices: &[u32]) -> Result<(), SolveError> {
+        match &self.followed {
+            Some(buffer) => device.write(buffer, 0, choices),
+            None => Ok(()),
+        }
     }
 
     /// Runs what was batched, and waits for it. `new`: the goals are new ones, and whatever is kept of the last ones is zeroed first; but for counts of goals

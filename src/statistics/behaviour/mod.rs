@@ -37,5 +37,5 @@ pub use look::{Decided, GoalValues, Linked, Look, Memory, Observer};
 pub use occupancy::Occupancy;
 pub use optimality::Optimality;
 pub use readings::Readings;
-pub use second_look::{Refined, refine};
+pub use second_look::{Refined, Task, refine};
 pub use standing::{Prospects, Settled, Standing, Strided, TIE};

@@ -7,6 +7,7 @@
 use nalgebra::{DMatrix, DVector};
 
 use crate::mdp::Mdp;
+use crate::reward::RewardDomain;
 use crate::units::{ChoiceId, Discount, StateId};
 
 /// Unit roundoff of f64.
@@ -47,32 +48,70 @@ pub struct Refined {
 /// in the result.
 #[must_use]
 pub fn refine(mdp: &Mdp, discount: Discount, rewards: &[f64], start: &[f64]) -> Refined {
-    let (low, high) = range(rewards);
-    // Rows sum to one: a constant off every reward is the same constant off every worth, and small numbers round less.
-    let middle = (low + high) / 2.0;
-    let look = SecondLook {
+    let task = Task {
         mdp,
-        gamma: discount.used(),
-        complement: discount.complement(),
-        rewards: rewards.iter().map(|r| r - middle).collect(),
-        middle,
-        longest_row: longest_row(mdp),
+        discount,
+        domain: RewardDomain::State,
+        followed: None,
+        rewards,
     };
-    let worth: Vec<f64> = start.iter().map(|w| w - middle).collect();
-    let n = mdp.n_states();
-    if mdp.is_deterministic() || n <= DENSE_AT_ONCE {
-        return look.iterate_policies(&worth);
-    }
-    let target = TARGET * (high - low);
-    let swept = look.sweep(worth, target);
-    if swept.half_width <= target || n > DENSE_AT_ALL {
-        return swept;
-    }
-    let worth: Vec<f64> = swept.worth.iter().map(|w| w - middle).collect();
-    let solved = look.iterate_policies(&worth);
-    match solved.half_width < swept.half_width {
-        true => solved,
-        false => swept,
+    task.refine(start)
+}
+
+/// One goal to solve, or a policy to evaluate.
+#[derive(Clone, Copy, Debug)]
+pub struct Task<'a> {
+    /// The MDP.
+    pub mdp: &'a Mdp,
+    /// The discount.
+    pub discount: Discount,
+    /// What rewards are attached to.
+    pub domain: RewardDomain,
+    /// The choice of every state, where they are given, `[n_states]`: then worths are what following them is worth.
+    pub followed: Option<&'a [ChoiceId]>,
+    /// One reward per state, or per choice.
+    pub rewards: &'a [f64],
+}
+
+impl Task<'_> {
+    /// The same as [`refine`], of rewards of choices, too, and of policies.
+    #[must_use]
+    pub fn refine(&self, start: &[f64]) -> Refined {
+        let Self {
+            mdp,
+            discount,
+            rewards,
+            ..
+        } = *self;
+        let (low, high) = range(rewards);
+        // Rows sum to one: a constant off every reward is the same constant off every worth, and small numbers round less.
+        let middle = (low + high) / 2.0;
+        let look = SecondLook {
+            mdp,
+            gamma: discount.used(),
+            complement: discount.complement(),
+            rewards: rewards.iter().map(|r| r - middle).collect(),
+            domain: self.domain,
+            followed: self.followed,
+            middle,
+            longest_row: longest_row(mdp),
+        };
+        let worth: Vec<f64> = start.iter().map(|w| w - middle).collect();
+        let n = mdp.n_states();
+        if mdp.is_deterministic() || n <= DENSE_AT_ONCE {
+            return look.iterate_policies(&worth);
+        }
+        let target = TARGET * (high - low);
+        let swept = look.sweep(worth, target);
+        if swept.half_width <= target || n > DENSE_AT_ALL {
+            return swept;
+        }
+        let worth: Vec<f64> = swept.worth.iter().map(|w| w - middle).collect();
+        let solved = look.iterate_policies(&worth);
+        match solved.half_width < swept.half_width {
+            true => solved,
+            false => swept,
+        }
     }
 }
 
@@ -91,6 +130,8 @@ struct SecondLook<'a> {
     gamma: f64,
     /// 1 - gamma, exact.
     complement: f64,
+    domain: RewardDomain,
+    followed: Option<&'a [ChoiceId]>,
     /// Rewards less their middle.
     rewards: Vec<f64>,
     middle: f64,
@@ -98,15 +139,26 @@ struct SecondLook<'a> {
 }
 
 impl SecondLook<'_> {
+    fn reward(&self, state: usize, choice: ChoiceId) -> f64 {
+        match self.domain {
+            RewardDomain::State => self.rewards[state],
+            RewardDomain::Choice => self.rewards[choice.index()],
+        }
+    }
+
     /// `(1 - gamma) R + gamma sum T w`.
     fn backup(&self, state: StateId, choice: ChoiceId, worth: &[f64]) -> f64 {
         let (to, probabilities) = self.mdp.row(choice);
         let terms = to.iter().zip(probabilities);
         let next: f64 = terms.map(|(&t, p)| p * worth[t as usize]).sum();
-        self.complement * self.rewards[state.index()] + self.gamma * next
+        self.complement * self.reward(state.index(), choice) + self.gamma * next
     }
 
     fn best(&self, state: StateId, worth: &[f64]) -> (ChoiceId, f64) {
+        if let Some(policy) = self.followed {
+            let choice = policy[state.index()];
+            return (choice, self.backup(state, choice, worth));
+        }
         let each = self.mdp.choices(state);
         let each = each.map(|c| (c, self.backup(state, c, worth)));
         let better = |best: (ChoiceId, f64), next: (ChoiceId, f64)| {
@@ -203,7 +255,7 @@ impl SecondLook<'_> {
                 let (mut sum, mut weights, mut weight) = (0.0, 0.0, 1.0);
                 let mut at = s;
                 loop {
-                    sum += weight * self.rewards[at];
+                    sum += weight * self.reward(at, policy[at]);
                     weights += weight;
                     weight *= self.gamma;
                     at = next(at);
@@ -216,7 +268,8 @@ impl SecondLook<'_> {
             }
             for &s in path.iter().rev() {
                 if !known[s] {
-                    worth[s] = self.complement * self.rewards[s] + self.gamma * worth[next(s)];
+                    worth[s] =
+                        self.complement * self.reward(s, policy[s]) + self.gamma * worth[next(s)];
                     known[s] = true;
                 }
             }
@@ -235,7 +288,8 @@ impl SecondLook<'_> {
             }
         }
         let factors = matrix.lu();
-        let right = self.rewards.iter().map(|r| self.complement * r);
+        let each = policy.iter().enumerate();
+        let right = each.map(|(s, &choice)| self.complement * self.reward(s, choice));
         let solved = factors.solve(&DVector::from_iterator(n, right))?;
         let mut worth = solved.as_slice().to_vec();
         let residual = policy.iter().enumerate().map(|(s, &choice)| {
@@ -292,7 +346,7 @@ impl SecondLook<'_> {
                 next += p * worth[t as usize];
             }
         }
-        let reward = self.complement * self.rewards[state.index()];
+        let reward = self.complement * self.reward(state.index(), choice);
         (reward + self.gamma * next) / (1.0 - self.gamma * stay)
     }
 }

@@ -1,0 +1,178 @@
+//! One MDP on the device: its tensor, its kernels, and groups of goals from first values to certificates.
+
+use std::sync::Arc;
+
+use super::Gpu;
+use super::cell::{Cell, Scale, stays};
+use super::draws::Draws;
+use super::group::{Group, Source};
+use super::kernels::{Keeping, Kernels};
+use super::layout::{Lane, SUM_UNITS, StateSums, Tally};
+use super::pace::Iterations;
+use super::pool::Pool;
+use super::workspace::{Found, Workspace};
+use crate::plan::{Plan, Schedule};
+use crate::solve::{CellProblem, DeviceFault, SolveError};
+use crate::statistics::{TILE, block_size};
+use crate::units::StateId;
+
+/// What a stage is of.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Kind {
+    /// A cell that is a single stage.
+    Plain,
+    /// Linked stages: the host has to do between them, and compiling code for each would take longer than its sweeps.
+    Linked {
+        /// Whether the host says which choices are taken.
+        follows: bool,
+    },
+}
+
+/// What solves the goals of one MDP.
+#[derive(Debug)]
+pub(super) struct DeviceStage {
+    pub(super) gpu: Arc<Gpu>,
+    pub(super) cell: Cell,
+    pub(super) kernels: Kernels,
+    pub(super) iterations: Iterations,
+    pub(super) schedule: Schedule,
+    pub(super) max_sweeps: u32,
+    /// Which reward of a goal a row is.
+    pub(super) rows: Vec<u32>,
+    /// Per row: whether the reward can be had for ever.
+    pub(super) stays: Vec<bool>,
+    /// The states in sweep order.
+    pub(super) states: Vec<StateId>,
+    pub(super) pool: Pool,
+}
+
+impl DeviceStage {
+    /// Packs and uploads. `plan`: of the MDP; `tolerance`: what the device is to certify, on its own lattice.
+    pub(super) fn new(
+        gpu: Arc<Gpu>,
+        (problem, plan): (&CellProblem, &Plan),
+        scale: Scale,
+        tolerance: f64,
+        (draws, kind): (&Draws, Kind),
+    ) -> Result<Self, SolveError> {
+        let model = plan.model();
+        let cell = Cell::upload(
+            &gpu.device,
+            (problem, model),
+            scale,
+            tolerance.max(0.0),
+            draws,
+        )?;
+        let room = gpu.device.summary().workgroup_bytes;
+        let (keeping, follows) = match kind {
+            Kind::Plain => (Keeping::of(model, room), false),
+            Kind::Linked { follows } => (Keeping::of_any(model, room), follows),
+        };
+        let keeping = gpu.keeping.unwrap_or(keeping);
+        let kernels = Kernels::new(&gpu, model, draws.has_laws, (keeping, follows))?;
+        let numbers = 3 * u64::from(cell.constants.n_states) + u64::from(cell.constants.n_rewards);
+        let tile_bytes = numbers * TILE as u64 * 4;
+        let block_bytes = tile_bytes * block_size(model.states().len()) / TILE as u64;
+        Ok(Self {
+            rows: model.reward_rows(),
+            stays: stays(model),
+            states: model.states().iter().map(|s| s.state).collect(),
+            iterations: Iterations::of(model),
+            schedule: plan.schedule(),
+            max_sweeps: problem.max_sweeps,
+            pool: Pool::new(block_bytes),
+            gpu,
+            cell,
+            kernels,
+        })
+    }
+
+    /// Memory for so many tiles.
+    pub(super) fn workspace(&self, tiles: u32) -> Result<Workspace, SolveError> {
+        Workspace::new(
+            &self.gpu.device,
+            &self.kernels,
+            &self.cell,
+            self.schedule.method,
+            tiles,
+        )
+    }
+
+    /// Solves `count` goals: draws, starts, sweeps and certifies until all are done, sums.
+    pub(super) fn solve(
+        &self,
+        workspace: &Workspace,
+        source: Source<'_>,
+        count: u32,
+        flags: u32,
+    ) -> Result<Found, SolveError> {
+        let mut group = Group::new(self, workspace, source, count, flags);
+        group.begin(source)?;
+        let found = group.iterate()?;
+        self.check_counts(count, &found.sums, &found.tally)?;
+        Ok(found)
+    }
+
+    /// Every goal came to an end, and was added to every state, but for those that are left to the host.
+    fn check_counts(
+        &self,
+        count: u32,
+        sums: &[StateSums],
+        tally: &Tally,
+    ) -> Result<(), SolveError> {
+        let short = sums.iter().position(|s| s.goals != tally.finished);
+        if tally.finished + tally.left == count && short.is_none() {
+            return Ok(());
+        }
+        let problem = match short {
+            Some(s) => format!(
+                "{} of {} goals were added up in state number {s}",
+                sums[s].goals, tally.finished
+            ),
+            None => format!(
+                "{} of {count} goals came to an end",
+                tally.finished + tally.left
+            ),
+        };
+        Err(self.gpu.device.error(DeviceFault::Incomplete, problem))
+    }
+
+    /// Goals as the device draws them, lattice steps `[tiles, n_rewards, TILE]`.
+    #[cfg(test)]
+    pub(super) fn drawn(
+        &self,
+        stream: crate::rng::Stream,
+        first: u64,
+        tiles: u32,
+    ) -> Result<Vec<u32>, SolveError> {
+        let source = Source::Sampled { stream, first };
+        let workspace = self.workspace(tiles)?;
+        let mut group = Group::new(self, &workspace, source, tiles * TILE as u32, 0);
+        group.begin(source)?;
+        group.submit()?;
+        workspace.read_goals(&self.gpu.device)
+    }
+
+    /// All that is left of a group of goals whose integrands were kept.
+    pub(super) fn read_back(&self, workspace: &Workspace) -> Result<ReadBack, SolveError> {
+        Ok(ReadBack {
+            lanes: workspace.read_lanes(&self.gpu.device)?,
+            integrands: workspace.read_integrands(&self.gpu.device)?,
+        })
+    }
+
+    /// An integrand of a group that was read back, about the middle of the lattice. `row`: in sweep order.
+    pub(super) fn integrand(&self, read: &ReadBack, goal: usize, row: usize) -> f64 {
+        let tile = goal / TILE * self.states.len();
+        let x = read.integrands[(tile + row) * TILE + goal % TILE];
+        f64::from(x) * (self.cell.binade / SUM_UNITS)
+    }
+}
+
+/// A group of goals, read back whole.
+#[derive(Debug)]
+pub(super) struct ReadBack {
+    pub(super) lanes: Vec<Lane>,
+    /// In fixed point, `[tiles, n_states, TILE]`.
+    integrands: Vec<i32>,
+}
