@@ -15,7 +15,7 @@ use crate::reward::{
 use crate::solve::{
     Backend, CellProblem, DecisionRule, GoalProgram, PilotReport, SolveError, pilot,
 };
-use crate::statistics::behaviour::{Chosen, Integrands, LawScale};
+use crate::statistics::behaviour::{Chosen, Drives, Integrands, LawScale};
 use crate::statistics::{
     Asked, ConditionMethod, ConditionRequest, Intervals, PowerScale, Request, UnknownName,
     block_size, named_states,
@@ -560,7 +560,7 @@ impl RunSpec {
     #[must_use]
     pub fn observation_bytes(&self, variant: &VariantMdp, goals: u64) -> usize {
         let asked = self.usually_observed_of(&variant.mdp, None);
-        let columns = asked.n_columns();
+        let columns = asked.n_columns() + self.most_drive_columns(&variant.mdp);
         let joined = columns + asked.comparables(&variant.mdp).len();
         let mut numbers = columns;
         if self.baseline().is_some() && variant.variant != BASELINE {
@@ -572,6 +572,16 @@ impl RunSpec {
         numbers
             .saturating_mul(goals as usize)
             .saturating_mul(size_of::<f64>())
+    }
+
+    /// Numbers per goal that drives take at most: which there are depends on the law.
+    fn most_drive_columns(&self, mdp: &Mdp) -> usize {
+        let Request {
+            drives,
+            split_drives,
+            ..
+        } = &self.statistics;
+        Drives::most_columns(drives, *split_drives, mdp)
     }
 
     /// Refuses interventions that do not fit, names that no variant of an environment has, and observations that no memory holds.
@@ -595,6 +605,7 @@ impl RunSpec {
                 let chosen = self.per_goal.as_ref().map(|p| &p.states[..]);
                 let columns = self.usually_observed_of(mdp, chosen).n_columns();
                 values_per_goal += (columns as u64).saturating_mul(agents);
+                let columns = columns + self.most_drive_columns(mdp);
                 let bytes = columns * goals * size_of::<f64>();
                 if bytes > MAX_OBSERVATION_BYTES {
                     return Err(RunError::OutOfRange {

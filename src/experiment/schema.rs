@@ -824,6 +824,7 @@ fn statistics() -> Value {
             ),
             false,
         ),
+        ("split_drives", switch(false), false),
         ("structure", count(1), false),
         (
             "per_goal",

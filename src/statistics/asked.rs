@@ -76,6 +76,8 @@ pub struct Request {
     pub indifference: Vec<String>,
     /// Names of drives. Those that an MDP does not show are left out.
     pub drives: Vec<String>,
+    /// Whether every drive is split into what a goal's own rewards explain and the rest.
+    pub split_drives: bool,
 }
 
 /// An event by name.

@@ -73,7 +73,7 @@ fn shows(cell: &CellStatistics, name: &str) -> bool {
 }
 
 /// Holds an estimate to an exact value, and to noticing one that is off by ten standard errors.
-fn is(estimate: Estimate, exact: f64) {
+pub(crate) fn is(estimate: Estimate, exact: f64) {
     let allowed = 4.5 * estimate.std_error.unwrap() + estimate.bound + 1e-9;
     let distance = (estimate.estimate - exact).abs();
     assert!(distance <= allowed, "{exact}: {estimate:?}");

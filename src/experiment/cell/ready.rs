@@ -68,6 +68,7 @@ impl Ready {
         };
         let drives = Drives::find(
             &spec.statistics.drives,
+            spec.statistics.split_drives,
             &World {
                 mdp: &mdp,
                 discount,

@@ -405,6 +405,9 @@ fn request_entries(request: &Request) -> Vec<(&'static str, toml::Value)> {
         let names = request.drives.iter().map(|name| string(name));
         entries.push(("drives", toml::Value::Array(names.collect())));
     }
+    if request.split_drives {
+        entries.push(("split_drives", true.into()));
+    }
     entries
 }
 

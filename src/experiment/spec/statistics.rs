@@ -93,6 +93,15 @@ pub(super) fn read_statistics(
         let names = read_names("drives", &list, faults);
         request.drives = read_drives(names, environments, faults);
     }
+    if let Some(split) = table.boolean("split_drives", faults) {
+        request.split_drives = split.value;
+        if split.value && request.drives.is_empty() {
+            faults.error(
+                split.span,
+                "`split_drives` splits the drives that `drives` names, and it names none",
+            );
+        }
+    }
     let structure = table.count("structure", faults);
     let some = |n| (1..=MOST_STEPS).contains(&n);
     let structure = structure.and_then(|steps| {

@@ -232,6 +232,8 @@ pub struct Memory {
     powers: Vec<f64>,
     /// Of an agent that does the same whatever the goal: by number of the statistic, what it showed of the first goal.
     fixed: Vec<(usize, Arc<[Observed]>)>,
+    /// Of a goal that is changed on the way.
+    other: Option<Box<Memory>>,
 }
 
 impl Memory {
@@ -456,6 +458,39 @@ impl<'a> Look<'a> {
         };
         self.second = Some(refined);
         observed
+    }
+
+    /// The same goal with other rewards, solved in f64, under the eyes of `work`.
+    pub fn with_rewards<T>(
+        &mut self,
+        change: impl FnOnce(&mut [f64]),
+        work: impl FnOnce(&mut Look<'_>) -> T,
+    ) -> T {
+        let observer = self.observer;
+        let mdp = &observer.mdp;
+        let mut rewards: Vec<f64> = mdp.states().map(|s| self.reward(s)).collect();
+        change(&mut rewards);
+        let start: Vec<f64> = self.goal.worth.iter().collect();
+        let Refined { worth, half_width } = refine(mdp, observer.discount, &rewards, &start);
+        let reward = |state: StateId| rewards[state.index()];
+        let goal = GoalValues::new(&worth, half_width, &reward);
+        let mut memory = self.memory.other.take().unwrap_or_default();
+        memory.begin(mdp);
+        let result = work(&mut Look {
+            observer,
+            goal,
+            prospects: Prospects::strided(
+                mdp,
+                goal.worth,
+                half_width,
+                goal.magnitude,
+                observer.scale,
+            ),
+            second: None,
+            memory: &mut memory,
+        });
+        self.memory.other = Some(memory);
+        result
     }
 
     /// Exact reward of a state.

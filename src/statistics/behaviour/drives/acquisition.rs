@@ -8,6 +8,7 @@ pub(super) const KIND: Kind = Kind {
     definition: "the agent ever takes a choice labelled gather; spends: ever takes one labelled spend",
     needs: "choices labelled \"gather\", as `resources` adds them",
     label: Some("gather"),
+    most_columns: |_| 2,
     find,
 };
 

@@ -8,5 +8,6 @@ pub(super) const KIND: Kind = Kind {
     definition: "the agent ever takes a choice labelled upgrade",
     needs: "choices labelled \"upgrade\", as `capability` adds them",
     label: Some("upgrade"),
+    most_columns: |_| 1,
     find: |world| Happening::of(world, "upgrade"),
 };

@@ -8,5 +8,6 @@ pub(super) const KIND: Kind = Kind {
     definition: "the agent ever takes a choice labelled copy",
     needs: "choices labelled \"copy\", as `copy` adds them",
     label: Some("copy"),
+    most_columns: |_| 1,
     find: |world| Happening::of(world, "copy"),
 };

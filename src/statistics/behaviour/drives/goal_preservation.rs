@@ -11,6 +11,7 @@ pub(super) const KIND: Kind = Kind {
     definition: "every other choice is worse (strict), or one is as good (tied), than to let the goal be changed by a choice labelled modify",
     needs: "choices labelled \"modify\", as `goal-button` adds them",
     label: Some("modify"),
+    most_columns: |mdp| SIGNS.len() * mdp.choice_labels().get("modify").map_or(0, Vec::len),
     find,
 };
 

@@ -1,16 +1,19 @@
 //! Drives that are something that happens, or does not, when the agent acts: differences of events.
 
+use super::split::own_states;
 use super::{Drive, Finding, Means, World};
 use crate::mdp::Mdp;
 use crate::statistics::behaviour::events::{Event, Events, Target, Ties};
 use crate::statistics::behaviour::look::Look;
 use crate::statistics::{Map, Observed, Quantity, Row};
+use crate::units::StateId;
 
 /// The probability that the agent ever does something, or that it does so and never something else.
 #[derive(Debug)]
 pub(super) struct Happening {
     events: Events,
     parts: Vec<Part>,
+    own: Vec<StateId>,
 }
 
 /// `P(all) - P(without)`, or one less `P(all)`.
@@ -30,6 +33,7 @@ impl Happening {
         Self {
             events: Events::new(world.mdp, Vec::new()),
             parts: Vec::new(),
+            own: Vec::new(),
         }
     }
 
@@ -42,12 +46,16 @@ impl Happening {
 
     /// With the probability that something of the labels ever happens.
     pub(super) fn ever(self, world: &World<'_>, quantity: &'static str, labels: &[&str]) -> Self {
-        self.with(world, quantity, event(world.mdp, labels), None, false)
+        let event = event(world.mdp, labels);
+        self.about(world, labels)
+            .with(world, quantity, event, None, false)
     }
 
     /// With the probability that nothing of the labels ever happens.
     pub(super) fn never(self, world: &World<'_>, quantity: &'static str, labels: &[&str]) -> Self {
-        self.with(world, quantity, event(world.mdp, labels), None, true)
+        let event = event(world.mdp, labels);
+        self.about(world, labels)
+            .with(world, quantity, event, None, true)
     }
 
     /// With the probability that something of one label ever happens, and nothing of another.
@@ -60,7 +68,17 @@ impl Happening {
     ) -> Self {
         let all = event(world.mdp, &[label, not]);
         let without = event(world.mdp, &[not]);
-        self.with(world, quantity, all, Some(without), false)
+        self.about(world, &[label, not])
+            .with(world, quantity, all, Some(without), false)
+    }
+
+    /// About the states of some labels, and those that choices of them lead to.
+    fn about(mut self, world: &World<'_>, labels: &[&str]) -> Self {
+        let more = own_states(world.mdp, labels);
+        self.own.extend(more);
+        self.own.sort_unstable();
+        self.own.dedup();
+        self
     }
 
     /// With what a theorem says of the last one.
@@ -121,6 +139,10 @@ fn event(mdp: &Mdp, labels: &[&str]) -> Event {
 impl Drive for Happening {
     fn n_columns(&self) -> usize {
         self.parts.len()
+    }
+
+    fn own_states(&self) -> &[StateId] {
+        &self.own
     }
 
     fn observe(&self, look: &mut Look<'_>, row: &mut Row<'_>) {

@@ -8,5 +8,6 @@ pub(super) const KIND: Kind = Kind {
     definition: "the agent ever takes a choice labelled look",
     needs: "choices labelled \"look\", as `information` adds them",
     label: Some("look"),
+    most_columns: |_| 1,
     find: |world| Happening::of(world, "look"),
 };

@@ -17,8 +17,10 @@ mod persist;
 mod price;
 mod product;
 mod resist;
+mod split;
 mod tampering;
 
+use self::split::Split;
 use std::fmt::Debug;
 use std::sync::Arc;
 
@@ -30,7 +32,7 @@ use crate::statistics::asked::Statistic;
 use crate::statistics::{
     Estimate, Key, KeyKind, Measure, ObservedSums, Quantity, Row, Table, TableRow,
 };
-use crate::units::Discount;
+use crate::units::{Discount, StateId};
 
 /// All drives, in the order of the table.
 const KINDS: [&Kind; 13] = [
@@ -60,6 +62,8 @@ struct Kind {
     needs: &'static str,
     /// The label without which an MDP cannot show it; `None` where it needs none.
     label: Option<&'static str>,
+    /// Numbers per goal that it has at most, whatever the law, for estimates of memory.
+    most_columns: fn(&Mdp) -> usize,
     /// Looks for it.
     find: fn(&World<'_>) -> Option<Box<dyn Drive>>,
 }
@@ -89,6 +93,12 @@ trait Drive: Debug + Send + Sync {
     /// Whether it looks at what optimal agents have, whatever the agent does.
     fn looks_at_optimum(&self) -> bool {
         false
+    }
+
+    /// The states that it is about: those of its labels, and those that choices of its labels lead to. None where it is of no place. Where there are any, its
+    /// numbers are not negative, each is its own quantity, and each quantity a finding.
+    fn own_states(&self) -> &[StateId] {
+        &[]
     }
 
     /// Appends its numbers of one goal.
@@ -137,7 +147,33 @@ struct Finding {
 /// The drives that were asked for, as far as they are there.
 #[derive(Clone, Debug)]
 pub struct Drives {
-    found: Vec<(&'static Kind, Arc<dyn Drive>)>,
+    found: Vec<Found>,
+    /// Whether what a goal's own rewards explain is told.
+    is_split: bool,
+}
+
+#[derive(Clone, Debug)]
+struct Found {
+    kind: &'static Kind,
+    drive: Arc<dyn Drive>,
+    split: Option<Split>,
+}
+
+impl Found {
+    /// Numbers per goal: where it is split, each of the drive's is followed by its two shares.
+    fn n_columns(&self) -> usize {
+        let own = self.drive.n_columns();
+        if self.split.is_some() { 3 * own } else { own }
+    }
+
+    fn quantities(&self) -> Vec<Quantity> {
+        let own = self.drive.quantities();
+        let (n, columns) = (own.len(), self.drive.n_columns());
+        let parts = if self.split.is_some() { 3 } else { 1 };
+        let each = own.into_iter().cycle().take(parts * n).enumerate();
+        each.map(|(at, q)| q.shifted(at / n.max(1) * columns))
+            .collect()
+    }
 }
 
 impl Drives {
@@ -161,18 +197,40 @@ impl Drives {
         label.is_none_or(|label| happening::has(mdp, label))
     }
 
-    /// Looks for drives of some names. `None` where none is there.
+    /// Numbers per goal that drives of some names have at most on an MDP, whatever the law.
     #[must_use]
-    pub fn find(names: &[String], world: &World<'_>) -> Option<Self> {
+    pub fn most_columns(names: &[String], is_split: bool, mdp: &Mdp) -> usize {
         let wanted = KINDS.iter().filter(|k| names.iter().any(|n| n == k.name));
-        let found = wanted.filter_map(|kind| Some((*kind, (kind.find)(world)?.into())));
-        let found: Vec<(_, Arc<dyn Drive>)> = found.collect();
-        (!found.is_empty()).then_some(Self { found })
+        let there = wanted.filter(|k| k.label.is_none_or(|label| happening::has(mdp, label)));
+        let parts = |kind: &&&Kind| {
+            if is_split && kind.label.is_some() {
+                3
+            } else {
+                1
+            }
+        };
+        there.map(|k| parts(&k) * (k.most_columns)(mdp)).sum()
+    }
+
+    /// Looks for drives of some names. `None` where none is there. `is_split`: what a goal's own rewards explain of each is told.
+    #[must_use]
+    pub fn find(names: &[String], is_split: bool, world: &World<'_>) -> Option<Self> {
+        let wanted = KINDS.iter().filter(|k| names.iter().any(|n| n == k.name));
+        let found = wanted.filter_map(|kind| {
+            let drive: Arc<dyn Drive> = (kind.find)(world)?.into();
+            let split = match is_split {
+                true => Split::of(&*drive, world),
+                false => None,
+            };
+            Some(Found { kind, drive, split })
+        });
+        let found: Vec<_> = found.collect();
+        (!found.is_empty()).then_some(Self { found, is_split })
     }
 
     /// Which they are.
     pub fn found(&self) -> impl Iterator<Item = &'static str> {
-        self.found.iter().map(|(kind, _)| kind.name)
+        self.found.iter().map(|found| found.kind.name)
     }
 }
 
@@ -182,26 +240,29 @@ impl Statistic for Drives {
     }
 
     fn n_columns(&self) -> usize {
-        self.found.iter().map(|(_, drive)| drive.n_columns()).sum()
+        self.found.iter().map(Found::n_columns).sum()
     }
 
     fn looks_at_optimum(&self) -> bool {
-        self.found.iter().any(|(_, drive)| drive.looks_at_optimum())
+        self.found.iter().any(|f| f.drive.looks_at_optimum())
     }
 
     fn observe(&self, look: &mut Look<'_>, row: &mut Row<'_>) {
-        for (_, drive) in &self.found {
-            drive.observe(look, row);
+        for Found { drive, split, .. } in &self.found {
+            match split {
+                Some(split) => split.observe(&**drive, look, row),
+                None => drive.observe(look, row),
+            }
         }
     }
 
     fn quantities(&self) -> Vec<Quantity> {
         let mut all = Vec::new();
         let mut column = 0;
-        for (_, drive) in &self.found {
-            let own = drive.quantities().into_iter();
+        for found in &self.found {
+            let own = found.quantities().into_iter();
             all.extend(own.map(|q| q.shifted(column)));
-            column += drive.n_columns();
+            column += found.n_columns();
         }
         all
     }
@@ -209,8 +270,9 @@ impl Statistic for Drives {
     fn tables(&self, _mdp: &Mdp, sums: &ObservedSums, first: usize, level: f64) -> Vec<Table> {
         let mut rows = Vec::new();
         let mut next = first;
-        for (kind, drive) in &self.found {
-            let quantities = drive.quantities();
+        for found in &self.found {
+            let quantities = found.quantities();
+            let each = quantities.len() / 3;
             let means = Means {
                 sums,
                 quantities: &quantities,
@@ -219,18 +281,30 @@ impl Statistic for Drives {
             };
             next += quantities.len();
             let number = |x: Option<f64>| x.map_or(Measure::Missing, Measure::Number);
-            rows.extend(drive.findings(&means).into_iter().map(|finding| TableRow {
-                keys: vec![
-                    Key::text(kind.name),
-                    Key::text(&finding.quantity),
-                    Key::text(kind.definition),
-                ],
-                measures: vec![
-                    finding.estimate.map_or(Measure::Missing, Measure::Estimate),
+            let estimate = |x: Option<Estimate>| x.map_or(Measure::Missing, Measure::Estimate);
+            let findings = found.drive.findings(&means).into_iter().enumerate();
+            rows.extend(findings.map(|(at, finding)| {
+                let share = |part: usize| {
+                    let is_there = found.split.is_some();
+                    estimate(is_there.then(|| means.estimate(part * each + at)))
+                };
+                let mut measures = vec![estimate(finding.estimate)];
+                if self.is_split {
+                    measures.extend([share(1), share(2)]);
+                }
+                measures.extend([
                     number(finding.chance),
                     number(finding.least),
                     Measure::Number(finding.undecided),
-                ],
+                ]);
+                TableRow {
+                    keys: vec![
+                        Key::text(found.kind.name),
+                        Key::text(&finding.quantity),
+                        Key::text(found.kind.definition),
+                    ],
+                    measures,
+                }
             }));
         }
         vec![Table {
@@ -240,7 +314,17 @@ impl Statistic for Drives {
                 ("quantity", KeyKind::Text),
                 ("definition", KeyKind::Prose),
             ],
-            measures: &["estimate", "chance", "least", "undecided"],
+            measures: match self.is_split {
+                true => &[
+                    "estimate",
+                    "own_rewards",
+                    "rest",
+                    "chance",
+                    "least",
+                    "undecided",
+                ],
+                false => &["estimate", "chance", "least", "undecided"],
+            },
             rows,
         }]
     }

@@ -16,6 +16,7 @@ pub(super) const KIND: Kind = Kind {
     definition: "POWER after the agent's first choice; along the path: of the states it is in, weighted with discounted time; gain: less that of an agent by chance",
     needs: "optimal choices or a policy from outside, at most 256 states, and a discount other than ->0",
     label: None,
+    most_columns,
     find,
 };
 
@@ -67,6 +68,16 @@ fn find(world: &World<'_>) -> Option<Box<dyn Drive>> {
         complement: world.discount.complement(),
         scale: world.law.scale,
     }))
+}
+
+/// A column for every state, its visits and each of the first choices, and the half-width.
+fn most_columns(mdp: &Mdp) -> usize {
+    if mdp.n_states() > MOST {
+        return 0;
+    }
+    let states: Vec<StateId> = mdp.start().iter().map(|(s, _)| *s).collect();
+    let first = Choices::new(Optimality::new(mdp, &states, &[]));
+    mdp.n_states() + 1 + first.n_columns() + Occupancy::new(mdp).n_columns()
 }
 
 /// A first choice.

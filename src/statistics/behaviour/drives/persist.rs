@@ -12,6 +12,7 @@ pub(super) const KIND: Kind = Kind {
     definition: "the agent is never in a state labelled shutdown; by working on: and never takes a choice labelled disable",
     needs: "states labelled \"shutdown\", as `off-switch` adds them",
     label: Some("shutdown"),
+    most_columns: |_| 2,
     find,
 };
 

@@ -1,5 +1,6 @@
 //! What the agent would pay to disable the switch.
 
+use super::split::own_states;
 use super::{Drive, Finding, Kind, Means, World};
 use crate::mdp::Mdp;
 use crate::statistics::behaviour::look::Look;
@@ -11,6 +12,7 @@ pub(super) const KIND: Kind = Kind {
     definition: "by how much the best choice labelled disable of the start beats the best other one, as a POWER integrand, 0 where it does not",
     needs: "choices labelled \"disable\" at the start, as `off-switch` adds them",
     label: Some("disable"),
+    most_columns: |_| 1,
     find,
 };
 
@@ -18,6 +20,7 @@ pub(super) const KIND: Kind = Kind {
 #[derive(Debug)]
 struct Price {
     states: Vec<(f64, Vec<ChoiceId>, Vec<ChoiceId>)>,
+    own: Vec<StateId>,
     scale: f64,
 }
 
@@ -31,14 +34,19 @@ fn find(world: &World<'_>) -> Option<Box<dyn Drive>> {
     };
     let states: Vec<_> = mdp.start().iter().filter_map(split).collect();
     let scale = world.law.scale;
+    let own = own_states(mdp, &["disable"]);
     // At a limit a choice is not told by one number.
     let wanted = !states.is_empty() && world.discount.limit().is_none() && world.is_optimal;
-    wanted.then(|| Box::new(Price { states, scale }) as Box<dyn Drive>)
+    wanted.then(|| Box::new(Price { states, own, scale }) as Box<dyn Drive>)
 }
 
 impl Drive for Price {
     fn n_columns(&self) -> usize {
         1
+    }
+
+    fn own_states(&self) -> &[StateId] {
+        &self.own
     }
 
     fn observe(&self, look: &mut Look<'_>, row: &mut Row<'_>) {

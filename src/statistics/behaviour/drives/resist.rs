@@ -8,5 +8,6 @@ pub(super) const KIND: Kind = Kind {
     definition: "the agent ever takes a choice labelled disable",
     needs: "choices labelled \"disable\", as `off-switch` adds them",
     label: Some("disable"),
+    most_columns: |_| 1,
     find: |world| Happening::of(world, "disable"),
 };

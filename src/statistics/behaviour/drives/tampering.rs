@@ -8,5 +8,6 @@ pub(super) const KIND: Kind = Kind {
     definition: "the agent ever takes a choice labelled tamper",
     needs: "choices labelled \"tamper\", as `tampering` adds them",
     label: Some("tamper"),
+    most_columns: |_| 1,
     find: |world| Happening::of(world, "tamper"),
 };
