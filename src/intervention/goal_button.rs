@@ -148,7 +148,7 @@ impl Linked for GoalButton {
             });
             let after = after(pressed, state);
             shown.terms.push(Term {
-                row: end,
+                row: world.reward_at(&mdp, StateId(end)),
                 // Without a delay the next step is the modified agent's.
                 expression: match self.delay {
                     0 => world.integrand(valued, after),

@@ -1,7 +1,7 @@
 //! Penalties on side effects: attainable utility preservation and relative reachability.
 
 use super::Intervention;
-use super::linked::{Linked, World, signed};
+use super::linked::{Linked, World, next_worth, signed};
 use super::parameter::Parameters;
 use super::reachability::{reachability, reachability_half_width};
 use crate::document::{Faults, Spanned};
@@ -79,12 +79,13 @@ impl ImpactPenalty {
         choices.find(|c| mdp.action_name(*c) == self.noop.value)
     }
 
-    /// The side effect of a choice, given the difference between where it and doing nothing lead; earlier stages hold the auxiliary goals.
+    /// The side effect of a choice, given the difference between where it and doing nothing lead; earlier stages hold the auxiliary goals. Where choices have
+    /// rewards, what the two pay is part of it.
     fn side_effect(
         &self,
         world: &World<'_>,
         reach: Option<&[Vec<f64>]>,
-        change: &[(StateId, f64)],
+        (choice, noop, change): (ChoiceId, ChoiceId, &[(StateId, f64)]),
     ) -> Expression {
         let n = match self.measure {
             Measure::AttainableUtility(n) => n,
@@ -109,6 +110,15 @@ impl ImpactPenalty {
         let of = |stage: usize| {
             let terms = change.to_vec();
             let change = Expression::Worths { stage, terms };
+            let change = match world.is_on_choices() {
+                false => change,
+                true => {
+                    let pays = |of: ChoiceId| Expression::Reward { stage, row: of.0 };
+                    let odds = 1.0 / horizon;
+                    let (more, less) = ((odds, pays(choice)), (-odds, pays(noop)));
+                    Expression::Sum(vec![(1.0, change), more, less])
+                }
+            };
             (weight, Expression::Magnitude(Box::new(change)))
         };
         Expression::Sum((0..usize::from(n)).map(of).collect())
@@ -157,7 +167,7 @@ impl Linked for ImpactPenalty {
             };
             for c in mdp.choices(state).filter(|c| *c != noop) {
                 let change = row_difference(&mdp, c, noop);
-                let effect = self.side_effect(world, reach.as_deref(), &change);
+                let effect = self.side_effect(world, reach.as_deref(), (c, noop, &change));
                 if mdp.start().iter().any(|(s, _)| *s == state) {
                     let (action, name) = (mdp.action_name(c), mdp.state_name(state));
                     effects.push(Reading {
@@ -197,15 +207,8 @@ impl Linked for ImpactPenalty {
 impl ImpactPenalty {
     /// Whether it acts at the start states.
     fn acts(&self, world: &World<'_>, mdp: &Mdp, stage: usize) -> Vec<Reading> {
-        // Where choices have rewards, `(1 - gamma) R(s, a)/gamma` and what the row is worth.
-        let horizon = world.discount.complement() / world.discount.used();
-        let of = |c: ChoiceId| {
-            let reward = Expression::Reward { stage, row: c.0 };
-            Expression::Sum(vec![
-                (horizon, reward),
-                (1.0, world.integrand_of(stage, mdp, c)),
-            ])
-        };
+        // The stage rewards choices, whatever the law does.
+        let of = |c: ChoiceId| world.paid_and(next_worth(stage, mdp, c), stage, c);
         let mut readings = Vec::new();
         for &(state, _) in mdp.start() {
             let Some(noop) = self.noop(mdp, state) else {

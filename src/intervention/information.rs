@@ -143,11 +143,10 @@ impl Linked for Information {
         let mut shown = world.optimal(world.made)?;
         let mdp = shown.mdp.clone();
         let second = Drawn::Second(world.coupling()?);
-        let [is_first, is_second] = GOALS.map(|label| states_labelled(&mdp, label));
-        let unknown: Vec<bool> = mdp
-            .states()
-            .map(|s| !is_first[s.index()] && !is_second[s.index()])
-            .collect();
+        let rewards = |label| world.rewards_in(&mdp, &states_labelled(&mdp, label));
+        let [is_first, is_second] = GOALS.map(rewards);
+        let each = is_first.iter().zip(&is_second);
+        let unknown: Vec<bool> = each.map(|(first, second)| !first && !second).collect();
         let part = |weight, goal, rows: Vec<bool>| Part {
             weight,
             goal,

@@ -147,7 +147,7 @@ impl Linked for LengthNeutral {
                 // What comes after so many steps is worth so much less at the start.
                 let later = world.discount.used().powi(length as i32);
                 shown.terms.push(Term {
-                    row: end.0,
+                    row: world.reward_at(&made, end),
                     expression: Expression::Sum(vec![(1.0 / later, less.clone())]),
                 });
             }

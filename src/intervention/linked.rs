@@ -35,14 +35,50 @@ pub struct World<'a> {
 impl World<'_> {
     /// The law on an MDP: names that the MDP does not have are left out.
     pub(super) fn bind(&self, mdp: &Arc<Mdp>) -> Result<BoundReward, RewardError> {
-        if self.reward.domain() == RewardDomain::Choice {
-            let mut faults = Faults::default();
-            let message =
-                "goals that are solved in linked stages have rewards of states, not of choices";
-            faults.error(None, message);
-            return Err(self.unfit(faults));
-        }
         self.reward.known_to(mdp).bind(mdp)
+    }
+
+    /// Refuses rewards of choices, for interventions that hold what a choice pays against what a state is worth.
+    pub(super) fn refuse_choices(&self, kind: &str) -> Result<(), RewardError> {
+        if !self.is_on_choices() {
+            return Ok(());
+        }
+        let mut faults = Faults::default();
+        faults.error(
+            None,
+            format!(
+                "goals that {kind} solves in linked stages have rewards of states, not of choices"
+            ),
+        );
+        Err(self.unfit(faults))
+    }
+
+    /// Whether choices have the rewards.
+    pub(super) fn is_on_choices(&self) -> bool {
+        self.reward.domain() == RewardDomain::Choice
+    }
+
+    /// The rewards that are paid in some states: their own, or those of all their choices. `[n_rewards]`, given `[n_states]`.
+    pub(super) fn rewards_in(&self, mdp: &Mdp, states: &[bool]) -> Vec<bool> {
+        match self.is_on_choices() {
+            false => states.to_vec(),
+            true => {
+                let states = mdp.states().filter(|s| states[s.index()]);
+                let mut rewards = vec![false; mdp.n_choices()];
+                for choice in states.flat_map(|s| mdp.choices(s)) {
+                    rewards[choice.index()] = true;
+                }
+                rewards
+            }
+        }
+    }
+
+    /// The reward of a state with one choice.
+    pub(super) fn reward_at(&self, mdp: &Mdp, state: StateId) -> u32 {
+        match self.is_on_choices() {
+            false => state.0,
+            true => mdp.choices(state).next().map_or(0, |c| c.0),
+        }
     }
 
     /// Optimal values of an MDP.
@@ -82,19 +118,32 @@ impl World<'_> {
         }
     }
 
-    /// `(1 - gamma)/gamma` times what a choice is worth less its state's reward: the POWER integrand of taking it.
+    /// `(1 - gamma)/gamma` times what a choice is worth less its state's reward: the POWER integrand of taking it. Where choices have rewards, what it pays itself
+    /// is part of it.
     pub(super) fn integrand_of(&self, stage: usize, mdp: &Mdp, choice: ChoiceId) -> Expression {
-        let (to, p) = mdp.row(choice);
-        let terms = to.iter().zip(p);
-        Expression::Worths {
-            stage,
-            terms: terms.map(|(t, p)| (StateId(*t), *p)).collect(),
+        let next = next_worth(stage, mdp, choice);
+        match self.is_on_choices() {
+            false => next,
+            true => self.paid_and(next, stage, choice),
         }
     }
 
-    /// The POWER integrand of a state, `((1 - gamma) V - (1 - gamma) R)/gamma`.
+    /// `(1 - gamma)/gamma R(s, a)` and what comes after it, where a stage rewards choices.
+    pub(super) fn paid_and(&self, next: Expression, stage: usize, choice: ChoiceId) -> Expression {
+        let paid = Expression::Reward {
+            stage,
+            row: choice.0,
+        };
+        let odds = self.discount.complement() / self.discount.used();
+        Expression::Sum(vec![(odds, paid), (1.0, next)])
+    }
+
+    /// The POWER integrand of a state, `((1 - gamma) V - (1 - gamma) R)/gamma`; where choices have rewards there is no R to take off.
     pub(super) fn integrand(&self, stage: usize, state: StateId) -> Expression {
         let (used, complement) = (self.discount.used(), self.discount.complement());
+        if self.is_on_choices() {
+            return Expression::Sum(vec![(1.0 / used, Expression::worth(stage, state))]);
+        }
         let reward = Expression::Reward {
             stage,
             row: state.0,
@@ -140,6 +189,16 @@ impl World<'_> {
         };
         let lost = Expression::difference(start(best), start(followed));
         signed("true value lost".to_owned(), lost)
+    }
+}
+
+/// `(1 - gamma) V` of where a choice leads, in expectation.
+pub(super) fn next_worth(stage: usize, mdp: &Mdp, choice: ChoiceId) -> Expression {
+    let (to, p) = mdp.row(choice);
+    let terms = to.iter().zip(p);
+    Expression::Worths {
+        stage,
+        terms: terms.map(|(t, p)| (StateId(*t), *p)).collect(),
     }
 }
 

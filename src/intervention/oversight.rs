@@ -166,7 +166,8 @@ impl Linked for Oversight {
     fn program(&self, world: &World<'_>) -> Result<GoalProgram, RewardError> {
         let task = world.optimal(world.made)?;
         let mdp = task.mdp.clone();
-        let punished = (0..).zip(states_labelled(&mdp, PUNISHED));
+        let punished = world.rewards_in(&mdp, &states_labelled(&mdp, PUNISHED));
+        let punished = (0..).zip(punished);
         let terms = punished.filter(|(_, is)| *is).map(|(row, _)| Term {
             row,
             expression: Expression::Constant(-self.penalty),

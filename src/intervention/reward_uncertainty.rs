@@ -120,6 +120,7 @@ impl Intervention for RewardUncertainty {
 
 impl Linked for RewardUncertainty {
     fn program(&self, world: &World<'_>) -> Result<GoalProgram, RewardError> {
+        world.refuse_choices(self.kind())?;
         let task = world.optimal(world.made)?;
         let mdp = task.mdp.clone();
         let mut faults = Faults::default();

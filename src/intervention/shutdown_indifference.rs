@@ -74,6 +74,7 @@ impl Intervention for ShutdownIndifference {
 
 impl Linked for ShutdownIndifference {
     fn program(&self, world: &World<'_>) -> Result<GoalProgram, RewardError> {
+        world.refuse_choices(self.kind())?;
         let mut shown = world.optimal(world.made)?;
         let before = world.before;
         let (kind, mut faults) = (self.kind(), Faults::default());

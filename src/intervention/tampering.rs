@@ -86,7 +86,7 @@ impl Linked for Tampering {
     fn program(&self, world: &World<'_>) -> Result<GoalProgram, RewardError> {
         let task = world.optimal(world.made)?;
         let mdp = task.mdp.clone();
-        let tampered = states_labelled(&mdp, TAMPERED);
+        let tampered = world.rewards_in(&mdp, &states_labelled(&mdp, TAMPERED));
         let part = |goal, rows: Vec<bool>| Part {
             rows: Some(rows.into()),
             ..Part::whole(goal)

@@ -2,13 +2,16 @@
 
 use std::sync::Arc;
 
-use powersweep::experiment::{BackendChoice, Engine, Experiment, Overrides, RunSpec};
+use powersweep::experiment::{
+    BackendChoice, Engine, Experiment, Overrides, RunError, RunSpec, Statistics,
+};
 use powersweep::mdp::{Mdp, MdpBuilder};
 use powersweep::plan::{Plan, Schedule};
 use powersweep::reward::{GoalLaw, Marginal, RewardDistribution, RewardDomain, Uniform};
 use powersweep::rng::Stream;
 use powersweep::solve::cpu::{CpuBackend, Level};
 use powersweep::solve::{Backend, CellProblem, GoalProgram, Goals, ReferenceBackend, SolvedGoal};
+use powersweep::statistics::{Estimate, Key};
 use powersweep::units::{ChoiceId, SampleIndex};
 use powersweep::{Discount, Seed};
 
@@ -288,16 +291,142 @@ fn variants_carry_rewards_of_choices_along() {
     );
 }
 
-#[test]
-fn linked_goals_have_rewards_of_states() {
-    let engine = Engine::new(BackendChoice::Cpu).unwrap();
+/// One cell of a variant whose choices have rewards.
+fn linked(
+    mdp: Mdp,
+    text: &str,
+    backend: BackendChoice,
+    discount: f64,
+) -> Result<Statistics, RunError> {
+    let engine = Engine::new(backend).unwrap();
     let law = RewardDistribution::iid("law", Marginal::Uniform(Uniform::unit()));
     let spec = RunSpec {
-        environments: vec![engine.upload(crate::interventions::works(2))],
-        variants: vec![crate::interventions::variant("{ kind = 'goal-button' }")],
+        environments: vec![engine.upload(mdp)],
+        variants: vec![crate::interventions::variant(text)],
         rewards: vec![Arc::new(law.on(RewardDomain::Choice))],
+        samples: match backend {
+            BackendChoice::Reference => 640,
+            _ => 20_000,
+        },
         ..RunSpec::default()
     };
-    let error = engine.run(&spec.discount(0.9).unwrap()).unwrap_err();
-    assert!(error.to_string().contains("not of choices"), "{error}");
+    engine.run(&spec.discount(discount).unwrap())
+}
+
+fn reading(found: &Statistics, name: &str, measure: &str) -> Estimate {
+    assert!(found.is_complete(), "{:?}", found.failures);
+    let table = found.cells[0].table("readings").unwrap();
+    let row = table.rows.iter().find(|r| r.keys[0] == Key::text(name));
+    let row = row.unwrap_or_else(|| panic!("{name} among {:?}", table.rows));
+    *table.measure(row, measure).unwrap().estimate().unwrap()
+}
+
+/// `s --go--> t`, and t for ever: two choices.
+fn lane() -> Mdp {
+    let mut b = MdpBuilder::new("lane");
+    let [s, t] = ["s", "t"].map(|n| b.state(n));
+    b.choice(s, "go", [(t, 1.0)]);
+    b.absorbing(t);
+    b.start(s);
+    b.build().unwrap()
+}
+
+#[test]
+fn linked_goals_may_have_rewards_of_choices() {
+    let close = |found: Estimate, exact: f64| {
+        let allowed = 4.5 * found.std_error.unwrap() + found.bound + 1e-12;
+        assert!(
+            (found.estimate - exact).abs() <= allowed,
+            "{found:?} {exact}"
+        );
+        assert!((found.estimate - exact - 0.05).abs() > allowed);
+    };
+    let g: f64 = 0.5;
+    let run = |text: &str| linked(lane(), text, BackendChoice::Cpu, g).unwrap();
+    // Whatever the goal, there is one thing to do: at once nothing is lost by another goal.
+    let button = run("{ kind = 'goal-button' }");
+    close(reading(&button, "keep at s", "tied"), 1.0);
+    // A step that pays nothing puts (1 - g) r + g t off by a step: as an integrand, (1 - g)/g of its mean of a half.
+    let late = run("{ kind = 'goal-button', delay = 1 }");
+    close(reading(&late, "keep at s", "mean"), (1.0 - g) / (2.0 * g));
+    // To tamper is worth g/2: more than the mean of two uniform numbers for those of which it is below 1/4.
+    let channel = run("{ kind = 'tampering', pays = 0.5 }");
+    close(reading(&channel, "tamper at s", "above"), 0.125);
+    for (text, refused) in [
+        (
+            "{ kind = 'shutdown-indifference', shutdown = 'off' }",
+            "shutdown-indifference",
+        ),
+        (
+            "{ kind = 'reward-uncertainty', shutdown = 'off', posterior = 3 }",
+            "reward-uncertainty",
+        ),
+    ] {
+        let world = crate::linked_interventions::world(2);
+        let error = linked(world, text, BackendChoice::Cpu, 0.9).unwrap_err();
+        let message =
+            format!("goals that {refused} solves in linked stages have rewards of states");
+        assert!(error.to_string().contains(&message), "{error}");
+    }
+}
+
+#[test]
+fn an_impact_on_what_choices_pay_is_penalised() {
+    // Two choices at s, each for ever: go pays a and leads to t, which pays t; stay pays b. What another goal would lose is the difference of
+    // (1 - g) a + g t and b over (1 - g): for lambda = 1 - g it is on the scale of worths.
+    let mut b = MdpBuilder::new("fork");
+    let [s, t] = ["s", "t"].map(|n| b.state(n));
+    b.choice(s, "go", [(t, 1.0)]);
+    b.choice(s, "stay", [(s, 1.0)]);
+    b.absorbing(t);
+    b.start(s);
+    let mdp = b.build().unwrap();
+    let text = "{ kind = 'impact-penalty', noop = 'stay', lambda = 0.5, auxiliary = 1 }";
+    let found = linked(mdp, text, BackendChoice::Cpu, 0.5).unwrap();
+    let effect = reading(&found, "side effect of go at s", "mean");
+    // Q(go) - Q(stay) = a + g t/(1 - g) - (b + g V(s)) with V(s) the better of the two: |x| with x = (a + t) - 2b where that is negative, and half of it else, on a grid of midpoints.
+    let n = 60;
+    let at = |i: i32| (f64::from(i) + 0.5) / f64::from(n);
+    let mut sum = 0.0;
+    for (i, j, k) in (0..n).flat_map(|i| (0..n).flat_map(move |j| (0..n).map(move |k| (i, j, k)))) {
+        let (go, stay) = (at(i) + at(j), at(k));
+        let best = f64::max(go, 2.0 * stay);
+        sum += (go - (stay + 0.5 * best)).abs();
+    }
+    let exact = sum / f64::from(n).powi(3);
+    let allowed = 4.5 * effect.std_error.unwrap() + effect.bound + 1e-3;
+    assert!(
+        (effect.estimate - exact).abs() <= allowed,
+        "{effect:?} {exact}"
+    );
+    assert!((effect.estimate - exact - 0.05).abs() > allowed);
+}
+
+#[test]
+fn linked_goals_with_rewards_of_choices_are_those_of_the_reference() {
+    for text in crate::interventions::LINKED {
+        let run = |backend| linked(crate::linked_interventions::world(2), text, backend, 0.9);
+        let (Ok(cpu), Ok(judge)) = (run(BackendChoice::Cpu), run(BackendChoice::Reference)) else {
+            assert!(
+                text.contains("indifference") || text.contains("uncertainty"),
+                "{text}"
+            );
+            continue;
+        };
+        for cell in [&cpu.cells[0], &judge.cells[0]] {
+            assert_eq!(cell.unconverged, 0, "{text}");
+        }
+        let rows = |found: &Statistics| found.cells[0].table("readings").unwrap().rows.clone();
+        let pairs = rows(&cpu).into_iter().zip(rows(&judge));
+        for (a, b) in pairs {
+            let [a, b] = [a, b].map(|row| *row.measures[0].estimate().unwrap());
+            // Other goals, more of them: within what both are likely to be off by.
+            let error = |e: &Estimate| e.std_error.unwrap_or(0.0);
+            let allowed = 4.5 * error(&a).hypot(error(&b)) + a.bound + b.bound + 1e-12;
+            assert!(
+                (a.estimate - b.estimate).abs() <= allowed,
+                "{text}: {a:?} {b:?}"
+            );
+        }
+    }
 }
