@@ -16,11 +16,11 @@ use crate::units::{ChoiceId, StateId};
 /// what the best life that outlasts the clock is. So an agent is indifferent between lengths, and among lives of one length it has the goal that it had. What lasts longer than the clock is
 /// one more length, in the world as it is. Where no life can outlast the clock, the longest one is the measure.
 ///
-/// `shutdown` names the absorbing states that shutdown leads to. Moves must be certain, and there must be one start: how long a life is has to be the agent's to
-/// choose.
+/// `shutdown` names the absorbing states that shutdown leads to. Moves must be certain: how long a life is has to be the agent's to choose. Where it starts in one of several states, lives
+/// from each are compared among themselves, and every start has a clock of its own.
 ///
 /// Readings: `longest less l`, by how much `(1 - gamma) V` of the best of the longest lives exceeds that of the best of length l, both up to shutdown: above zero for goals that would rather live on.
-/// Labels: of states `shutdown` (`off after l`).
+/// Labels: of states `shutdown` (`off after l`). Names of a second start and of further ones end in `from s`, but for the first.
 ///
 /// Strength zero: `lengths` is 0, or `shutdown` is an empty list.
 ///
@@ -67,10 +67,6 @@ impl LengthNeutral {
             !mdp.is_deterministic(),
             "moves must be certain, so that how long a life is is the agent's to choose",
         );
-        refuse(
-            mdp.start().len() != 1,
-            "there must be one start, from which lives are counted",
-        );
         let is_left = |s: StateId| off[s.index()] && !mdp.is_absorbing(s);
         refuse(
             mdp.states().any(is_left),
@@ -111,58 +107,71 @@ impl Linked for LengthNeutral {
         let Some(off) = self.ended(mdp, &mut faults) else {
             return Err(world.unfit(faults));
         };
-        let start = mdp.start()[0].0;
-        // One stage for each length that there is, the longest last.
+        // One stage for each length that there is, the longest last, and per start whether it has such lives.
         let each = (1..=self.lengths).map(Which::Length);
         let all = each.chain([Which::Longer]);
         let mut stages: Vec<Stage> = Vec::new();
-        let mut lengths: Vec<Which> = Vec::new();
+        let mut lengths: Vec<(Which, Vec<bool>)> = Vec::new();
         for which in all {
             let lives = Lives::new(mdp, &off, self.lengths, which);
-            if lives.is_possible(start, 0) {
+            let starts = mdp.start().iter();
+            let possible: Vec<bool> = starts.map(|(s, _)| lives.is_possible(*s, 0)).collect();
+            if possible.contains(&true) {
                 let Some(only) = weave(self.kind(), mdp, &lives, &mut faults) else {
                     return Err(world.unfit(faults));
                 };
                 stages.push(world.optimal(&only.into())?);
-                lengths.push(which);
+                lengths.push((which, possible));
             }
         }
-        let Some(longest) = stages.len().checked_sub(1) else {
-            let message = "there is no life of any length";
-            faults.error(None, message);
-            return Err(world.unfit(faults));
-        };
         let mut shown = world.optimal(world.made)?;
         let made = shown.mdp.clone();
         let mut readings = Vec::new();
-        for (stage, which) in lengths.iter().enumerate() {
-            let &Which::Length(length) = which else {
-                continue;
+        for (k, &(start, _)) in mdp.start().iter().enumerate() {
+            let Some(longest) = lengths.iter().rposition(|(_, possible)| possible[k]) else {
+                faults.error(None, "there is no life of any length");
+                return Err(world.unfit(faults));
             };
-            let less = Expression::difference(
-                Expression::worth(longest, start),
-                Expression::worth(stage, start),
-            );
-            if let Some(end) = made.find_state(&off_after(length)) {
-                // What comes after so many steps is worth so much less at the start.
-                let later = world.discount.used().powi(length as i32);
-                shown.terms.push(Term {
-                    row: world.reward_at(&made, end),
-                    expression: Expression::Sum(vec![(1.0 / later, less.clone())]),
-                });
-            }
-            if stage < longest {
-                readings.push(signed(format!("longest less {length}"), less));
+            let lived = lengths.iter().enumerate();
+            for (stage, (which, _)) in lived.filter(|(_, (_, possible))| possible[k]) {
+                let &Which::Length(length) = which else {
+                    continue;
+                };
+                let less = Expression::difference(
+                    Expression::worth(longest, start),
+                    Expression::worth(stage, start),
+                );
+                if let Some(end) = made.find_state(&off_after(mdp, length, k)) {
+                    // What comes after so many steps is worth so much less at the start.
+                    let later = world.discount.used().powi(length as i32);
+                    shown.terms.push(Term {
+                        row: world.reward_at(&made, end),
+                        expression: Expression::Sum(vec![(1.0 / later, less.clone())]),
+                    });
+                }
+                if stage < longest {
+                    let name = format!("longest less {length}{}", from(mdp, k));
+                    readings.push(signed(name, less));
+                }
             }
         }
         stages.push(shown);
-        world.link(stages, longest + 1, readings)
+        let shown = stages.len() - 1;
+        world.link(stages, shown, readings)
     }
 }
 
-/// The name of the state that a shutdown at a step leads to.
-fn off_after(length: u32) -> String {
-    format!("off after {length}")
+/// The name of the state that a shutdown at a step leads to, of a life from start number `k`.
+fn off_after(mdp: &Mdp, length: u32, k: usize) -> String {
+    format!("off after {length}{}", from(mdp, k))
+}
+
+/// What names of a start say of it; nothing of the first.
+fn from(mdp: &Mdp, k: usize) -> String {
+    match k {
+        0 => String::new(),
+        _ => format!(" from {}", mdp.state_name(mdp.start()[k].0)),
+    }
 }
 
 /// Which lives there are.
@@ -176,7 +185,8 @@ enum Which {
     Longer,
 }
 
-/// Layer t is the world after t steps; in the last one the clock has run out, and the world goes on as it is.
+/// Layer 0 is the world at the start. Layer `k clock + t` is the world t steps after start number k, from 1 to `clock`: then the clock has run out, and the world goes on as it is. Lives of
+/// one kind are told apart by nothing, and have the layers of the first start.
 struct Lives<'m> {
     mdp: &'m Mdp,
     off: &'m [bool],
@@ -212,6 +222,26 @@ impl<'m> Lives<'m> {
         lives
     }
 
+    /// Steps that a layer is after its start.
+    fn step(&self, layer: u32) -> u32 {
+        match layer {
+            0 => 0,
+            _ => (layer - 1) % self.clock + 1,
+        }
+    }
+
+    /// The number of the start that lives through a state of a layer have.
+    fn start(&self, state: StateId, layer: u32) -> u32 {
+        match (self.which, layer) {
+            (Which::All, 0) => {
+                let mut starts = self.mdp.start().iter();
+                starts.position(|(s, _)| *s == state).unwrap_or(0) as u32
+            }
+            (Which::All, _) => (layer - 1) / self.clock,
+            _ => 0,
+        }
+    }
+
     /// Where a choice leads.
     fn to(&self, choice: ChoiceId) -> StateId {
         StateId(self.mdp.row(choice).0[0])
@@ -235,11 +265,13 @@ impl<'m> Lives<'m> {
 
 impl Construction for Lives<'_> {
     fn layer_name(&self, layer: u32) -> String {
-        format!("after {layer}")
+        let k = (layer - 1) / self.clock;
+        format!("after {}{}", self.step(layer), from(self.mdp, k as usize))
     }
 
     fn new_name(&self, number: u32) -> String {
-        off_after(number)
+        let k = (number - 1) / self.clock;
+        off_after(self.mdp, self.step(number), k as usize)
     }
 
     fn labels(&self, place: Place) -> Vec<&'static str> {
@@ -250,14 +282,15 @@ impl Construction for Lives<'_> {
     }
 
     fn choices(&self, place: Place) -> Vec<Woven> {
-        let Place::Copy(state, step) = place else {
+        let Place::Copy(state, layer) = place else {
             return vec![Woven::new("stay", Vec::new(), place)];
         };
+        let (step, first) = (self.step(layer), self.start(state, layer) * self.clock);
         let choices = self.mdp.choices(state);
         let is_free = self.off[state.index()] || step == self.clock;
         // States that no life goes through are there all the same.
         if is_free || !self.is_possible(state, step) {
-            let kept = choices.map(|c| Woven::kept(self.mdp, c, step));
+            let kept = choices.map(|c| Woven::kept(self.mdp, c, layer));
             return match is_free {
                 true => kept.collect(),
                 false => vec![Woven::new("stay", Vec::new(), place)],
@@ -269,8 +302,8 @@ impl Construction for Lives<'_> {
             .map(|c| {
                 let to = self.to(c);
                 let to = match self.off[to.index()] {
-                    true => Place::New(step + 1),
-                    false => Place::Copy(to, step + 1),
+                    true => Place::New(first + step + 1),
+                    false => Place::Copy(to, first + step + 1),
                 };
                 Woven::leading(self.mdp, c, vec![(to, 1.0)])
             })

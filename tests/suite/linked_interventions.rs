@@ -524,3 +524,53 @@ fn limits_of_the_discount_are_refused_before_the_first_goal() {
     assert!(matches!(error, RunError::Refused { .. }), "{error}");
     assert!(error.to_string().contains("linked solves"), "{error}");
 }
+
+#[test]
+fn lives_from_several_starts_have_clocks_of_their_own() {
+    // s as in `world`, and another start from which there is nothing to do but to go on to s, or off.
+    let mdp = |starts: &[(&str, f64)]| {
+        let mut b = MdpBuilder::new("two starts");
+        let [s, off, before, leaf] = ["s", "off", "before", "t"].map(|n| b.state(n));
+        b.choice(s, "off", [(off, 1.0)]);
+        b.choice(s, "wait", [(s, 1.0)]);
+        b.choice(s, "go", [(leaf, 1.0)]);
+        b.absorbing(off);
+        b.choice(before, "off", [(off, 1.0)]);
+        b.choice(before, "on", [(s, 1.0)]);
+        b.absorbing(leaf);
+        let starts = starts.iter().map(|(name, p)| {
+            let at = ["s", "off", "before", "t"].iter().position(|n| n == name);
+            ([s, off, before, leaf][at.unwrap()], *p)
+        });
+        b.start_distribution(starts.collect(), None);
+        b.build().unwrap()
+    };
+    let text = "{ kind = 'length-neutral', shutdown = 'off', lengths = 2 }";
+    let found =
+        |starts: &[(&str, f64)]| run(BackendChoice::Cpu, mdp(starts), on(text), free(&["off"]));
+    let both = found(&[("s", 0.5), ("before", 0.5)]);
+    let [alone, other] = ["s", "before"].map(|start| found(&[(start, 1.0)]));
+    let same =
+        |a: Estimate, b: Estimate| (a.estimate - b.estimate).abs() <= a.bound + b.bound + 1e-12;
+    // The same goals, and the same lives from each start as if there were no other.
+    for length in 1..=2 {
+        let name = format!("longest less {length}");
+        let of_before = reading(&both, &format!("{name} from before"), "mean");
+        assert!(same(
+            reading(&both, &name, "mean"),
+            reading(&alone, &name, "mean")
+        ));
+        assert!(same(of_before, reading(&other, &name, "mean")));
+        assert!(
+            !same(of_before, reading(&alone, &name, "mean")),
+            "the control"
+        );
+    }
+    for (at, single) in [(0, &alone), (2, &other)] {
+        assert!(same(both.cells[0].power[at], single.cells[0].power[at]));
+    }
+    assert!(
+        !same(alone.cells[0].power[2], other.cells[0].power[2]),
+        "the control"
+    );
+}
