@@ -9,8 +9,6 @@ struct Cell {
     n_states: u32,
     // Rows of rewards: states, or choices where these have rewards.
     n_rewards: u32,
-    // Blocks of four random words that a goal takes.
-    n_blocks: u32,
     key_low: u32,
     key_high: u32,
     // Points of the law's lattice.
@@ -69,6 +67,12 @@ struct Job {
     expected_work: u32,
     // Flags: see FLAG_*.
     flags: u32,
+    // Drawing: the leaf whose goals are drawn, its streams of permutations and of components, and the number of the first goal modulo that of its rows or
+    // arrangements.
+    leaf: u32,
+    permutation: u32,
+    mixture: u32,
+    turn: u32,
 }
 
 // The range is the first, or the last, of a pass over all states.
@@ -78,6 +82,8 @@ const FLAG_LAST: u32 = 2u;
 const FLAG_KEEP: u32 = 4u;
 // Leave goals that single precision gave up out of the sums: the host finishes them.
 const FLAG_LEAVE: u32 = 8u;
+// Goal i is row i.
+const FLAG_IN_ORDER: u32 = 16u;
 
 // One goal. Zeroed before a group of goals starts.
 struct Lane {

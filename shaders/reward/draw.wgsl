@@ -1,7 +1,7 @@
 // Draws the goals of a group of tiles.
 //
-// goals[(tile * n_rewards + row) * LANES + lane]: lattice steps. Grid: (tiles, any number), the second strides over Philox
-// blocks. Integers alone: bit-equal to every other backend.
+// goals[(tile * n_rewards + row) * LANES + lane]: lattice steps. The job's range holds Philox blocks. Grid: (tiles, any number), the second strides over
+// them. Integers alone: bit-equal to every other backend.
 
 // Whether there is another law than the cell's lattice: then every reward is drawn by the law of its own and brought onto the lattice.
 override TABLES: bool = false;
@@ -54,22 +54,22 @@ fn draw(
     @builtin(num_workgroups) groups: vec3<u32>,
     @builtin(local_invocation_index) lane: u32,
 ) {
-    let goal = group.x * LANES + lane;
-    let low = job.first_low + goal;
-    let high = job.first_high + select(0u, 1u, low < goal);
-    let base = group.x * cell.n_rewards * LANES + lane;
+    let at = group.x * LANES + lane;
+    let goal = numbered(at, group.x, lane);
+    if !follows(goal, leaves[job.leaf]) {
+        return;
+    }
     var written = 0u;
-    for (var b = group.y; b < cell.n_blocks; b += groups.y) {
+    for (var b = job.range_first + group.y; b < job.range_end; b += groups.y) {
         let block = blocks[b];
-        let counter = vec4<u32>(low, high, block.number, job.stream);
-        let words = philox(counter, vec2<u32>(cell.key_low, cell.key_high));
-        deal(block.first, block.end_0, words.x, base);
-        deal(block.end_0, block.end_1, words.y, base);
-        deal(block.end_1, block.end_2, words.z, base);
-        deal(block.end_2, block.end_3, words.w, base);
+        let words = words_of(goal, block.number, job.stream);
+        deal(block.first, block.end_0, words.x, goal.base);
+        deal(block.end_0, block.end_1, words.y, goal.base);
+        deal(block.end_1, block.end_2, words.z, goal.base);
+        deal(block.end_2, block.end_3, words.w, goal.base);
         written += block.end_3 - block.first;
     }
-    atomicMax(&drawn[goal].stay, stay);
-    atomicMax(&drawn[goal].depth, depth);
-    atomicAdd(&drawn[goal].written, written);
+    atomicMax(&drawn[at].stay, stay);
+    atomicMax(&drawn[at].depth, depth);
+    atomicAdd(&drawn[at].written, written);
 }

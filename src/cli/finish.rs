@@ -351,6 +351,10 @@ impl From<RunDirectoryError> for Failure {
             | RunDirectoryError::Larger { .. } => {
                 (Kind::Input, Some("choose another directory with --out"))
             }
+            RunDirectoryError::Changed { .. } => (
+                Kind::Input,
+                Some("put the files back, or run the experiment again"),
+            ),
             _ => (Kind::Environment, None),
         };
         let failure = Self::new(kind, error);

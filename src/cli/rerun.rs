@@ -41,6 +41,7 @@ pub(crate) fn execute(arguments: Arguments) -> Result<Outcome, Failure> {
     };
     let manifest =
         run_dir::read_manifest(&run).map_err(|error| Failure::new(Kind::Input, error))?;
+    run_dir::check_inputs(&run)?;
     let here = env!("CARGO_PKG_VERSION");
     if let Some(there) = manifest["powersweep"].as_str().filter(|v| *v != here) {
         let message =

@@ -3,6 +3,7 @@
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use serde_json::{Map, Value, json};
+use sha2::{Digest, Sha256};
 
 use super::spec::hexadecimal;
 use super::{CellStatistics, Engine, Experiment, Statistics, run_dir};
@@ -108,6 +109,7 @@ fn head(
         ("identity", experiment.identity(backend.name()).into()),
         ("experiment", experiment.to_json()),
         ("environments", environments.collect::<Value>()),
+        (run_dir::INPUTS, inputs(experiment)),
         (
             "backend",
             json!({
@@ -119,6 +121,17 @@ fn head(
         ),
     ])
     .collect()
+}
+
+/// Every file of `inputs/`, by its name there: what was read, by content.
+fn inputs(experiment: &Experiment) -> Value {
+    let files = experiment.inputs().into_iter().map(|(path, bytes)| {
+        let parts: Vec<_> = path.iter().map(|part| part.to_string_lossy()).collect();
+        let sha256 = hexadecimal(&Sha256::digest(&bytes));
+        let entry = json!({ "bytes": bytes.len(), "sha256": sha256 });
+        (parts.join("/"), entry)
+    });
+    files.collect::<Map<String, Value>>().into()
 }
 
 fn entries<const N: usize>(entries: [(&str, Value); N]) -> impl Iterator<Item = (String, Value)> {

@@ -74,17 +74,36 @@ impl MatrixFormat {
 ///
 /// [`ReadError`]; its `Faults` hold all that is wrong with the content, every number that is not finite among them.
 pub fn read_matrix(path: &Path) -> Result<NamedMatrix, ReadError> {
-    let format = MatrixFormat::of(path).ok_or_else(|| ReadError::UnknownExtension {
-        path: path.into(),
-        known: &MatrixFormat::EXTENSIONS,
-    })?;
-    match format {
+    match known_format(path)? {
         MatrixFormat::Csv => csv::parse(&read_text(path)?).map_err(ReadError::Faults),
         MatrixFormat::NumPy => {
             let file: File = open_file(path)?;
             numpy(&path.display().to_string(), Arrays::open(file)).map_err(ReadError::Faults)
         }
     }
+}
+
+/// Reads a matrix, and hands back the bytes it was read from.
+///
+/// # Errors
+///
+/// As for [`read_matrix`].
+pub fn read_matrix_bytes(path: &Path) -> Result<(NamedMatrix, Vec<u8>), ReadError> {
+    let format = known_format(path)?;
+    let bytes = std::fs::read(path).map_err(|error| ReadError::File {
+        path: path.into(),
+        error,
+    })?;
+    let name = path.display().to_string();
+    let matrix = parse_matrix(format, &name, &bytes).map_err(ReadError::Faults)?;
+    Ok((matrix, bytes))
+}
+
+fn known_format(path: &Path) -> Result<MatrixFormat, ReadError> {
+    MatrixFormat::of(path).ok_or_else(|| ReadError::UnknownExtension {
+        path: path.into(),
+        known: &MatrixFormat::EXTENSIONS,
+    })
 }
 
 /// Reads a matrix from the bytes of a file.

@@ -38,7 +38,7 @@ pub use format::{
 };
 pub use goal::{parse_goal, read_goal};
 pub use graphviz::{parse_graphviz, write_graphviz};
-pub use matrix::{MatrixFormat, NamedMatrix, parse_matrix, read_matrix};
+pub use matrix::{MatrixFormat, NamedMatrix, parse_matrix, read_matrix, read_matrix_bytes};
 
 pub use npz_mdp::{Layout, write_npz};
 pub use policy::{PolicyRows, parse_policy, policy_of, read_policy};

@@ -135,7 +135,7 @@ pub(super) fn resolve_name(name: &Spanned<String>, mdp: &Mdp, faults: &mut Fault
 }
 
 /// What rewards are given to: the states of an MDP, or its choices.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub(super) struct Rows<'a> {
     pub(super) mdp: &'a Mdp,
     pub(super) domain: RewardDomain,
@@ -145,9 +145,20 @@ pub(super) struct Rows<'a> {
     pub(super) copies_share: bool,
     /// Whether the law draws states of another MDP in place of the original like any other.
     pub(super) knows_others: bool,
+    /// The word of the mixture's stream by which the law picks one of several: laws inside of each other have words of their own.
+    pub(super) pick: u32,
 }
 
 impl Rows<'_> {
+    /// For the components of a mixture. Word 1 belongs to pairs of goals, words 2 and 3 to rows of tables.
+    pub(super) fn inside_mixture(&self) -> Self {
+        let pick = self.pick.max(3) + 1;
+        Self {
+            pick,
+            ..self.clone()
+        }
+    }
+
     pub(super) fn len(&self) -> usize {
         self.coordinate.len()
     }

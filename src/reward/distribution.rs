@@ -5,8 +5,8 @@ use std::sync::Arc;
 use super::bind::{Rows, is_name, resolve_name};
 use super::goal_law::{Facts, GoalKey, GoalLaw, Independent, Linear, Recipe, Source, WholeGoal};
 use super::{
-    BoundReward, Coupling, Law, Marginal, MatrixSource, RewardDomain, RewardError, StateSet,
-    Uniform,
+    BoundReward, Coupling, Law, Making, Marginal, MatrixSource, RewardDomain, RewardError,
+    StateSet, Uniform,
 };
 use crate::document::{Faults, Node, Spanned, TableReader};
 use crate::mdp::{BaseState, ChoiceCoordinate, Mdp};
@@ -316,6 +316,7 @@ impl RewardDistribution {
             coordinate: self.coordinates(mdp),
             copies_share: !self.over_all,
             knows_others: matches!(self.law, Law::Independent(_) | Law::Features(_)),
+            pick: 0,
         };
         let fresh = rows.without_new_states();
         self.group(&mut rows, faults);
@@ -636,6 +637,14 @@ impl WholeGoal for Overridden {
                 rewards[row] = self.drawn.value(self.drawn.sources[row], |c| key.word(c));
             }
         }
+    }
+
+    fn making(&self) -> Option<Making<'_>> {
+        Some(Making::Overridden {
+            inner: &*self.inner,
+            different: &self.different,
+            drawn: &self.drawn,
+        })
     }
 
     fn facts(&self) -> Facts {

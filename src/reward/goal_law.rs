@@ -4,7 +4,7 @@ use std::cell::OnceCell;
 use std::fmt::Debug;
 use std::sync::Arc;
 
-use super::{Lattice, Marginal};
+use super::{Lattice, Making, Marginal};
 use crate::mdp::Mdp;
 use crate::rng::{self, Stream};
 use crate::units::{SampleIndex, Seed};
@@ -385,6 +385,11 @@ pub trait WholeGoal: Debug + Send + Sync {
 
     /// What holds for all its goals.
     fn facts(&self) -> Facts;
+
+    /// What goals are made of, for backends that make many at once; `None` where [`WholeGoal::draw`] alone knows.
+    fn making(&self) -> Option<Making<'_>> {
+        None
+    }
 }
 
 /// How goals are drawn.

@@ -17,6 +17,7 @@ mod joint;
 mod largest;
 mod lattice;
 mod law;
+mod making;
 mod marginal;
 mod pair;
 mod shuffle;
@@ -42,6 +43,7 @@ pub use joint::{
 pub use largest::Largest;
 pub use lattice::Lattice;
 pub use law::Law;
+pub use making::{GivenRows, Making, Places, RowPick};
 pub use marginal::Marginal;
 pub use pair::{Coupling, PairLaw};
 pub use sketch::{QUANTILES, RowSketch, Sketch};

@@ -35,6 +35,11 @@ impl Thresholds {
         Self(ends.collect())
     }
 
+    /// Per weight: one past its last word. It has those from the end of the one before.
+    pub(super) fn ends(&self) -> &[u64] {
+        &self.0
+    }
+
     /// Which of them a word stands for.
     pub(super) fn pick(&self, word: u32) -> usize {
         let word = u64::from(word);

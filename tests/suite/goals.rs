@@ -6,8 +6,8 @@ use powersweep::Seed;
 use powersweep::experiment::{Engine, RunSpec};
 use powersweep::mdp::{BaseState, Mdp, MdpBuilder};
 use powersweep::reward::{
-    Law, Marginal, Mixture, Orbit, Paid, Reach, RewardDistribution, Sparse, StateReward, StateSet,
-    Uniform,
+    Coupling, GoalLaw, GoalTable, Law, Marginal, Matrix, Mixture, Orbit, Paid, PairLaw, Reach,
+    RewardDistribution, Sparse, StateReward, StateSet, TableUse, Uniform,
 };
 use powersweep::rng::Stream;
 use powersweep::solve::ReferenceBackend;
@@ -288,4 +288,69 @@ fn a_new_state_pays_nothing_unless_more_is_said() {
     let drawn = new_state.with_law("first new", uniform(0.0, 1.0));
     let error = drawn.bind(&more).unwrap_err().to_string();
     assert!(error.contains("has no random coordinate"), "{error}");
+}
+
+/// Shares of goals in which each of the four states, alone, has reward 1, over `n` goals of a stream.
+fn shares(law: &GoalLaw, stream: Stream, n: u64) -> Vec<f64> {
+    let mut counts = vec![0.0; law.n_rewards()];
+    for i in 0..n {
+        let goal = law.draw(Seed(8), stream, SampleIndex(i));
+        let at: Vec<usize> = (0..goal.len()).filter(|&s| goal[s] == 1.0).collect();
+        assert_eq!(at.len(), 1, "{goal:?}");
+        counts[at[0]] += 1.0 / n as f64;
+    }
+    counts
+}
+
+#[test]
+fn what_is_picked_inside_a_mixture_does_not_depend_on_what_is_picked_outside() {
+    let mut b = MdpBuilder::new("four");
+    let names = ["a", "b", "c", "d"];
+    for name in names {
+        let state = b.state(name);
+        b.absorbing(state);
+    }
+    let mdp = Arc::new(b.build().unwrap());
+    let one = |name: &'static str| Law::Reach(Reach::new(vec![StateSet::new([name])]));
+    let rows = |a: f64| vec![vec![0.0, a, 1.0 - a, 0.0], vec![0.0, 0.0, 0.0, 1.0]];
+    let table = GoalTable::new(Matrix::from_rows(&rows(0.0)), TableUse::Resample);
+    // a: 1/2; of the other half, half b, a quarter c, and d the rest.
+    let inner = Law::Mixture(Mixture::new(vec![
+        (1.0, one("b")),
+        (1.0, Law::Table(table)),
+    ]));
+    let nested = Law::Mixture(Mixture::new(vec![(1.0, one("a")), (1.0, inner)]));
+    let law = RewardDistribution::new("nested", nested)
+        .bind(&mdp)
+        .unwrap()
+        .law;
+    let n = 40_000;
+    // 4.5 standard errors of a share of 1/2 at most.
+    let limit = 4.5 * 0.5 / (n as f64).sqrt();
+    let far = |found: &[f64], expected: [f64; 4]| {
+        found
+            .iter()
+            .zip(expected)
+            .any(|(f, e)| (f - e).abs() > limit)
+    };
+    for stream in [Stream::Reward, Stream::Pilot] {
+        let found = shares(&law, stream, n);
+        assert!(!far(&found, [0.5, 0.25, 0.125, 0.125]), "{found:?}");
+        // The control: with one word for both, everything inside is what the upper half of words picks.
+        assert!(far(&found, [0.5, 0.0, 0.25, 0.25]));
+    }
+    // A pair of goals is equal or not whatever row the second one would be.
+    let table = GoalTable::new(Matrix::from_rows(&rows(1.0)), TableUse::Resample);
+    let law = RewardDistribution::new("rows", Law::Table(table))
+        .bind(&mdp)
+        .unwrap()
+        .law;
+    let pairs = PairLaw::new(law, Coupling::Equal(0.5));
+    let differ = (0..n).filter(|&i| {
+        let (first, second) = pairs.draw(Seed(8), SampleIndex(i));
+        first != second
+    });
+    // Half of the pairs are fresh, and half of those differ.
+    let share = differ.count() as f64 / n as f64;
+    assert!((share - 0.25).abs() < limit, "{share}");
 }

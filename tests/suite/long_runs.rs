@@ -659,6 +659,25 @@ fn a_packed_run_is_run_again_with_the_same_bytes() {
     let (code, printed, said) = words(&["rerun", "small", "--backend", "reference"]);
     assert_eq!(code, Some(0), "{said}{printed}");
     assert!(printed.contains("Every interval agrees"), "{printed}");
+    // Inputs that are not those of the run, all of them at once.
+    let [mdp, original] = ["mdp/ring.json", "original/experiment.toml"].map(|name| {
+        let name = format!("small/inputs/{name}");
+        (fs::read(home.at(&name)).unwrap(), name)
+    });
+    fs::write(home.at(&mdp.1), [&mdp.0[..], b"\n"].concat()).unwrap();
+    fs::remove_file(home.at(&original.1)).unwrap();
+    let (code, printed, said) = words(&["rerun", "small"]);
+    assert_eq!((code, printed.as_str()), (Some(2), ""), "{said}");
+    for expected in [
+        "inputs/mdp/ring.json has SHA-256",
+        "inputs/original/experiment.toml cannot be",
+    ] {
+        assert!(said.contains(expected), "{said}");
+    }
+    fs::write(home.at(&mdp.1), &mdp.0).unwrap();
+    fs::write(home.at(&original.1), &original.0).unwrap();
+    let (code, _, said) = words(&["rerun", "small", "--threads", "1"]);
+    assert_eq!(code, Some(0), "{said}");
     // Results that are not those of the inputs.
     let results = home.at("run/results.json");
     let text = fs::read_to_string(&results).unwrap();

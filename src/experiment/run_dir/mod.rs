@@ -13,10 +13,13 @@ use std::io::{self, Write};
 use std::path::{Path, PathBuf};
 
 use serde_json::{Map, Value};
+use sha2::{Digest, Sha256};
 use tempfile::TempDir;
 
 pub(super) use difference::differences;
 use lock::Lock;
+
+use super::spec::hexadecimal;
 
 /// Version of the directory's layout, in its manifest as `format`.
 pub const FORMAT: u64 = 1;
@@ -26,6 +29,8 @@ pub const MANIFEST: &str = "manifest.json";
 pub const CHECKPOINT: &str = "checkpoint";
 /// The name that a damaged checkpoint is given.
 pub const DAMAGED: &str = "checkpoint.damaged";
+/// The directory with copies of all that was read, and the key of the manifest that lists them with their checksums.
+pub const INPUTS: &str = "inputs";
 /// Key of the manifest that is `false` while there are no results of all goals.
 pub const FINISHED: &str = "finished";
 
@@ -64,6 +69,14 @@ pub enum RunDirectoryError {
         path: PathBuf,
         /// One line for each value that differs.
         differences: Vec<String>,
+    },
+    /// What the run read is not what lies beside its results.
+    #[error("{} does not hold what its run read: {}", path.display(), files.join("; "))]
+    Changed {
+        /// The directory.
+        path: PathBuf,
+        /// One line for each file that differs.
+        files: Vec<String>,
     },
     /// The directory holds more than the new run would put in its place.
     #[error(
@@ -418,6 +431,36 @@ pub fn check_identity(path: &Path, identity: &Map<String, Value>) -> Result<(), 
         path: path.to_owned(),
         differences,
     })
+}
+
+/// Checks every file that a run read, as copied beside its results, against the checksum in the manifest.
+///
+/// # Errors
+///
+/// [`RunDirectoryError::Changed`] with all files that are missing or have another content.
+pub fn check_inputs(path: &Path) -> Result<(), RunDirectoryError> {
+    let manifest = read_manifest(path)?;
+    let listed = manifest[INPUTS].as_object().into_iter().flatten();
+    let fault = |(name, entry): (&String, &Value)| {
+        let expected = entry["sha256"].as_str().unwrap_or_default();
+        let name = format!("{INPUTS}/{name}");
+        match fs::read(path.join(&name)) {
+            Err(error) => Some(format!("{name} cannot be read ({error})")),
+            Ok(bytes) => {
+                let found = hexadecimal(&Sha256::digest(&bytes));
+                let differs = found != expected;
+                differs.then(|| format!("{name} has SHA-256 {found}, and had {expected}"))
+            }
+        }
+    };
+    let files: Vec<String> = listed.filter_map(fault).collect();
+    match files.is_empty() {
+        true => Ok(()),
+        false => Err(RunDirectoryError::Changed {
+            path: path.to_owned(),
+            files,
+        }),
+    }
 }
 
 /// Temporary directories are private; a run directory is as readable as any other.

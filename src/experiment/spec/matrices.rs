@@ -30,13 +30,8 @@ fn read(
 ) -> Option<RewardFile> {
     let written = source.path.clone()?;
     let path = directory.join(&written.value);
-    let read = io::read_matrix(&path).and_then(|matrix| {
-        let bytes = std::fs::read(&path).map_err(|error| ReadError::File {
-            path: path.clone(),
-            error,
-        })?;
-        Ok((matrix, bytes))
-    });
+    // What is parsed is what is remembered, whatever happens to the file meanwhile.
+    let read = io::read_matrix_bytes(&path);
     match read {
         Ok((matrix, bytes)) => {
             source.matrix = Some(Arc::new(Matrix {

@@ -8,7 +8,11 @@ use crate::document::{Faults, TableReader};
 use crate::reward::bind::Rows;
 use crate::reward::goal_law::{Facts, GoalKey, Recipe, WholeGoal};
 use crate::reward::shuffle::below;
+use crate::reward::{GivenRows, Making, RowPick};
 use crate::rng::Stream;
+
+/// Which two words of the mixture's stream choose a random row: 2 and 3. A mixture around the table has word 0, a pair of goals word 1.
+const ROW_STEP: u32 = 1;
 
 /// What goal `i` is.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -117,7 +121,7 @@ impl WholeGoal for BoundTable {
         let row = if self.in_order && key.stream == Stream::Reward {
             (key.index.0 % n as u64) as usize
         } else {
-            below(key.on(key.stream.mixture()), 0, n)
+            below(key.on(key.stream.mixture()), ROW_STEP, n)
         };
         let goal = self.matrix.row(row);
         for (reward, column) in rewards.iter_mut().zip(&self.columns) {
@@ -127,5 +131,16 @@ impl WholeGoal for BoundTable {
 
     fn facts(&self) -> Facts {
         self.facts
+    }
+
+    fn making(&self) -> Option<Making<'_>> {
+        Some(Making::Row(GivenRows {
+            rows: self.matrix.rows,
+            columns: self.matrix.columns,
+            column_of: self.columns.clone(),
+            value: Box::new(|row, column| self.matrix.row(row)[column as usize] as f32),
+            in_order: self.in_order,
+            pick: RowPick::Any,
+        }))
     }
 }

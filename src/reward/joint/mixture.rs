@@ -7,9 +7,9 @@ use crate::document::{Faults, TableReader};
 use crate::reward::bind::Rows;
 use crate::reward::goal_law::{Facts, GoalKey, GoalLaw, Recipe, WholeGoal};
 use crate::reward::shuffle::Thresholds;
-use crate::reward::{Law, MatrixSource};
+use crate::reward::{Law, Making, MatrixSource};
 
-/// Each goal follows one of several laws, drawn by weight. Components draw from the same words.
+/// Each goal follows one of several laws, drawn by weight. Components draw their rewards from the same words.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Mixture {
     components: Vec<Law>,
@@ -79,8 +79,9 @@ impl Mixture {
 
     pub(in crate::reward) fn bind(&self, rows: &Rows<'_>, faults: &mut Faults) -> Option<Recipe> {
         let mut components = Vec::new();
+        let inside = rows.inside_mixture();
         for law in &self.components {
-            let recipe = law.bind(rows, faults)?;
+            let recipe = law.bind(&inside, faults)?;
             components.push(GoalLaw::new(rows.domain, rows.len(), recipe));
         }
         let weights = self
@@ -91,6 +92,7 @@ impl Mixture {
         Some(Recipe::Whole(Arc::new(BoundMixture {
             components,
             thresholds: Thresholds::new(&weights),
+            pick: rows.pick,
             weights: weights.iter().map(|w| w / total).collect(),
         })))
     }
@@ -101,11 +103,15 @@ struct BoundMixture {
     components: Vec<GoalLaw>,
     weights: Vec<f64>,
     thresholds: Thresholds,
+    /// The word that picks the component.
+    pick: u32,
 }
 
 impl WholeGoal for BoundMixture {
     fn draw(&self, key: GoalKey, rewards: &mut [f32]) {
-        let component = self.thresholds.pick(key.on(key.stream.mixture()).word(0));
+        let component = self
+            .thresholds
+            .pick(key.on(key.stream.mixture()).word(self.pick));
         self.components[component].draw_into(key, rewards);
     }
 
@@ -117,5 +123,13 @@ impl WholeGoal for BoundMixture {
             .map(|(w, c)| (*w, *c.facts()))
             .collect();
         Facts::mixed(&parts)
+    }
+
+    fn making(&self) -> Option<Making<'_>> {
+        Some(Making::OneOf {
+            components: &self.components,
+            word: self.pick,
+            ends: self.thresholds.ends(),
+        })
     }
 }

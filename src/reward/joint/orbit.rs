@@ -6,7 +6,7 @@ use super::read_numbers;
 use crate::document::{Faults, TableReader};
 use crate::reward::bind::{Members, Rows};
 use crate::reward::goal_law::{Facts, GoalKey, Recipe, WholeGoal};
-use crate::reward::{StateSet, shuffle};
+use crate::reward::{Making, Places, StateSet, shuffle};
 use crate::rng::Stream;
 
 /// Most distinct permutations that are enumerated instead of drawn.
@@ -195,6 +195,18 @@ impl WholeGoal for BoundOrbit {
             shared: 0.0,
             ..Facts::of_values(values)
         }
+    }
+
+    fn making(&self) -> Option<Making<'_>> {
+        let distinct = self.distinct.as_ref();
+        Some(Making::Dealt {
+            values: &self.values,
+            arrangements: distinct.map(|(counts, total)| (&counts[..], *total)),
+            places: Places {
+                of: &self.members.of,
+                background: self.background,
+            },
+        })
     }
 }
 

@@ -4,10 +4,10 @@ use std::sync::Arc;
 
 use super::read_weights;
 use crate::document::{Faults, TableReader};
-use crate::reward::StateSet;
 use crate::reward::bind::Rows;
 use crate::reward::goal_law::{Facts, GoalKey, Recipe, WholeGoal};
 use crate::reward::shuffle::Thresholds;
+use crate::reward::{GivenRows, Making, RowPick, StateSet};
 use crate::rng::Stream;
 
 /// Every state of one set gets a reward, all other states none; which set, is drawn.
@@ -70,6 +70,7 @@ impl Reach {
         let equal = || vec![1.0; self.sets.len()];
         Some(Recipe::Whole(Arc::new(BoundReach {
             thresholds: Thresholds::new(&self.weights.clone().unwrap_or_else(equal)),
+            pick: rows.pick,
             enumerated: self.weights.is_none().then_some(self.sets.len() as u64),
             sets,
             value: self.value as f32,
@@ -82,6 +83,8 @@ struct BoundReach {
     /// Per set and reward: whether it is wanted.
     sets: Vec<Vec<bool>>,
     thresholds: Thresholds,
+    /// The word that picks the set.
+    pick: u32,
     enumerated: Option<u64>,
     value: f32,
 }
@@ -90,7 +93,9 @@ impl WholeGoal for BoundReach {
     fn draw(&self, key: GoalKey, rewards: &mut [f32]) {
         let set = match self.enumerated {
             Some(n) if key.stream == Stream::Reward => (key.index.0 % n) as usize,
-            _ => self.thresholds.pick(key.on(key.stream.mixture()).word(0)),
+            _ => self
+                .thresholds
+                .pick(key.on(key.stream.mixture()).word(self.pick)),
         };
         for (reward, wanted) in rewards.iter_mut().zip(&self.sets[set]) {
             *reward = if *wanted { self.value } else { 0.0 };
@@ -104,5 +109,23 @@ impl WholeGoal for BoundReach {
             shared: 0.0,
             ..Facts::of_values([0.0, f64::from(self.value)].into_iter())
         }
+    }
+
+    fn making(&self) -> Option<Making<'_>> {
+        let n_rewards = self.sets.first().map_or(0, Vec::len);
+        Some(Making::Row(GivenRows {
+            rows: self.sets.len(),
+            columns: n_rewards,
+            column_of: (0..n_rewards as u32).map(Some).collect(),
+            value: Box::new(|set, reward| match self.sets[set][reward as usize] {
+                true => self.value,
+                false => 0.0,
+            }),
+            in_order: self.enumerated.is_some(),
+            pick: RowPick::Words {
+                word: self.pick,
+                ends: self.thresholds.ends(),
+            },
+        }))
     }
 }

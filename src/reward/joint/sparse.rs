@@ -7,7 +7,7 @@ use crate::document::{Faults, Node, TableReader};
 use crate::reward::bind::{Members, Rows};
 use crate::reward::distribution::read_marginal;
 use crate::reward::goal_law::{Facts, GoalKey, Recipe, WholeGoal, rounding};
-use crate::reward::{Marginal, StateSet, shuffle};
+use crate::reward::{Making, Marginal, Places, StateSet, shuffle};
 
 /// `count` states of a set, every choice of them equally likely, get a reward; all others get the background.
 ///
@@ -190,5 +190,17 @@ impl WholeGoal for Subset {
             available: None,
             shared: 0.0,
         }
+    }
+
+    fn making(&self) -> Option<Making<'_>> {
+        Some(Making::Chosen {
+            count: self.count,
+            coordinates: &self.members.coordinates,
+            law: &self.law,
+            places: Places {
+                of: &self.members.of,
+                background: self.background,
+            },
+        })
     }
 }

@@ -24,6 +24,11 @@ pub(super) struct Cell {
     pub(super) heads: wgpu::Buffer,
     pub(super) segments: wgpu::Buffer,
     pub(super) cells: wgpu::Buffer,
+    pub(super) leaves: wgpu::Buffer,
+    pub(super) conditions: wgpu::Buffer,
+    pub(super) places: wgpu::Buffer,
+    pub(super) settled: wgpu::Buffer,
+    pub(super) numbers: wgpu::Buffer,
     pub(super) stays: wgpu::Buffer,
 }
 
@@ -62,7 +67,6 @@ impl Cell {
         let stays = stays(model);
         let mut constants = constants((problem, model), scale, tolerance);
         constants.n_rewards = stays.len() as u32;
-        constants.n_blocks = draws.blocks.len() as u32;
         constants.lowest = draws.lowest;
         constants.has_stays = u32::from(stays.contains(&true));
         // Values start at what a state's own reward is worth for ever; choices' rewards are not asked.
@@ -88,6 +92,11 @@ impl Cell {
             heads: device.upload("laws", &draws.heads, storage)?,
             segments: device.upload("lines of the laws' tables", &draws.segments, storage)?,
             cells: device.upload("indices of the laws' tables", &draws.cells, storage)?,
+            leaves: device.upload("the laws that goals follow", &draws.leaves, storage)?,
+            conditions: device.upload("their components", &draws.conditions, storage)?,
+            places: device.upload("places", &draws.places, storage)?,
+            settled: device.upload("rewards of the places", &draws.settled, storage)?,
+            numbers: device.upload("given goals", &draws.numbers, storage)?,
             stays: device.upload("self-loops", &own, storage)?,
         })
     }
@@ -114,7 +123,6 @@ fn constants(
     layout::Cell {
         n_states: model.states().len() as u32,
         n_rewards: 0,
-        n_blocks: 0,
         key_low,
         key_high,
         width: scale.width,

@@ -4,9 +4,13 @@
 //! are brought onto a [`Cover`]: the same integers as [`Cover::step`] makes on the host.
 
 use std::collections::HashMap;
+use std::ops::Range;
 
 use super::cover::Cover;
-use super::layout::{Block, DrawTarget, STAYS, Segment, TableHead};
+use super::layout::{
+    Block, Condition, DrawTarget, Leaf, Place, STAYS, Segment, Settled, TableHead,
+};
+use super::leaves::LeafKind;
 use crate::reward::{Independent, Kind, Lattice, Marginal, Source};
 
 /// Exponent that an f32 has where its bits for it are zero.
@@ -15,7 +19,7 @@ const BIAS: i32 = 127;
 /// Binary digits of an f32 after the point.
 const DIGITS: i32 = 23;
 
-/// The arrays that `draw` reads.
+/// The arrays that the passes of drawing read.
 #[derive(Debug, Default)]
 pub(super) struct Draws {
     pub(super) blocks: Vec<Block>,
@@ -23,6 +27,14 @@ pub(super) struct Draws {
     pub(super) heads: Vec<TableHead>,
     pub(super) segments: Vec<Segment>,
     pub(super) cells: Vec<u32>,
+    /// The laws of which a goal follows one, and how its goals are made; nothing where the host puts goals there.
+    pub(super) leaves: Vec<Leaf>,
+    pub(super) kinds: Vec<LeafKind>,
+    pub(super) conditions: Vec<Condition>,
+    pub(super) places: Vec<Place>,
+    pub(super) settled: Vec<Settled>,
+    /// Rows of steps, and whatever else leaves have lists of.
+    pub(super) numbers: Vec<u32>,
     /// Whether the laws are needed: else all is one lattice.
     pub(super) has_laws: bool,
     /// Number of the cover's lowest point, modulo 2^32.
@@ -33,38 +45,36 @@ impl Draws {
     /// Every reward is a draw of one lattice. `rows`: which reward a row is; `stays`: whether it can be had for ever.
     pub(super) fn of_lattice(law: &Independent, rows: &[u32], stays: &[bool]) -> Self {
         let mut draws = Self::default();
-        let coordinate = |row: &u32| match law.sources[*row as usize] {
-            Source::Draw { coordinate, .. } => (coordinate, 0),
+        let coordinate = |(row, reward): (usize, &u32)| match law.sources[*reward as usize] {
+            Source::Draw { coordinate, .. } => (row, coordinate, 0),
             Source::Fixed(_) => unreachable!("a lattice has no fixed rewards"),
         };
-        draws.deal(rows.iter().map(coordinate), stays);
+        let blocks = draws.deal(rows.iter().enumerate().map(coordinate), stays);
+        draws.push_leaf(Leaf::default(), LeafKind::Drawn { blocks });
         draws
     }
 
-    /// Rewards of any independent laws, on a cover. `None` where the cover's points are too far from zero to be counted.
-    pub(super) fn on_cover(
+    /// Rewards of any independent laws, on a cover: the Philox blocks that they take. `own`: the rows that are theirs, and the reward of each.
+    pub(super) fn push_independent(
+        &mut self,
         law: &Independent,
         cover: Cover,
-        rows: &[u32],
+        own: impl Iterator<Item = (usize, u32)>,
         stays: &[bool],
-    ) -> Option<Self> {
-        let mut draws = Self {
-            has_laws: true,
-            lowest: cover.lowest_number()?,
-            ..Self::default()
-        };
+    ) -> Range<u32> {
         let spacing = cover.exponent();
+        let first_law = self.heads.len() as u32;
         for marginal in &law.laws {
-            draws.push_law(marginal, spacing);
+            self.push_law(marginal, spacing);
         }
         let mut fixed: HashMap<u32, u32> = HashMap::new();
-        let mut wanted = Vec::with_capacity(rows.len());
-        for row in rows {
-            wanted.push(match law.sources[*row as usize] {
-                Source::Draw { coordinate, law } => (coordinate, law),
+        let mut wanted = Vec::new();
+        for (row, reward) in own {
+            wanted.push(match law.sources[reward as usize] {
+                Source::Draw { coordinate, law } => (row, coordinate, first_law + law),
                 // Whatever the word says, it is the only point of a lattice.
                 Source::Fixed(x) => {
-                    let next = draws.heads.len() as u32;
+                    let next = self.heads.len() as u32;
                     let at = *fixed.entry(x.to_bits()).or_insert(next);
                     if at == next {
                         let (low, exponent) = integer_of(x);
@@ -73,17 +83,17 @@ impl Draws {
                             width: 1,
                             exponent,
                         };
-                        draws.heads.push(head_of(point, spacing));
+                        self.heads.push(head_of(point, spacing));
                     }
-                    (0, at)
+                    (row, 0, at)
                 }
             });
         }
-        draws.deal(wanted.into_iter(), stays);
-        Some(draws)
+        self.deal(wanted.into_iter(), stays)
     }
 
-    fn push_law(&mut self, law: &Marginal, spacing: i32) {
+    /// Adds a law, and says which it is.
+    pub(super) fn push_law(&mut self, law: &Marginal, spacing: i32) -> u32 {
         let head = match law.kind() {
             Kind::Lattice(lattice) => head_of(lattice, spacing),
             Kind::Table(table) => {
@@ -101,28 +111,33 @@ impl Draws {
             }
         };
         self.heads.push(head);
+        self.heads.len() as u32 - 1
     }
 
-    /// Sorts rows by coordinate, so that every Philox block is computed once. Coordinate and law of every row.
-    fn deal(&mut self, rows: impl Iterator<Item = (u32, u32)>, stays: &[bool]) {
-        let rows = rows.zip(stays).enumerate();
-        let target = |(row, ((coordinate, law), stays)): (usize, ((u32, u32), &bool))| {
-            let row = row as u32 | if *stays { STAYS } else { 0 };
+    /// Sorts rows by coordinate, so that every Philox block is computed once. Every row with its coordinate and law. Returns the blocks.
+    fn deal(
+        &mut self,
+        rows: impl Iterator<Item = (usize, u32, u32)>,
+        stays: &[bool],
+    ) -> Range<u32> {
+        let target = |(row, coordinate, law): (usize, u32, u32)| {
+            let row = row as u32 | if stays[row] { STAYS } else { 0 };
             (coordinate, DrawTarget { row, law })
         };
         let mut wanted: Vec<(u32, DrawTarget)> = rows.map(target).collect();
         wanted.sort_by_key(|(coordinate, _)| *coordinate);
+        let (first_block, first_target) = (self.blocks.len() as u32, self.targets.len() as u32);
         let mut at = 0;
         while at < wanted.len() {
             let number = wanted[at].0 / 4;
-            let first = at as u32;
+            let first = first_target + at as u32;
             let ends = std::array::from_fn::<u32, 4, _>(|word| {
                 let coordinate = u64::from(number) * 4 + word as u64;
                 at += wanted[at..]
                     .iter()
                     .take_while(|w| u64::from(w.0) == coordinate)
                     .count();
-                at as u32
+                first_target + at as u32
             });
             let [end_0, end_1, end_2, end_3] = ends;
             self.blocks.push(Block {
@@ -134,7 +149,9 @@ impl Draws {
                 end_3,
             });
         }
-        self.targets = wanted.into_iter().map(|(_, target)| target).collect();
+        let targets = wanted.into_iter().map(|(_, target)| target);
+        self.targets.extend(targets);
+        first_block..self.blocks.len() as u32
     }
 }
 

@@ -106,16 +106,23 @@ impl<'a> Group<'a> {
                 self.workspace
                     .put_goals(device, &tiles.steps, &tiles.drawn)?;
             }
-            Source::Sampled { .. } => {
-                let blocks = self.solver.cell.constants.n_blocks;
-                let strides = blocks.div_ceil(8).clamp(1, self.most_groups());
-                let cost = u64::from(blocks) * 40 * self.goals();
-                self.batch.push(
-                    self.workspace.draw(kernels),
-                    self.job,
-                    [self.tiles, strides],
-                    cost,
-                );
+            Source::Sampled { stream, first } => {
+                let allowed = self.solver.gpu.pace.cost() / self.goals();
+                for dispatch in self.solver.draws.dispatches(stream, first, allowed) {
+                    let job = Job {
+                        first_low: self.job.first_low,
+                        first_high: self.job.first_high,
+                        stream: self.job.stream,
+                        ..dispatch.job
+                    };
+                    self.batch.push(
+                        self.workspace.drawing(kernels, dispatch.pass),
+                        job,
+                        [self.tiles, dispatch.strides.clamp(1, self.most_groups())],
+                        dispatch.iterations * self.goals(),
+                    );
+                    self.submit_if_full()?;
+                }
             }
         }
         let n_states = self.solver.iterations.n_states;

@@ -2,6 +2,8 @@
 
 use std::sync::Arc;
 
+use super::draws::Draws;
+use super::passes::DrawPass;
 use super::shaders::Pipeline;
 use super::{Gpu, straight};
 use crate::plan::SweepModel;
@@ -51,7 +53,8 @@ impl Keeping {
 /// The shaders of one cell, compiled.
 #[derive(Clone, Debug)]
 pub(super) struct Kernels {
-    pub(super) draw: Arc<Pipeline>,
+    /// By the number of the pass; those that there are.
+    pub(super) drawing: [Option<Arc<Pipeline>>; DrawPass::ALL.len()],
     pub(super) start: Arc<Pipeline>,
     pub(super) keeping: Keeping,
     pub(super) in_place: Arc<Pipeline>,
@@ -65,12 +68,12 @@ pub(super) struct Kernels {
 }
 
 impl Kernels {
-    /// `has_laws`: goals are drawn by more than one lattice. `follows`: the choice of every state is put there by the host, and values are kept
+    /// `draws`: of goals that are drawn on the device. `follows`: the choice of every state is put there by the host, and values are kept
     /// in storage.
     pub(super) fn new(
         gpu: &Gpu,
         model: &SweepModel,
-        has_laws: bool,
+        draws: &Draws,
         (keeping, follows): (Keeping, bool),
     ) -> Result<Self, SolveError> {
         let flag = |on: bool| f64::from(u8::from(on));
@@ -80,10 +83,18 @@ impl Kernels {
         );
         let get =
             |name, constants: &[(&'static str, f64)]| gpu.library.get(&gpu.device, name, constants);
-        let draw = match gpu.device.summary().int64 {
-            true => "draw_int64",
-            false => "draw_halves",
-        };
+        let has_int64 = gpu.device.summary().int64;
+        let mut drawing = [const { None }; DrawPass::ALL.len()];
+        for (pass, is_there) in DrawPass::ALL.into_iter().zip(draws.passes()) {
+            let tables = [("TABLES", flag(draws.has_laws))];
+            let constants = match pass {
+                DrawPass::Draw => &tables[..],
+                _ => &[],
+            };
+            if is_there {
+                drawing[pass as usize] = Some(get(pass.shader(has_int64), constants)?);
+            }
+        }
         let keeping = match follows {
             true => Keeping::Storage,
             false => keeping,
@@ -91,7 +102,7 @@ impl Kernels {
         let one_of = |free, followed| if follows { followed } else { free };
         let held = (model.states().len() * TILE) as f64;
         Ok(Self {
-            draw: get(draw, &[("TABLES", flag(has_laws))])?,
+            drawing,
             start: get("start", &[])?,
             in_place: match keeping {
                 Keeping::Storage => get(one_of("in_place", "in_place_followed"), &[on_choices])?,

@@ -13,12 +13,26 @@ pub(super) const SUM_BITS: u32 = 26;
 /// In a target of `draw`: the row's state surely stays.
 pub(super) const STAYS: u32 = 0x8000_0000;
 
+/// A slot or a column that is none.
+pub(super) const NOWHERE: u32 = u32::MAX;
+
+/// How goals of a leaf are made: see shaders/common/leaf.wgsl.
+pub(super) const KIND_DRAWN: u32 = 0;
+/// Steps are dealt to places.
+pub(super) const KIND_DEALT: u32 = 1;
+/// Some places are chosen and draw.
+pub(super) const KIND_CHOSEN: u32 = 2;
+/// A row of steps is chosen.
+pub(super) const KIND_GIVEN: u32 = 3;
+
 /// The range is the first of a pass over all states.
 pub(super) const FLAG_FIRST: u32 = 1;
 /// The range is the last of a pass over all states.
 pub(super) const FLAG_LAST: u32 = 2;
 /// Replace the integrands by their fixed-point form.
 pub(super) const FLAG_KEEP: u32 = 4;
+/// Goal i is row i.
+pub(super) const FLAG_IN_ORDER: u32 = 16;
 /// Leave goals that single precision gave up out of the sums: the host finishes them.
 pub(super) const FLAG_LEAVE: u32 = 8;
 
@@ -65,7 +79,6 @@ crossing! {
     struct Cell {
         n_states: u32,
         n_rewards: u32,
-        n_blocks: u32,
         key_low: u32,
         key_high: u32,
         width: u32,
@@ -104,6 +117,10 @@ crossing! {
         done: u32,
         expected_work: u32,
         flags: u32,
+        leaf: u32,
+        permutation: u32,
+        mixture: u32,
+        turn: u32,
     }
 
     /// One goal.
@@ -225,6 +242,44 @@ crossing! {
         exponent: i32,
     }
 
+    /// A law that goals follow, one of several or the only one; see shaders/common/leaf.wgsl.
+    struct Leaf {
+        first_condition: u32,
+        n_conditions: u32,
+        kind: u32,
+        background: u32,
+        first_place: u32,
+        n_places: u32,
+        down_to: u32,
+        law: u32,
+        first_number: u32,
+        n_columns: u32,
+        n_rows: u32,
+        first_end: u32,
+        n_ends: u32,
+        pick: u32,
+    }
+
+    /// A word of the mixture's stream is among these.
+    struct Condition {
+        word: u32,
+        first: u32,
+        last: u32,
+    }
+
+    /// Where what lies in a place is kept, and what lies there at first.
+    struct Place {
+        slot: u32,
+        start: u32,
+    }
+
+    /// A row of goals, and what it goes by.
+    struct Settled {
+        row: u32,
+        by: u32,
+        coordinate: u32,
+    }
+
     /// A draw of a table law.
     #[cfg_attr(not(test), allow(dead_code, reason = "for a comparison with the host's"))]
     struct TableDraw {
@@ -250,7 +305,7 @@ mod tests {
             for device in module.structs {
                 let Some(host) = hosts.iter().find(|h| h.0 == device.name) else {
                     // Values inside a shader only.
-                    if device.name != "Differences" {
+                    if !["Differences", "Goal"].contains(&device.name) {
                         found.push(format!("{}: {} has no twin", module.name, device.name));
                     }
                     continue;
@@ -302,6 +357,7 @@ mod tests {
             ("FLAG_KEEP", FLAG_KEEP),
             ("FLAG_LEAVE", FLAG_LEAVE),
             ("CERTIFIED", CERTIFIED),
+            ("FLAG_IN_ORDER", FLAG_IN_ORDER),
             ("EXHAUSTED", EXHAUSTED),
             ("CAPPED", CAPPED),
         ];
@@ -311,6 +367,21 @@ mod tests {
         }
         let run = format!("const RUN: u32 = {RUN}u;");
         assert!(MODULES.iter().any(|m| m.source.contains(&run)), "{run}");
+        let kinds = [
+            ("KIND_DRAWN", KIND_DRAWN),
+            ("KIND_DEALT", KIND_DEALT),
+            ("KIND_CHOSEN", KIND_CHOSEN),
+            ("KIND_GIVEN", KIND_GIVEN),
+        ];
+        for (name, value) in kinds {
+            let line = format!("const {name}: u32 = {value}u;");
+            assert!(MODULES.iter().any(|m| m.source.contains(&line)), "{line}");
+        }
+        let nowhere = format!("const NOWHERE: u32 = {NOWHERE:#x}u;");
+        assert!(
+            MODULES.iter().any(|m| m.source.contains(&nowhere)),
+            "{nowhere}"
+        );
         let stays = format!("const STAYS: u32 = {STAYS:#X}u;").replace("0X", "0x");
         assert!(MODULES.iter().any(|m| m.source.contains(&stays)), "{stays}");
     }

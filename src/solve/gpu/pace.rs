@@ -10,7 +10,7 @@ use super::layout::RUN;
 use crate::plan::{SweepModel, SweepState};
 
 /// Loop iterations of one invocation per dispatch: half of what the software driver allows.
-const MAX_ITERATIONS: u64 = 32_000;
+pub(super) const MAX_ITERATIONS: u64 = 32_000;
 
 /// Wanted length of a dispatch.
 const TARGET: Duration = Duration::from_millis(50);

@@ -24,14 +24,14 @@ use crate::units::SampleIndex;
 /// A cell, ready to solve.
 #[derive(Debug)]
 pub(super) struct GpuSolver {
-    problem: CellProblem,
-    stage: DeviceStage,
+    pub(super) problem: CellProblem,
+    pub(super) stage: DeviceStage,
     /// Whether goals that single precision gives up are finished on the host.
     leaves: bool,
     /// What is asked beyond POWER.
     observer: Option<Observer>,
-    /// The law, where goals are drawn on the host: weighted sums of draws, and goals that are drawn whole.
-    hosted: Option<Hosted>,
+    /// The law, where goals are drawn on the host: weighted sums of draws, and walks.
+    pub(super) hosted: Option<Hosted>,
     /// What the device's sums are about.
     shift: f64,
     /// What bringing goals onto the device's lattice adds to a half-width.
@@ -59,11 +59,11 @@ impl GpuSolver {
                 let draws = Draws::of_lattice(law, &rows, &stays);
                 (Some(draws), Scale::new(lattice), lattice.mean(), 0.0)
             }
-            (Recipe::Independent(law), None) => {
-                let draws = Draws::on_cover(law, cover, &rows, &stays);
+            _ => {
+                let most_numbers = gpu.device.limits().max_storage_buffer_binding_size / 4;
+                let draws = Draws::of_law(law, cover, &rows, &stays, most_numbers);
                 (draws, cover.scale(), cover.shift(), cover.error())
             }
-            _ => (None, cover.scale(), cover.shift(), cover.error()),
         };
         let hosted = match draws {
             Some(_) => None,

@@ -43,6 +43,8 @@ pub(super) struct DeviceStage {
     pub(super) stays: Vec<bool>,
     /// The states in sweep order.
     pub(super) states: Vec<StateId>,
+    /// How goals are drawn on the device.
+    pub(super) draws: Draws,
     pub(super) pool: Pool,
 }
 
@@ -69,7 +71,7 @@ impl DeviceStage {
             Kind::Linked { follows } => (Keeping::of_any(model, room), follows),
         };
         let keeping = gpu.keeping.unwrap_or(keeping);
-        let kernels = Kernels::new(&gpu, model, draws.has_laws, (keeping, follows))?;
+        let kernels = Kernels::new(&gpu, model, draws, (keeping, follows))?;
         let numbers = 3 * u64::from(cell.constants.n_states) + u64::from(cell.constants.n_rewards);
         let tile_bytes = numbers * TILE as u64 * 4;
         let block_bytes = tile_bytes * block_size(model.states().len()) / TILE as u64;
@@ -81,6 +83,7 @@ impl DeviceStage {
             schedule: plan.schedule(),
             max_sweeps: problem.max_sweeps,
             pool: Pool::new(block_bytes),
+            draws: draws.uploaded(),
             gpu,
             cell,
             kernels,

@@ -42,7 +42,7 @@ fn broken(name: &str, from: &str, to: &str) -> Option<GpuBackend> {
 }
 
 /// A backend of its own.
-fn own(keeping: Option<Keeping>, library: Library) -> GpuBackend {
+pub(super) fn own(keeping: Option<Keeping>, library: Library) -> GpuBackend {
     let gpu = Gpu {
         device: adapter::open(&AdapterChoice::Any).unwrap(),
         library,
@@ -144,7 +144,7 @@ fn work_that_was_left_out_is_an_error_and_never_a_result() {
         assert_eq!(block_of(sound, method).unwrap().finished, 100);
     }
     let cases = [
-        (draw, "b < cell.n_blocks", "b + 1u < cell.n_blocks"),
+        (draw, "b < job.range_end", "b + 1u < job.range_end"),
         ("in_place", "sweep < job.sweeps", "sweep + 1u < job.sweeps"),
         (
             "in_place",

@@ -7,6 +7,7 @@ use super::device::Device;
 use super::kernels::Kernels;
 use super::layout::{Drawn, Job, Lane, Progress, StateSums, Tally};
 use super::pace::Pace;
+use super::passes::DrawPass;
 use super::shaders::Pipeline;
 use crate::plan::Method;
 use crate::solve::SolveError;
@@ -139,7 +140,8 @@ pub(super) struct Workspace {
     job_stride: u64,
     staging: wgpu::Buffer,
     job_group: wgpu::BindGroup,
-    draw: wgpu::BindGroup,
+    /// By the number of the pass.
+    drawing: [Option<wgpu::BindGroup>; DrawPass::ALL.len()],
     start: wgpu::BindGroup,
     in_place: wgpu::BindGroup,
     reduce: wgpu::BindGroup,
@@ -208,6 +210,11 @@ impl Workspace {
                 ("heads", &cell.heads),
                 ("segments", &cell.segments),
                 ("cells", &cell.cells),
+                ("leaves", &cell.leaves),
+                ("conditions", &cell.conditions),
+                ("places", &cell.places),
+                ("settled", &cell.settled),
+                ("numbers", &cell.numbers),
                 ("stays", &cell.stays),
                 ("goals", &goals),
                 ("values", values),
@@ -244,11 +251,15 @@ impl Workspace {
                 .transpose()?,
         ];
         let bind = |pipeline| bind(pipeline, &values, &values);
+        let mut drawing = [const { None }; DrawPass::ALL.len()];
+        for (group, pipeline) in drawing.iter_mut().zip(&kernels.drawing) {
+            *group = pipeline.as_deref().map(bind).transpose()?;
+        }
         Ok(Self {
             tiles,
             n_states,
             job_group: kernels.start.bind_jobs(device, &jobs)?,
-            draw: bind(&kernels.draw)?,
+            drawing,
             start: bind(&kernels.start)?,
             in_place: bind(&kernels.in_place)?,
             reduce: bind(&kernels.reduce)?,
@@ -274,9 +285,15 @@ impl Workspace {
         self.tiles
     }
 
-    /// The pass that draws goals.
-    pub(super) fn draw<'a>(&'a self, kernels: &'a Kernels) -> (&'a Pipeline, &'a wgpu::BindGroup) {
-        (&kernels.draw, &self.draw)
+    /// A pass of those that draw goals.
+    pub(super) fn drawing<'a>(
+        &'a self,
+        kernels: &'a Kernels,
+        pass: DrawPass,
+    ) -> (&'a Pipeline, &'a wgpu::BindGroup) {
+        let made = "made for the passes of the law";
+        let pipeline = kernels.drawing[pass as usize].as_ref().expect(made);
+        (pipeline, self.drawing[pass as usize].as_ref().expect(made))
     }
 
     /// The pass that starts the values.
