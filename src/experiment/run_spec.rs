@@ -881,6 +881,10 @@ pub(super) fn condition_of_choices(reward: &str) -> String {
     format!("[condition] is not yet supported for rewards of choices ({reward:?})")
 }
 
+/// Why tables of goals do not go with rewards of choices.
+pub(super) const PER_GOAL_OF_CHOICES: &str =
+    "`per_goal` is not yet supported for rewards of choices";
+
 /// Why no other rule than optimality is followed at a limit of the discount.
 pub(super) fn rule_at_limit(limit: Limit) -> String {
     format!(

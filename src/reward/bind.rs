@@ -147,6 +147,8 @@ pub(super) struct Rows<'a> {
     pub(super) knows_others: bool,
     /// The word of the mixture's stream by which the law picks one of several: laws inside of each other have words of their own.
     pub(super) pick: u32,
+    /// Whether goals may be enumerated where there are few: not where something else about them is drawn, whose goals would go with the first of them only.
+    pub(super) enumerates: bool,
 }
 
 impl Rows<'_> {
@@ -155,6 +157,7 @@ impl Rows<'_> {
         let pick = self.pick.max(3) + 1;
         Self {
             pick,
+            enumerates: false,
             ..self.clone()
         }
     }

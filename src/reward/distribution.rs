@@ -317,6 +317,7 @@ impl RewardDistribution {
             copies_share: !self.over_all,
             knows_others: matches!(self.law, Law::Independent(_) | Law::Features(_)),
             pick: 0,
+            enumerates: true,
         };
         let fresh = rows.without_new_states();
         self.group(&mut rows, faults);
@@ -379,6 +380,8 @@ impl RewardDistribution {
                 _ => {}
             }
         }
+        let is_drawn = |o: &Option<StateSource>| matches!(o, Some(StateSource::Drawn(_)));
+        rows.enumerates = !overrides.iter().any(is_drawn);
         let recipe = self.law.bind(&rows, faults)?;
         if faults.has_errors() {
             return None;

@@ -453,6 +453,7 @@ impl Linked {
                 magnitude: shown.magnitudes[lane],
                 half_width: shown.worth_half_widths[lane],
                 reward: &|state| shown.rewards[state.index() * TILE + lane],
+                choice_rewards: None,
                 settled: None,
                 acting: leader.map(|_| &eyes.acting),
                 linked: behaviour::Linked {

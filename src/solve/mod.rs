@@ -83,10 +83,6 @@ impl CellProblem {
     #[must_use]
     pub fn observer(&self) -> Option<Observer> {
         let stage = self.program.stage();
-        if stage.domain == RewardDomain::Choice && self.program.readings().is_empty() {
-            // Asked and not observed: whoever asks is told so by the lack of observations.
-            return None;
-        }
         let scale = stage.law.facts().scale;
         Observer::new(&stage.mdp, self.discount, scale, &self.asked)
     }
@@ -192,14 +188,26 @@ impl SolvedGoal {
         }
     }
 
-    /// Half-width of the interval around every one of [`values`](Self::values).
+    /// Half-width of the interval around every one of [`worths`](Self::worths).
     #[must_use]
-    pub fn value_half_width(&self, discount: Discount) -> f64 {
+    pub fn worth_half_width(&self, discount: Discount) -> f64 {
         let scale = match self.domain {
             RewardDomain::State => discount.used(),
             RewardDomain::Choice => 1.0,
         };
-        scale / discount.complement() * self.half_width
+        scale * self.half_width
+    }
+
+    /// The rewards, where they are those of choices.
+    #[must_use]
+    pub fn choice_rewards(&self) -> Option<&[f64]> {
+        (self.domain == RewardDomain::Choice).then_some(&self.rewards)
+    }
+
+    /// Half-width of the interval around every one of [`values`](Self::values).
+    #[must_use]
+    pub fn value_half_width(&self, discount: Discount) -> f64 {
+        self.worth_half_width(discount) / discount.complement()
     }
 }
 

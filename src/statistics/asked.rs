@@ -235,6 +235,20 @@ impl Request {
         obstacles
     }
 
+    /// What is not there where choices have rewards, one sentence each: all that is about the POWER of states, or about what a state itself pays.
+    #[must_use]
+    pub fn obstacles_of_choice_rewards(&self) -> Vec<String> {
+        let asked = [
+            ("distribution", !self.distribution.is_empty()),
+            ("indifference", !self.indifference.is_empty()),
+            ("drives", !self.drives.is_empty()),
+        ];
+        let there = asked.into_iter().filter(|(_, is_asked)| *is_asked);
+        there
+            .map(|(name, _)| format!("`{name}` is not yet supported for rewards of choices"))
+            .collect()
+    }
+
     /// Finds every name in an MDP; `law` fixes units and edges.
     ///
     /// # Errors

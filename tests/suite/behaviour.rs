@@ -7,7 +7,7 @@ use nalgebra::{DMatrix, DVector};
 use powersweep::experiment::{BackendChoice, Engine, RunSpec};
 use powersweep::mdp::{Mdp, MdpBuilder};
 use powersweep::plan::Plan;
-use powersweep::reward::GoalLaw;
+use powersweep::reward::{GoalLaw, Marginal, RewardDistribution, RewardDomain, Uniform};
 use powersweep::rng::Stream;
 use powersweep::solve::cpu::CpuBackend;
 use powersweep::solve::{Backend, CellProblem, GoalProgram, ReferenceBackend};
@@ -74,6 +74,41 @@ pub(crate) fn small_mdp(seed: u64, deterministic: bool) -> Mdp {
     builder.build().unwrap()
 }
 
+/// What is rewarded, and by what law.
+#[derive(Clone, Copy, PartialEq)]
+enum Rewarded {
+    /// States, uniform on [0, 1].
+    States,
+    /// Choices, uniform on [0, 1].
+    Choices,
+    /// Choices, 0 or 1, so that many of them tie.
+    TiedChoices,
+}
+
+impl Rewarded {
+    fn law(self, mdp: &Arc<Mdp>) -> Arc<GoalLaw> {
+        let on_choices = |law: Marginal| {
+            let law = RewardDistribution::iid("choices", law).on(RewardDomain::Choice);
+            law.bind(mdp).unwrap().law
+        };
+        match self {
+            Self::States => GoalLaw::unit_uniform(mdp),
+            Self::Choices => on_choices(Marginal::Uniform(Uniform::unit())),
+            Self::TiedChoices => on_choices(Marginal::bernoulli(0.5, 0.0, 1.0).unwrap()),
+        }
+    }
+
+    fn problem(self, mdp: &Arc<Mdp>, gamma: f64, request: &Request) -> CellProblem {
+        let law = self.law(mdp);
+        let plain = problem(mdp, gamma, request);
+        CellProblem {
+            plan: Arc::new(Plan::draw_for(mdp, plain.discount, law.domain())),
+            program: GoalProgram::optimal(mdp.clone(), law),
+            ..plain
+        }
+    }
+}
+
 pub(crate) fn problem(mdp: &Arc<Mdp>, gamma: f64, request: &Request) -> CellProblem {
     let discount = Discount::new(gamma).unwrap();
     CellProblem {
@@ -102,30 +137,57 @@ pub(crate) struct Judge<'a> {
     pub(crate) mdp: &'a Mdp,
     pub(crate) gamma: f64,
     values: Vec<f64>,
+    /// Rewards of choices; none where they are those of states.
+    paid: Vec<f64>,
 }
 
 impl<'a> Judge<'a> {
     pub(crate) fn new(mdp: &'a Mdp, gamma: f64, rewards: &[f64]) -> Self {
+        Self::of(mdp, gamma, |choice| rewards[mdp.state_of(choice).index()])
+    }
+
+    /// Where choices have the rewards.
+    fn on_choices(mdp: &'a Mdp, gamma: f64, rewards: &[f64]) -> Self {
+        Self {
+            paid: rewards.to_vec(),
+            ..Self::of(mdp, gamma, |choice| rewards[choice.index()])
+        }
+    }
+
+    fn of(mdp: &'a Mdp, gamma: f64, reward: impl Fn(ChoiceId) -> f64) -> Self {
         let mut values = vec![f64::NEG_INFINITY; mdp.n_states()];
         let mut policy: Vec<usize> = vec![0; mdp.n_states()];
         loop {
-            for (best, v) in values
-                .iter_mut()
-                .zip(evaluate(mdp, gamma, rewards, &policy))
-            {
+            let evaluated = evaluate(mdp, gamma, &reward, &policy);
+            for (best, v) in values.iter_mut().zip(evaluated) {
                 *best = best.max(v);
             }
             if !next_policy(mdp, &mut policy) {
                 break;
             }
         }
-        Self { mdp, gamma, values }
+        Self {
+            mdp,
+            gamma,
+            values,
+            paid: Vec::new(),
+        }
+    }
+
+    /// The judge of the rewards of a problem.
+    fn of_problem(problem: &CellProblem, mdp: &'a Mdp, rewards: &[f64]) -> Self {
+        let gamma = problem.discount.used();
+        match problem.program.stage().law.domain() {
+            RewardDomain::State => Self::new(mdp, gamma, rewards),
+            RewardDomain::Choice => Self::on_choices(mdp, gamma, rewards),
+        }
     }
 
     fn next_value(&self, choice: ChoiceId) -> f64 {
         let (to, p) = self.mdp.row(choice);
         let terms = to.iter().zip(p);
-        terms.map(|(&t, p)| p * self.values[t as usize]).sum()
+        let next: f64 = terms.map(|(&t, p)| p * self.values[t as usize]).sum();
+        next + self.paid.get(choice.index()).unwrap_or(&0.0) / self.gamma
     }
 
     /// All optimal choices of a state.
@@ -150,24 +212,31 @@ fn next_policy(mdp: &Mdp, policy: &mut [usize]) -> bool {
     false
 }
 
-fn evaluate(mdp: &Mdp, gamma: f64, rewards: &[f64], policy: &[usize]) -> Vec<f64> {
-    let n = rewards.len();
+fn evaluate(
+    mdp: &Mdp,
+    gamma: f64,
+    reward: &impl Fn(ChoiceId) -> f64,
+    policy: &[usize],
+) -> Vec<f64> {
+    let n = mdp.n_states();
+    let mut rewards = vec![0.0; n];
     let mut matrix = DMatrix::<f64>::identity(n, n);
     for s in mdp.states() {
         let choice = mdp.choices(s).nth(policy[s.index()]).unwrap();
+        rewards[s.index()] = reward(choice);
         let (to, p) = mdp.row(choice);
         for (&t, p) in to.iter().zip(p) {
             matrix[(s.index(), t as usize)] -= gamma * p;
         }
     }
-    let solved = matrix.lu().solve(&DVector::from_column_slice(rewards));
+    let solved = matrix.lu().solve(&DVector::from_column_slice(&rewards));
     solved.unwrap().as_slice().to_vec()
 }
 
 pub(crate) fn rewards(problem: &CellProblem, goal: u64) -> Vec<f64> {
-    let mdp = &problem.program.stage().mdp;
+    let n_rewards = problem.program.stage().law.n_rewards();
     let goal = problem.goal(Stream::Reward, SampleIndex(goal));
-    (0..mdp.n_states()).map(|s| goal.reward(s)).collect()
+    (0..n_rewards).map(|s| goal.reward(s)).collect()
 }
 
 /// Optimality of some names.
@@ -183,14 +252,19 @@ fn every_state() -> Request {
 }
 
 /// Number of goals whose shares are not those of the judge.
-fn misses(backend: &dyn Backend, mdp: &Arc<Mdp>, gamma: f64, goals: u64, offset: u64) -> usize {
-    let problem = problem(mdp, gamma, &every_state());
-    let used = problem.discount.used();
+fn misses(
+    backend: &dyn Backend,
+    mdp: &Arc<Mdp>,
+    (rewarded, gamma): (Rewarded, f64),
+    goals: u64,
+    offset: u64,
+) -> usize {
+    let problem = rewarded.problem(mdp, gamma, &every_state());
     let observations = observe(backend, problem.clone(), goals);
     assert!(observations.uncertain().is_empty(), "{}", mdp.name());
     let wrong = |&(goal, row): &(usize, &[f64])| {
         let rewards = rewards(&problem, goal as u64 + offset);
-        let judge = Judge::new(mdp, used, &rewards);
+        let judge = Judge::of_problem(&problem, mdp, &rewards);
         let mut expected = Vec::new();
         for s in (0..4).map(StateId) {
             let optimal = judge.optimal(s);
@@ -209,12 +283,25 @@ pub(crate) fn optimal_choices_are_those_of_all_policies(backend: &dyn Backend, d
     for seed in 0..30 {
         let mdp = Arc::new(small_mdp(seed, seed % 2 == 0));
         for &gamma in discounts {
-            assert_eq!(misses(backend, &mdp, gamma, 70, 0), 0, "{seed} at {gamma}");
+            let at = (Rewarded::States, gamma);
+            assert_eq!(misses(backend, &mdp, at, 70, 0), 0, "{seed} at {gamma}");
         }
         // The control: the goals' rewards belong to other goals.
-        noticed += misses(backend, &mdp, 0.9, 70, 1);
+        noticed += misses(backend, &mdp, (Rewarded::States, 0.9), 70, 1);
     }
     assert!(noticed > 500, "{noticed}");
+    let mut noticed = 0;
+    for seed in 0..12 {
+        let mdp = Arc::new(small_mdp(seed, seed % 2 == 0));
+        for &gamma in discounts {
+            for rewarded in [Rewarded::Choices, Rewarded::TiedChoices] {
+                let missed = misses(backend, &mdp, (rewarded, gamma), 70, 0);
+                assert_eq!(missed, 0, "{seed} at {gamma}, rewards of choices");
+            }
+        }
+        noticed += misses(backend, &mdp, (Rewarded::Choices, 0.9), 70, 1);
+    }
+    assert!(noticed > 200, "{noticed}");
 }
 
 #[test]
@@ -341,7 +428,12 @@ fn expected(judge: &Judge<'_>, target: Target, ties: Ties) -> Vec<f64> {
 }
 
 /// Number of goals whose events are not those of the judge, and the number of goals in which ties made a difference.
-fn event_misses(backend: &dyn Backend, mdp: &Arc<Mdp>, gamma: f64, offset: u64) -> [usize; 2] {
+fn event_misses(
+    backend: &dyn Backend,
+    mdp: &Arc<Mdp>,
+    (rewarded, gamma): (Rewarded, f64),
+    offset: u64,
+) -> [usize; 2] {
     let targets = [
         ("target", Target::State(&[1, 3])),
         ("taken", Target::Choice(&[0, 2])),
@@ -359,14 +451,13 @@ fn event_misses(backend: &dyn Backend, mdp: &Arc<Mdp>, gamma: f64, offset: u64) 
         events: events.collect(),
         ..Request::default()
     };
-    let problem = problem(mdp, gamma, &request);
-    let used = problem.discount.used();
+    let problem = rewarded.problem(mdp, gamma, &request);
     let observations = observe(backend, problem.clone(), 20);
     assert!(observations.uncertain().is_empty(), "{}", mdp.name());
     let mut counts = [0; 2];
     for (goal, row) in observations.rows().enumerate() {
         let rewards = rewards(&problem, goal as u64 + offset);
-        let judge = Judge::new(mdp, used, &rewards);
+        let judge = Judge::of_problem(&problem, mdp, &rewards);
         let all = targets.iter();
         let all = all.flat_map(|(_, target)| Ties::ALL.map(|t| expected(&judge, *target, t)));
         let all: Vec<Vec<f64>> = all.collect();
@@ -385,13 +476,23 @@ pub(crate) fn events_are_those_of_the_judge(backend: &dyn Backend, discounts: &[
     for seed in 0..16 {
         let mdp = Arc::new(small_mdp(seed, seed % 2 == 0));
         for &gamma in discounts {
-            let [misses, ties] = event_misses(backend, &mdp, gamma, 0);
+            let [misses, ties] = event_misses(backend, &mdp, (Rewarded::States, gamma), 0);
             assert_eq!(misses, 0, "{seed} at {gamma}");
             tied += ties;
         }
-        noticed += event_misses(backend, &mdp, discounts[0], 1)[0];
+        noticed += event_misses(backend, &mdp, (Rewarded::States, discounts[0]), 1)[0];
     }
     assert!(noticed > 50 && tied > 10, "{noticed}, {tied}");
+    let (mut noticed, mut tied) = (0, 0);
+    for seed in 0..12 {
+        let mdp = Arc::new(small_mdp(seed, seed % 2 == 0));
+        let at = (Rewarded::TiedChoices, discounts[0]);
+        let [misses, ties] = event_misses(backend, &mdp, at, 0);
+        assert_eq!(misses, 0, "{seed}, rewards of choices");
+        tied += ties;
+        noticed += event_misses(backend, &mdp, at, 1)[0];
+    }
+    assert!(noticed > 30 && tied > 10, "{noticed}, {tied}");
 }
 
 /// Expected discounted visits under even splits, by walking through time.
@@ -422,20 +523,24 @@ fn visits(judge: &Judge<'_>) -> Vec<f64> {
 
 /// Number of goals whose visits are not those of the judge, and how many of the judge's are not the gradient of the optimal value
 /// (the envelope theorem), where there is one.
-fn visit_misses(backend: &dyn Backend, mdp: &Arc<Mdp>, gamma: f64, offset: u64) -> [usize; 2] {
+fn visit_misses(
+    backend: &dyn Backend,
+    mdp: &Arc<Mdp>,
+    (rewarded, gamma): (Rewarded, f64),
+    offset: u64,
+) -> [usize; 2] {
     let request = Request {
         occupancy: true,
         ..Request::default()
     };
-    let problem = problem(mdp, gamma, &request);
-    let used = problem.discount.used();
+    let problem = rewarded.problem(mdp, gamma, &request);
     let observations = observe(backend, problem.clone(), 40);
     assert!(observations.uncertain().is_empty(), "{}", mdp.name());
     let mut counts = [0; 2];
     let close = |a: f64, b: f64, error: f64| (a - b).abs() < error * (1.0 + a.abs());
     for (goal, row) in observations.rows().enumerate() {
         let rewards = rewards(&problem, goal as u64 + offset);
-        let judge = Judge::new(mdp, used, &rewards);
+        let judge = Judge::of_problem(&problem, mdp, &rewards);
         let mut expected = visits(&judge);
         let start = |judge: &Judge<'_>| -> f64 {
             let each = mdp.start().iter();
@@ -446,8 +551,11 @@ fn visit_misses(backend: &dyn Backend, mdp: &Arc<Mdp>, gamma: f64, offset: u64) 
             let step = 1e-7;
             let moved = |by: f64| {
                 let mut moved = rewards.clone();
-                moved[s.index()] += by;
-                start(&Judge::new(mdp, used, &moved))
+                match rewarded {
+                    Rewarded::States => moved[s.index()] += by,
+                    _ => mdp.choices(s).for_each(|c| moved[c.index()] += by),
+                }
+                start(&Judge::of_problem(&problem, mdp, &moved))
             };
             let [up, down] = [moved(step), moved(-step)].map(|v| (v - start(&judge)) / step);
             let smooth = close(up, -down, 1e-6);
@@ -466,15 +574,22 @@ pub(crate) fn visits_are_those_of_the_judge(backend: &dyn Backend) {
     for seed in 0..16 {
         let mdp = Arc::new(small_mdp(seed, seed % 2 == 0));
         for gamma in [0.5, 0.9] {
-            assert_eq!(
-                visit_misses(backend, &mdp, gamma, 0),
-                [0, 0],
-                "{seed} at {gamma}"
-            );
+            let at = (Rewarded::States, gamma);
+            let found = visit_misses(backend, &mdp, at, 0);
+            assert_eq!(found, [0, 0], "{seed} at {gamma}");
         }
-        noticed += visit_misses(backend, &mdp, 0.9, 1)[0];
+        noticed += visit_misses(backend, &mdp, (Rewarded::States, 0.9), 1)[0];
     }
     assert!(noticed > 100, "{noticed}");
+    let mut noticed = 0;
+    for seed in 0..8 {
+        let mdp = Arc::new(small_mdp(seed, seed % 2 == 0));
+        let at = (Rewarded::Choices, 0.9);
+        let found = visit_misses(backend, &mdp, at, 0);
+        assert_eq!(found, [0, 0], "{seed}, rewards of choices");
+        noticed += visit_misses(backend, &mdp, at, 1)[0];
+    }
+    assert!(noticed > 50, "{noticed}");
 }
 
 #[test]

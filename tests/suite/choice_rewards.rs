@@ -210,18 +210,19 @@ fn what_rewards_of_choices_do_not_have_is_told() {
     let file = "schema = 1\n[mdp]\nfamily = \"star\"\nleaves = 3\n[[reward]]\ndomain = \"choices\"\n[solve]\ndiscount = 0.9\n";
     std::fs::write(&path, file).unwrap();
     assert!(Experiment::load(&path, &Overrides::default()).is_ok());
-    std::fs::write(
-        &path,
-        format!("{file}[statistics]\noptimality = [\"start\"]\n"),
-    )
-    .unwrap();
-    let error = Experiment::load(&path, &Overrides::default())
+    let with = |statistics: &str| {
+        std::fs::write(&path, format!("{file}[statistics]\n{statistics}\n")).unwrap();
+        Experiment::load(&path, &Overrides::default())
+    };
+    let there = "optimality = ['start']\nchoices = ['start']\nevents = ['start']\noccupancy = true";
+    assert!(with(there).is_ok(), "{there}");
+    let error = with("distribution = ['start']\ndrives = ['goal-preservation']\nper_goal = 5")
         .unwrap_err()
         .to_string();
-    assert!(
-        error.contains("not yet supported for rewards of choices"),
-        "{error}"
-    );
+    for name in ["distribution", "drives", "per_goal"] {
+        let expected = format!("`{name}` is not yet supported for rewards of choices");
+        assert!(error.contains(&expected), "{error}");
+    }
     let law = GoalLaw::unit_uniform(&graph());
     assert_eq!(law.domain(), RewardDomain::State);
 }

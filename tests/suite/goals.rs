@@ -354,3 +354,33 @@ fn what_is_picked_inside_a_mixture_does_not_depend_on_what_is_picked_outside() {
     let share = differ.count() as f64 / n as f64;
     assert!((share - 0.25).abs() < limit, "{share}");
 }
+
+#[test]
+fn goals_are_not_enumerated_where_something_else_about_them_is_drawn() {
+    let mdp = Arc::new(star(8));
+    let orbit = || Law::Orbit(Orbit::new((0..9).map(f64::from).collect()));
+    let mixture = Mixture::new(vec![(1.0, orbit()), (1.0, orbit())]);
+    let alone = RewardDistribution::new("alone", orbit());
+    let mixed = RewardDistribution::new("mixed", Law::Mixture(mixture));
+    let beside = RewardDistribution::new("beside", orbit())
+        .with_law("t8", Marginal::normal(0.0, 1.0).unwrap());
+    let n = 4_000;
+    // How often the first state has the smallest value. Of 9! = 362,880 arrangements the first 40,320 all have it there.
+    let share = |law: &GoalLaw| {
+        let goals = (0..n).map(|i| law.draw(Seed(3), Stream::Reward, SampleIndex(i)));
+        goals.filter(|goal| goal[0] == 0.0).count() as f64 / n as f64
+    };
+    for law in [mixed, beside] {
+        let law = law.bind(&mdp).unwrap().law;
+        assert_eq!(
+            (law.facts().enumerated, law.facts().available),
+            (None, None)
+        );
+        // 4.5 standard errors.
+        let error = 4.5 * (1.0 / 9.0 * 8.0 / 9.0 / n as f64).sqrt();
+        assert!((share(&law) - 1.0 / 9.0).abs() < error, "{}", share(&law));
+    }
+    let law = alone.bind(&mdp).unwrap().law;
+    assert_eq!(law.facts().enumerated, Some(362_880));
+    assert_eq!(share(&law), 1.0, "the control");
+}

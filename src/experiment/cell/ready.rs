@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use super::WantedCell;
 use crate::experiment::checkpoint::StandIn;
+use crate::experiment::run_spec::PER_GOAL_OF_CHOICES;
 use crate::experiment::{RunError, RunSpec};
 use crate::mdp::Mdp;
 use crate::plan::Plan;
@@ -87,14 +88,26 @@ impl Ready {
         let walks = spec.compatible(wanted.environment, reward, discount);
         let walks = walks.and_then(|found| Some(*found.ok()?.chain()));
         let pilot = spec.schedule(backend, &mut problem);
-        let (pilot, prepared) = match pilot {
-            Ok(_) if domain == RewardDomain::Choice && beyond_power => {
-                let feature = "statistics beyond POWER where choices have rewards".to_owned();
+        let feature = match problem.program.plain() {
+            _ if domain == RewardDomain::State => None,
+            Err(_) => {
+                let feature = "statistics beyond POWER where choices of linked solves have rewards";
+                beyond_power.then(|| feature.to_owned())
+            }
+            Ok(_) => {
+                let mut obstacles = spec.statistics.obstacles_of_choice_rewards();
+                let listed = spec.per_goal.is_some();
+                obstacles.extend(listed.then(|| PER_GOAL_OF_CHOICES.to_owned()));
+                obstacles.into_iter().next()
+            }
+        };
+        let (pilot, prepared) = match (pilot, feature) {
+            (Ok(_), Some(feature)) => {
                 let backend = backend.name();
                 (None, Err(SolveError::Unsupported { backend, feature }))
             }
-            Ok(pilot) => (pilot, prepare(backend, problem.clone())),
-            Err(error) => (None, Err(error)),
+            (Ok(pilot), None) => (pilot, prepare(backend, problem.clone())),
+            (Err(error), _) => (None, Err(error)),
         };
         Ok(Self {
             variant: variant.variant.clone(),

@@ -16,8 +16,8 @@ use super::{Experiment, ExperimentError, InputFile, Overrides, Resolved, RewardE
 use crate::document::{Faults, Node, SourceText, Spanned, TableReader, nearest, parse_toml};
 use crate::experiment::compatible::walk_obstacles;
 use crate::experiment::run_spec::{
-    NO_BASELINE, condition_of_choices, linked_obstacle, rule_at_limit, swap_obstacles,
-    unknown_reward_names,
+    NO_BASELINE, PER_GOAL_OF_CHOICES, condition_of_choices, linked_obstacle, rule_at_limit,
+    swap_obstacles, unknown_reward_names,
 };
 use crate::experiment::{BackendChoice, RunSpec, Until, VariantMdp};
 use crate::intervention::BASELINE;
@@ -236,14 +236,18 @@ fn read(
         }
     }
     for entry in rewards.iter().flatten() {
-        if entry.distribution.domain() == RewardDomain::Choice
-            && (per_goal.is_some() || statistics.iter().any(|request| !request.is_empty()))
-        {
-            let message = format!(
-                "statistics beyond the value are not yet supported for rewards of choices ({:?})",
-                entry.distribution.name()
-            );
-            faults.error(None, message);
+        if entry.distribution.domain() == RewardDomain::Choice {
+            let asked = statistics.iter();
+            let mut obstacles: Vec<String> = asked
+                .flat_map(Request::obstacles_of_choice_rewards)
+                .collect();
+            obstacles.extend(per_goal.is_some().then(|| PER_GOAL_OF_CHOICES.to_owned()));
+            for obstacle in obstacles {
+                faults.error(
+                    None,
+                    format!("{obstacle} ({:?})", entry.distribution.name()),
+                );
+            }
         }
         if entry.distribution.domain() == RewardDomain::Choice
             && let Some(limit) = limits.first()

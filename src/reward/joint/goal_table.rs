@@ -94,12 +94,17 @@ impl GoalTable {
             return None;
         }
         let n = matrix.rows as u64;
-        facts.available = (self.how != TableUse::Resample).then_some(n);
-        facts.enumerated = (self.how == TableUse::All).then_some(n);
+        // Where goals are not enumerated, one of all of them is a random one.
+        let how = match self.how {
+            TableUse::All if !rows.enumerates => TableUse::Resample,
+            how => how,
+        };
+        facts.available = (how != TableUse::Resample).then_some(n);
+        facts.enumerated = (how == TableUse::All).then_some(n);
         Some(Recipe::Whole(Arc::new(BoundTable {
             matrix: matrix.clone(),
             columns,
-            in_order: self.how != TableUse::Resample,
+            in_order: how != TableUse::Resample,
             facts,
         })))
     }

@@ -93,7 +93,7 @@ impl Orbit {
             &self.values,
             members,
             self.background,
-            self.enumerate,
+            self.enumerate && rows.enumerates,
         ))))
     }
 }

@@ -71,7 +71,8 @@ impl Reach {
         Some(Recipe::Whole(Arc::new(BoundReach {
             thresholds: Thresholds::new(&self.weights.clone().unwrap_or_else(equal)),
             pick: rows.pick,
-            enumerated: self.weights.is_none().then_some(self.sets.len() as u64),
+            enumerated: (self.weights.is_none() && rows.enumerates)
+                .then_some(self.sets.len() as u64),
             sets,
             value: self.value as f32,
         })))

@@ -128,7 +128,7 @@ impl Sparse {
                     &values,
                     members,
                     self.background,
-                    self.enumerate,
+                    self.enumerate && rows.enumerates,
                 ))
             }
             Value::Drawn(law) => Arc::new(Subset {

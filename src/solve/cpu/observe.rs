@@ -1,8 +1,10 @@
 //! Handing the goals of a solved tile to the observer: what is asked beyond POWER.
 
 use super::simd::{Isa, Job, Level, Scalar, dispatch};
+use super::sums::Measure;
 use super::tile::{Constants, Tile};
-use crate::plan::SweepState;
+use crate::plan::{SweepModel, SweepState};
+use crate::reward::RewardDomain;
 use crate::statistics::TILE;
 use crate::statistics::behaviour::Memory;
 
@@ -44,18 +46,46 @@ impl Scratch {
         &mut self,
         level: Level,
         tile: &Tile<F>,
+        model: &SweepModel,
+        constants: Constants,
+    ) {
+        match model.domain() {
+            RewardDomain::State => dispatch(
+                level,
+                Reading {
+                    scratch: self,
+                    tile,
+                    rows: model.states(),
+                    constants,
+                },
+            ),
+            RewardDomain::Choice => self.fill_choices(tile, model.states(), constants),
+        }
+    }
+
+    /// The same where choices have rewards: the measure is `(1 - gamma) V*` itself.
+    fn fill_choices<F: Scalar>(
+        &mut self,
+        tile: &Tile<F>,
         rows: &[SweepState],
         constants: Constants,
     ) {
-        dispatch(
-            level,
-            Reading {
-                scratch: self,
-                tile,
-                rows,
-                constants,
-            },
-        );
+        let measure = Measure::new(constants.discount, RewardDomain::Choice);
+        self.worths.resize(rows.len() * TILE, 0.0);
+        self.half_widths.clear();
+        self.magnitudes.clear();
+        for lane in 0..TILE {
+            let worths = measure.lane(tile, lane);
+            let size = worths.iter().fold(0.0, |m, w| f64::max(m, w.abs()));
+            for (state, worth) in rows.iter().zip(worths) {
+                self.worths[state.state.index() * TILE + lane] = worth;
+            }
+            self.magnitudes.push(size);
+            // A product and two sums.
+            let rounding = 2.0 * f64::EPSILON * size;
+            self.half_widths
+                .push(tile.half_width[lane].to_f64() + rounding);
+        }
     }
 
     #[inline(always)]

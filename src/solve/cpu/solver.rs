@@ -9,6 +9,7 @@ use super::observe::Scratch;
 use super::simd::{Isa, Job, Level, dispatch};
 use super::stage::{Outcome, Source, StageSolver, StageTiles};
 use super::sums::{ChunkSums, Goals as TileGoals, Measure};
+use crate::reward::RewardDomain;
 use crate::rng::Stream;
 use crate::solve::{CellProblem, CellSolver, Goals, SolveError, SolvedGoal};
 use crate::statistics::behaviour::{self, GoalValues, Observer, Strided};
@@ -109,16 +110,21 @@ impl CpuSolver {
         observer: &Observer,
         observations: &mut Observations,
     ) {
-        let rows = self.problem.plan.model().states();
+        let model = self.problem.plan.model();
         let constants = self.stage.limits.constants;
         let scratch = &mut workspace.scratch;
         match &workspace.tiles.double {
-            Some(tile) if outcome.is_double() => scratch.read(self.level, tile, rows, constants),
-            _ => scratch.read(self.level, &workspace.tiles.single, rows, constants),
+            Some(tile) if outcome.is_double() => scratch.read(self.level, tile, model, constants),
+            _ => scratch.read(self.level, &workspace.tiles.single, model, constants),
         }
         let stream = Stream::Reward;
         for lane in 0..count {
-            let drawn = self.problem.goal(stream, SampleIndex(first + lane as u64));
+            let index = SampleIndex(first + lane as u64);
+            let drawn = self.problem.goal(stream, index);
+            let choice_rewards = match model.domain() {
+                RewardDomain::State => None,
+                RewardDomain::Choice => Some(self.problem.draw(stream, index)),
+            };
             let goal = GoalValues {
                 worth: Strided::new(&scratch.worths[lane..], TILE),
                 magnitude: scratch.magnitudes[lane],
@@ -127,6 +133,7 @@ impl CpuSolver {
                 linked: behaviour::Linked::default(),
                 half_width: scratch.half_widths[lane],
                 reward: &|state| drawn.reward(state.index()),
+                choice_rewards: choice_rewards.as_deref(),
             };
             observer.observe(goal, &mut scratch.memory, observations);
         }

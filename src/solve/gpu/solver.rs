@@ -221,9 +221,13 @@ impl GpuSolver {
                 let rewards = self.rewards(Stream::Reward, SampleIndex(block.first + at as u64));
                 let goal = self.goal(&read, at, rewards, (self.shift, self.error));
                 let worths = goal.worths(self.problem.discount);
-                let half_width = self.problem.discount.used() * goal.half_width;
                 let reward = |state: crate::units::StateId| goal.rewards[state.index()];
-                let values = GoalValues::new(&worths, half_width, &reward);
+                let values = GoalValues::new(
+                    &worths,
+                    goal.worth_half_width(self.problem.discount),
+                    &reward,
+                )
+                .with_choice_rewards(goal.choice_rewards());
                 observer.observe(values, &mut memory, &mut observations);
             }
             observations

@@ -12,6 +12,7 @@ use linked::{Linked, solve_stage};
 
 use super::one_by_one::{self, Chunk};
 use super::{Backend, CellProblem, CellSolver, Goals, SolveError, SolvedGoal};
+use crate::reward::RewardDomain;
 use crate::rng::Stream;
 use crate::statistics::behaviour::{self, Acting, GoalValues};
 use crate::statistics::{Block, BlockSums};
@@ -88,7 +89,10 @@ impl ReferenceSolver {
                 acting.follow(n_choices, policy.iter().copied(), *open);
                 acting
             });
+            let is_plain = problem.program.plain().is_ok();
+            let on_choices = problem.program.stage().domain == RewardDomain::Choice;
             chunk.observe(GoalValues {
+                choice_rewards: (is_plain && on_choices).then_some(&shown.rewards),
                 acting: acting.as_ref(),
                 linked: behaviour::Linked {
                     readings: &readings,

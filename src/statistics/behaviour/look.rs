@@ -3,9 +3,10 @@
 use std::sync::Arc;
 
 use super::acting::Acting;
-use super::second_look::{Refined, refine};
+use super::second_look::{Refined, Task, refine};
 use super::standing::{Prospects, Settled, Standing, Strided};
 use crate::mdp::Mdp;
+use crate::reward::RewardDomain;
 use crate::statistics::asked::Asked;
 use crate::statistics::{Observations, Observed};
 use crate::units::{ChoiceId, Discount, StateId};
@@ -21,6 +22,8 @@ pub struct GoalValues<'a> {
     pub half_width: f64,
     /// The exact reward of a state: asked for where a second look is needed.
     pub reward: &'a dyn Fn(StateId) -> f64,
+    /// The exact rewards of the choices, `[n_choices]`, where they have rewards and not the states.
+    pub choice_rewards: Option<&'a [f64]>,
     /// Where the choices stand, where the solver has settled that: nothing is compared then. `None` leaves it to the values.
     pub settled: Option<&'a Settled>,
     /// What the agent does, where it follows another rule than optimality: then `worth` is what that is worth, and which choices are
@@ -67,9 +70,19 @@ impl<'a> GoalValues<'a> {
             magnitude: worth.iter().fold(0.0, |m, w| f64::max(m, w.abs())),
             half_width,
             reward,
+            choice_rewards: None,
             settled: None,
             acting: None,
             linked: Linked::default(),
+        }
+    }
+
+    /// Where choices have rewards, `[n_choices]`.
+    #[must_use]
+    pub fn with_choice_rewards(self, choice_rewards: Option<&'a [f64]>) -> Self {
+        Self {
+            choice_rewards,
+            ..self
         }
     }
 
@@ -141,6 +154,7 @@ impl Observer {
         let (worth, half_width) = (goal.worth, goal.half_width);
         let prospects =
             Prospects::strided(&self.mdp, worth, half_width, goal.magnitude, self.scale);
+        let prospects = self.with_rewards(prospects, goal.choice_rewards);
         let mut look = Look {
             observer: self,
             goal,
@@ -173,10 +187,28 @@ impl Observer {
         row.finish();
     }
 
-    fn compare_again(&self, refined: &Refined, state: StateId, memory: &mut Memory) -> Decided {
+    fn compare_again(
+        &self,
+        refined: &Refined,
+        choice_rewards: Option<&[f64]>,
+        state: StateId,
+        memory: &mut Memory,
+    ) -> Decided {
         let Refined { worth, half_width } = refined;
         let prospects = Prospects::new(&self.mdp, worth, *half_width, self.scale);
+        let prospects = self.with_rewards(prospects, choice_rewards);
         self.compare(&prospects, state, memory)
+    }
+
+    fn with_rewards<'p>(
+        &self,
+        prospects: Prospects<'p>,
+        choice_rewards: Option<&'p [f64]>,
+    ) -> Prospects<'p> {
+        match choice_rewards {
+            Some(rewards) => prospects.with_rewards(rewards, self.discount),
+            None => prospects,
+        }
     }
 
     /// Compares all choices of a state and notes where they stand.
@@ -184,7 +216,9 @@ impl Observer {
         let choices = self.mdp.choices(state);
         let first = ChoiceId(self.first_choices[state.index()]);
         let range = first.index()..first.index() + choices.len();
-        if let Some(successors) = &self.successors {
+        if let Some(successors) = &self.successors
+            && prospects.is_by_successors()
+        {
             let standings = &mut memory.standings[range.clone()];
             let (at, optimal, possible) = prospects.compare_certain(&successors[range], standings);
             return Decided {
@@ -308,11 +342,18 @@ impl<'a> Look<'a> {
         }
         let mut decided = match &self.second {
             None => self.observer.compare(&self.prospects, state, self.memory),
-            Some(refined) => self.observer.compare_again(refined, state, self.memory),
+            Some(refined) => {
+                let rewards = self.goal.choice_rewards;
+                self.observer
+                    .compare_again(refined, rewards, state, self.memory)
+            }
         };
         if !decided.is_sure() && self.second.is_none() {
             let refined = self.look_again();
-            decided = self.observer.compare_again(&refined, state, self.memory);
+            let rewards = self.goal.choice_rewards;
+            decided = self
+                .observer
+                .compare_again(&refined, rewards, state, self.memory);
             self.second = Some(refined);
             // What was left open before is open to the second look as well.
             let goal = self.memory.goal;
@@ -332,7 +373,7 @@ impl<'a> Look<'a> {
     /// `None` leaves it to [`decide`](Self::decide).
     #[must_use]
     pub fn best_successor(&self, state: StateId) -> Option<StateId> {
-        if self.goal.settled.is_some() {
+        if self.goal.settled.is_some() || !self.prospects.is_by_successors() {
             return None;
         }
         let successors = self.observer.successors.as_ref()?;
@@ -391,10 +432,13 @@ impl<'a> Look<'a> {
         self.goal.worth.at(state.index())
     }
 
-    /// The POWER integrand of a state as the backend certified it.
+    /// The POWER integrand of a state as the backend certified it; where choices have rewards, what it is worth.
     #[must_use]
     pub fn integrand(&self, state: StateId) -> f64 {
         let discount = self.observer.discount;
+        if self.goal.choice_rewards.is_some() {
+            return self.worth(state);
+        }
         let reward = discount.complement() * self.reward(state);
         (self.worth(state) - reward) / discount.used()
     }
@@ -427,7 +471,10 @@ impl<'a> Look<'a> {
     /// Half-width of every integrand.
     #[must_use]
     pub fn integrand_half_width(&self) -> f64 {
-        self.goal.half_width / self.observer.discount.used()
+        match self.goal.choice_rewards {
+            Some(_) => self.goal.half_width,
+            None => self.goal.half_width / self.observer.discount.used(),
+        }
     }
 
     /// Whether V* of one state is larger than that of another: 1 or 0, with a bracket where even a second look leaves it open.
@@ -507,9 +554,24 @@ impl<'a> Look<'a> {
 
     fn look_again(&self) -> Refined {
         let mdp = &self.observer.mdp;
-        let rewards: Vec<f64> = mdp.states().map(|s| (self.goal.reward)(s)).collect();
         let start: Vec<f64> = self.goal.worth.iter().collect();
-        let refined = refine(mdp, self.observer.discount, &rewards, &start);
+        let discount = self.observer.discount;
+        let refined = match self.goal.choice_rewards {
+            Some(rewards) => {
+                let task = Task {
+                    mdp,
+                    discount,
+                    domain: RewardDomain::Choice,
+                    followed: None,
+                    rewards,
+                };
+                task.refine(&start)
+            }
+            None => {
+                let rewards: Vec<f64> = mdp.states().map(|s| (self.goal.reward)(s)).collect();
+                refine(mdp, discount, &rewards, &start)
+            }
+        };
         // No worth moves by more than the rewards do.
         Refined {
             half_width: refined.half_width + self.goal.linked.reward_half_width,

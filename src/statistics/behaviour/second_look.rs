@@ -412,6 +412,38 @@ mod tests {
     }
 
     #[test]
+    fn rewards_of_choices_are_those_of_states_where_all_choices_of_a_state_pay_alike() {
+        for mdp in families() {
+            let discount = Discount::new(0.9).unwrap();
+            let of_states = rewards(mdp.n_states(), 7);
+            let choices = (0..mdp.n_choices() as u32).map(ChoiceId);
+            let mut of_choices: Vec<f64> = choices
+                .map(|c| of_states[mdp.state_of(c).index()])
+                .collect();
+            let start = vec![0.0; mdp.n_states()];
+            let expected = refine(&mdp, discount, &of_states, &start);
+            let differs = |rewards: &[f64]| {
+                let task = Task {
+                    mdp: &mdp,
+                    discount,
+                    domain: RewardDomain::Choice,
+                    followed: None,
+                    rewards,
+                };
+                let found = task.refine(&start);
+                assert!(found.half_width < 5e-12);
+                let limit = found.half_width + expected.half_width;
+                let mut pairs = found.worth.iter().zip(&expected.worth);
+                pairs.any(|(a, b)| (a - b).abs() > limit)
+            };
+            assert!(!differs(&of_choices));
+            // The control: one choice pays more, and is taken.
+            of_choices[1] += 5.0;
+            assert!(differs(&of_choices));
+        }
+    }
+
+    #[test]
     fn worths_are_those_of_value_iteration_within_the_certificate() {
         for mdp in families() {
             for gamma in [0.5, 0.9, 0.99] {

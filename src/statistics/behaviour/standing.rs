@@ -2,7 +2,7 @@
 
 use super::look::Decided;
 use crate::mdp::Mdp;
-use crate::units::{ChoiceId, StateId};
+use crate::units::{ChoiceId, Discount, StateId};
 
 pub use crate::program::TIE;
 
@@ -88,6 +88,17 @@ pub struct Prospects<'a> {
     magnitude: f64,
     /// Difference up to which choices are a tie.
     tie: f64,
+    /// What choices pay themselves, where they have rewards.
+    paid: Option<Paid<'a>>,
+}
+
+/// What taking a choice pays, on the scale of worths that it leads to: `(1 - gamma)/gamma R(s, a)`.
+#[derive(Clone, Copy, Debug)]
+struct Paid<'a> {
+    /// `[n_choices]`.
+    rewards: &'a [f64],
+    /// (1 - gamma)/gamma.
+    odds: f64,
 }
 
 impl<'a> Prospects<'a> {
@@ -114,7 +125,26 @@ impl<'a> Prospects<'a> {
             half_width,
             magnitude,
             tie: TIE * scale,
+            paid: None,
         }
+    }
+
+    /// The same where choices have rewards, `[n_choices]`: they are compared by `(1 - gamma)/gamma R(s, a) + sum T w`, which is `(1 - gamma)/gamma` times their
+    /// value.
+    #[must_use]
+    pub fn with_rewards(self, rewards: &'a [f64], discount: Discount) -> Self {
+        let odds = discount.complement() / discount.used();
+        let largest = rewards.iter().fold(0.0, |m, r| f64::max(m, r.abs()));
+        Self {
+            magnitude: self.magnitude + odds * largest,
+            paid: Some(Paid { rewards, odds }),
+            ..self
+        }
+    }
+
+    /// Whether where a choice leads is all that counts.
+    pub(super) fn is_by_successors(&self) -> bool {
+        self.paid.is_none()
     }
 
     /// Compares all choices of a state, each of which leads to one state with certainty: to `successors`, one for each. Notes where they
@@ -197,12 +227,16 @@ impl<'a> Prospects<'a> {
         }
     }
 
-    /// `sum T w` of a choice.
+    /// `sum T w` of a choice, and what it pays.
     #[must_use]
     pub fn value(&self, choice: ChoiceId) -> f64 {
         let (to, probabilities) = self.mdp.row(choice);
         let terms = to.iter().zip(probabilities);
-        terms.map(|(&t, p)| p * self.worth.at(t as usize)).sum()
+        let next: f64 = terms.map(|(&t, p)| p * self.worth.at(t as usize)).sum();
+        match self.paid {
+            Some(paid) => next + paid.odds * paid.rewards[choice.index()],
+            None => next,
+        }
     }
 
     /// The choice with the largest value (the first of several), and the value.
@@ -229,7 +263,11 @@ impl<'a> Prospects<'a> {
             return Standing::Worse;
         }
         let (difference, terms) = self.row_difference(greedy, choice);
-        if difference == 0.0 {
+        let pay_alike = self.paid.is_none_or(|paid| {
+            let rewards = [greedy, choice].map(|c| paid.rewards[c.index()]);
+            rewards[0] == rewards[1]
+        });
+        if difference == 0.0 && pay_alike {
             return Standing::Optimal;
         }
         // The gap is sum (T_greedy - T_choice) w: an error of h in every w moves it by at most h times the sum of
@@ -246,8 +284,9 @@ impl<'a> Prospects<'a> {
 
     /// What rounding can have added to a gap between rows of up to k `terms`: w itself by 4u (its four operations), each of two
     /// sums of k products by (k + 1)u, rows that sum to one only within k u, one subtraction: below (4k + 8)u |w|, with
-    /// 2u = EPSILON.
+    /// 2u = EPSILON. What choices pay adds to each of the two: the odds (2u), a product and a sum, which is less than two terms more.
     fn rounding(&self, terms: usize) -> f64 {
+        let terms = terms + if self.paid.is_some() { 2 } else { 0 };
         (2 * terms + 4) as f64 * f64::EPSILON * self.magnitude
     }
 
