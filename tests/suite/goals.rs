@@ -384,3 +384,39 @@ fn goals_are_not_enumerated_where_something_else_about_them_is_drawn() {
     assert_eq!(law.facts().enumerated, Some(362_880));
     assert_eq!(share(&law), 1.0, "the control");
 }
+
+/// Goals of seed 42, from docs/random-numbers.md by a program of its own. Changing one is a breaking change, to be listed under "Values" in CHANGELOG.md.
+#[test]
+fn random_rows_and_inner_picks_are_what_they_always_were() {
+    let mut b = MdpBuilder::new("four");
+    for name in ["a", "b", "c", "d"] {
+        let state = b.state(name);
+        b.absorbing(state);
+    }
+    let mdp = Arc::new(b.build().unwrap());
+    let goals = |law: Law, n: u64| -> Vec<Vec<f32>> {
+        let law = RewardDistribution::new("law", law).bind(&mdp).unwrap().law;
+        let goals = (0..n).map(|i| law.draw(Seed(42), Stream::Reward, SampleIndex(i)));
+        goals.collect()
+    };
+    let rows: Vec<Vec<f64>> = (0..1000)
+        .map(|i| vec![f64::from(i), 0.0, 0.0, 0.0])
+        .collect();
+    let table = GoalTable::new(Matrix::from_rows(&rows), TableUse::Resample);
+    let drawn = goals(Law::Table(table), 8);
+    let drawn: Vec<f32> = drawn.iter().map(|goal| goal[0]).collect();
+    assert_eq!(
+        drawn,
+        [935.0, 564.0, 367.0, 954.0, 203.0, 699.0, 860.0, 875.0]
+    );
+    let one = |name: &'static str| Law::Reach(Reach::new(vec![StateSet::new([name])]));
+    let pair =
+        |weight, first, second| Law::Mixture(Mixture::new(vec![(1.0, first), (weight, second)]));
+    let inner = pair(1.0, one("b"), pair(1.0, one("c"), one("d")));
+    let picked = goals(pair(3.0, one("a"), inner), 12);
+    let name = |goal: &Vec<f32>| {
+        let at = goal.iter().position(|x| *x == 1.0).unwrap();
+        ["a", "b", "c", "d"][at]
+    };
+    assert_eq!(picked.iter().map(name).collect::<String>(), "cbbbbdbbddcb");
+}
