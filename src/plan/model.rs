@@ -255,6 +255,23 @@ impl SweepModel {
         self.longest_row
     }
 
+    /// How many states further in the order a successor is at most; all of them where rows are multiplied whole.
+    #[must_use]
+    pub fn reach(&self) -> usize {
+        if self.class() == KernelClass::Dense {
+            return self.states.len();
+        }
+        let furthest = |(position, state): (usize, &SweepState)| {
+            let common = state.common_first..state.common_end;
+            let choices = &self.choices[state.choice_first as usize..state.choice_end as usize];
+            let own = choices.iter().flat_map(|c| c.first..c.end);
+            let parts = common.chain(own).map(|p| self.parts[p as usize].position);
+            (parts.max().unwrap_or(0) as usize).saturating_sub(position)
+        };
+        let states = self.states.iter().enumerate();
+        states.map(furthest).max().unwrap_or(0)
+    }
+
     /// Products per sweep of one goal.
     #[must_use]
     pub fn products(&self) -> usize {

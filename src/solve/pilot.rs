@@ -176,20 +176,21 @@ pub fn pilot(
 struct Tried {
     schedule: Schedule,
     candidate: PilotCandidate,
+    /// Sweeps that tiles needed in the precision they started in, ascending.
+    needed: Vec<u32>,
     /// What two sweeps left of the largest half-width, in the middle of the tiles.
     contraction: f64,
 }
 
 impl Tried {
-    /// The schedule with the first residual after as many sweeps as half of the tiles took. The first policy is evaluated when a few sweeps have shown the way.
+    /// The schedule with the first residual after as many sweeps as the slowest tile needed, or an eighth more than the one in the middle: a residual in vain costs as much as a few sweeps.
+    /// The first policy is evaluated when a few sweeps have shown the way.
     fn settled(&self) -> Schedule {
-        let sweeps = match self.schedule.precision {
-            Precision::Mixed => &self.candidate.single_sweeps,
-            Precision::Double => &self.candidate.double_sweeps,
-        };
+        let middle = self.needed[(self.needed.len() - 1) / 2];
+        let slowest = self.needed[self.needed.len() - 1];
         let first_check = match self.schedule.method {
             Method::InPlace | Method::Jacobi | Method::Extrapolated => {
-                sweeps[(sweeps.len() - 1) / 2].max(1)
+                slowest.min(middle + middle / 8).max(1)
             }
             Method::PolicyIteration => FIRST_LOOK,
         };
@@ -278,9 +279,15 @@ fn try_schedule(
     };
     let mut left: Vec<f64> = outcomes.iter().map(|o| effort(o).contraction()).collect();
     left.sort_unstable_by(f64::total_cmp);
+    let mut needed: Vec<u32> = outcomes
+        .iter()
+        .map(|o| effort(o).needed(problem.tolerance))
+        .collect();
+    needed.sort_unstable();
     Ok(Tried {
         schedule,
         candidate,
+        needed,
         contraction: left[(left.len() - 1) / 2],
     })
 }

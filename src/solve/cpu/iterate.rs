@@ -24,6 +24,8 @@ pub(super) struct Limits {
     /// Largest half-width that counts as converged.
     pub(super) tolerance: f64,
     pub(super) max_sweeps: u32,
+    /// How many states further in the order a successor is at most.
+    pub(super) reach: usize,
     /// Largest number of terms in a sum.
     pub(super) longest_row: usize,
 }
@@ -39,22 +41,34 @@ pub(in crate::solve) struct Effort {
     pub(in crate::solve) checks: u32,
     /// Extrapolations.
     pub(in crate::solve) steps: u32,
-    /// The largest half-width of the first residual, with the sweeps before it, and that of the last.
-    widths: [(f64, u32); 2],
+    /// The largest half-width of the first residual, with the sweeps before it, and those of the last two.
+    widths: [(f64, u32); 3],
 }
 
 impl Effort {
     fn saw(&mut self, width: f64) {
         self.checks += 1;
-        self.widths[1] = (width, self.sweeps);
-        if self.checks == 1 {
-            self.widths[0] = self.widths[1];
+        let this = (width, self.sweeps);
+        self.widths = match (self.checks, self.widths) {
+            (1, _) => [this; 3],
+            (_, [first, _, last]) => [first, last, this],
+        };
+    }
+
+    /// Sweeps that were needed for this half-width, as far as those of the last two residuals tell.
+    pub(in crate::solve) fn needed(&self, half_width: f64) -> u32 {
+        let [_, (before, start), (after, end)] = self.widths;
+        let part = (before / half_width).ln() / (before / after).ln();
+        let needed = f64::from(start) + part * f64::from(end - start);
+        match part.is_finite() {
+            true => (needed.ceil() as u32).clamp(start + 1, end),
+            false => self.sweeps,
         }
     }
 
     /// What two sweeps left of the largest half-width, between the first residual and the last; zero where there was one.
     pub(in crate::solve) fn contraction(&self) -> f64 {
-        let [(first, before), (last, after)] = self.widths;
+        let [(first, before), _, (last, after)] = self.widths;
         if after == before {
             return 0.0;
         }
@@ -74,7 +88,15 @@ pub(super) fn iterate<F: Scalar, V: Vector<Scalar = F>>(
 ) -> Effort {
     let discount = limits.constants.discount;
     let mut effort = Effort::default();
-    let mut next = first_check.clamp(1, limits.max_sweeps);
+    let due = |sweeps: u32| {
+        // Between the two sweeps of a step the residual is that of the step.
+        let whole = match limits.schedule.method {
+            Method::Extrapolated => sweeps.next_multiple_of(2),
+            Method::InPlace | Method::Jacobi | Method::PolicyIteration => sweeps,
+        };
+        whole.clamp(1, limits.max_sweeps)
+    };
+    let mut next = due(first_check);
     let mut recentrings = 0;
     let (mut before, mut judged) = ([F::from_f64(f64::INFINITY); TILE], 0);
     if let Some(evaluation) = evaluation {
@@ -92,10 +114,10 @@ pub(super) fn iterate<F: Scalar, V: Vector<Scalar = F>>(
                 Method::InPlace | Method::PolicyIteration => {
                     tile.sweep::<V>(kernel, effort.sweeps % 2 == 1);
                 }
-                Method::Extrapolated => {
-                    steps.before_sweep::<F, V>(tile, effort.sweeps);
-                    tile.sweep::<V>(kernel, effort.sweeps % 2 == 1);
-                }
+                Method::Extrapolated => match steps.next(tile, effort.sweeps) {
+                    Some(factor) => tile.step_and_sweep::<V>(kernel, factor, limits.reach),
+                    None => tile.sweep::<V>(kernel, effort.sweeps % 2 == 1),
+                },
                 Method::Jacobi => tile.sweep_jacobi::<V>(kernel, discount),
             }
             effort.sweeps += 1;
@@ -127,7 +149,7 @@ pub(super) fn iterate<F: Scalar, V: Vector<Scalar = F>>(
                 effort.sweeps += 1;
             }
         }
-        next = (effort.sweeps + 1 + effort.sweeps / 16).min(limits.max_sweeps);
+        next = due(effort.sweeps + 1 + effort.sweeps / 16);
     }
 }
 
@@ -170,22 +192,21 @@ impl Steps {
         }
     }
 
-    /// Takes a step where two sweeps have been done since the last one.
+    /// How far the step goes that is due before the next sweep, if one is. Such a sweep goes forwards.
     #[inline(always)]
-    fn before_sweep<F: Scalar, V: Vector<Scalar = F>>(&mut self, tile: &mut Tile<F>, sweeps: u32) {
-        let Some(factors) = self.factors else {
-            return;
-        };
+    fn next<F: Scalar>(&mut self, tile: &mut Tile<F>, sweeps: u32) -> Option<f64> {
+        let factors = self.factors?;
         if sweeps < SWEEPS_BEFORE_STEPS || !sweeps.is_multiple_of(2) {
-            return;
+            return None;
         }
-        if self.anchored {
-            tile.extrapolate::<V>(factors[self.taken as usize % 2]);
-            self.taken += 1;
-        } else {
+        if !self.anchored {
             tile.keep_anchor();
             self.anchored = true;
+            return None;
         }
+        let factor = factors[self.taken as usize % 2];
+        self.taken += 1;
+        Some(factor)
     }
 
     /// Ends the steps if they do not pay. Returns whether there were any until now.

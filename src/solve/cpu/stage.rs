@@ -171,6 +171,7 @@ impl StageSolver {
                 spacing,
                 tolerance: problem.tolerance,
                 max_sweeps: problem.max_sweeps,
+                reach: model.reach(),
                 longest_row: model.longest_row(),
             },
             mean: facts.mean,

@@ -43,6 +43,9 @@ pub(super) struct Tile<F> {
     pub(super) policies: Policies<F>,
 }
 
+/// States that are swept in one go between steps: their values are in the first-level cache.
+const STATES_AT_ONCE: usize = 16;
+
 /// What every pass over a tile needs to know about the cell.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Constants {
@@ -164,15 +167,13 @@ impl<F: Scalar> Tile<F> {
         kernel: &impl Kernel<F>,
         backwards: bool,
     ) {
-        let n = kernel.n_states();
         // Taken once: a vector's place and length would be read again for every state, because a store might change them.
         let (rewards, values): (&[F], &mut [F]) = (&self.rewards, &mut self.values);
         for lane in (0..TILE).step_by(VECTORS * V::WIDTH) {
-            for i in 0..n {
-                let s = if backwards { n - 1 - i } else { i };
-                let value: [V; VECTORS] =
-                    kernel.backup(s, Rows::new(rewards, lane), Rows::new(values, lane));
-                store_row(value, values, s * TILE + lane);
+            if backwards {
+                sweep_lanes::<F, V>(kernel, (0..kernel.n_states()).rev(), rewards, values, lane);
+            } else {
+                sweep_lanes::<F, V>(kernel, 0..kernel.n_states(), rewards, values, lane);
             }
         }
     }
@@ -183,17 +184,36 @@ impl<F: Scalar> Tile<F> {
         self.anchor.copy_from_slice(&self.values);
     }
 
-    /// Goes `factor` times as far from the anchor as the sweeps since then did, and keeps that as the next anchor.
+    /// Goes `factor` times as far from the anchor as the sweeps since then did, keeps that as the next anchor, and sweeps forwards.
+    ///
+    /// Values are moved shortly before the sweep reads them, which is while they are near: `reach` is how many states ahead that is at most.
     #[inline(always)]
-    pub(super) fn extrapolate<V: Vector<Scalar = F>>(&mut self, factor: f64) {
+    pub(super) fn step_and_sweep<V: Vector<Scalar = F>>(
+        &mut self,
+        kernel: &impl Kernel<F>,
+        factor: f64,
+        reach: usize,
+    ) {
+        let n = kernel.n_states();
         let factor = V::splat(F::from_f64(factor));
+        let rewards: &[F] = &self.rewards;
         let (anchor, values): (&mut [F], &mut [F]) = (&mut self.anchor, &mut self.values);
-        for at in (0..values.len()).step_by(VECTORS * V::WIDTH) {
-            let from: [V; VECTORS] = load_row(anchor, at);
-            let to: [V; VECTORS] = load_row(values, at);
-            let beyond = each!(|i| to[i].sub(from[i]).mul_add(factor, from[i]));
-            store_row(beyond, anchor, at);
-            store_row(beyond, values, at);
+        for lane in (0..TILE).step_by(VECTORS * V::WIDTH) {
+            let mut moved = 0;
+            for first in (0..n).step_by(STATES_AT_ONCE) {
+                let end = (first + STATES_AT_ONCE).min(n);
+                let ahead = (end + reach).min(n);
+                for s in moved..ahead {
+                    let at = s * TILE + lane;
+                    let from: [V; VECTORS] = load_row(anchor, at);
+                    let to: [V; VECTORS] = load_row(values, at);
+                    let beyond = each!(|i| to[i].sub(from[i]).mul_add(factor, from[i]));
+                    store_row(beyond, anchor, at);
+                    store_row(beyond, values, at);
+                }
+                moved = ahead;
+                sweep_lanes::<F, V>(kernel, first..end, rewards, values, lane);
+            }
         }
     }
 
@@ -383,6 +403,22 @@ impl<F: Scalar> Tile<F> {
         // Counted rather than searched: no branch per lane, and the compiler makes vectors of it.
         let within = widths.iter().map(|w| u32::from(w.to_f64() <= tolerance));
         within.sum::<u32>() as usize == TILE
+    }
+}
+
+/// Backs up some states in this order, in a group of lanes.
+#[inline(always)]
+fn sweep_lanes<F: Scalar, V: Vector<Scalar = F>>(
+    kernel: &impl Kernel<F>,
+    states: impl Iterator<Item = usize>,
+    rewards: &[F],
+    values: &mut [F],
+    lane: usize,
+) {
+    for s in states {
+        let value: [V; VECTORS] =
+            kernel.backup(s, Rows::new(rewards, lane), Rows::new(values, lane));
+        store_row(value, values, s * TILE + lane);
     }
 }
 

@@ -18,6 +18,13 @@ pub(in crate::solve::cpu) struct ByChoice<'a, F, const REWARDED: bool, const GIV
     given: &'a [F],
 }
 
+impl<'a, F: Scalar> ByChoice<'a, F, false, false> {
+    /// Optimal choices under rewards of states.
+    pub(super) fn plain(sparse: &'a Sparse<F>) -> Self {
+        Self { sparse, given: &[] }
+    }
+}
+
 impl<'a, F: Scalar> ByChoice<'a, F, true, false> {
     /// Optimal choices under rewards of choices.
     pub(in crate::solve::cpu) fn rewarded(sparse: &'a Sparse<F>) -> Self {

@@ -73,8 +73,8 @@ impl<F: Scalar> Fan<F> {
         Some(Self {
             successors: *first,
             noise: F::from_f64(gamma * noise),
-            pull: F::from_f64(gamma * weight),
             surplus: F::from_f64(-(missing as f64) * gamma * noise),
+            pull: F::from_f64(gamma * weight),
             inverse: inverse(stay),
             idle: idle.map_or(F::default(), inverse),
             more,
@@ -101,9 +101,8 @@ impl<F: Scalar> Fan<F> {
             most = max(most, others);
             last = end;
         }
-        let (noise, pull) = (V::splat(self.noise), V::splat(self.pull));
-        let inverse = V::splat(self.inverse);
-        let surplus = V::splat(self.surplus);
+        let (noise, surplus) = (V::splat(self.noise), V::splat(self.surplus));
+        let (pull, inverse) = (V::splat(self.pull), V::splat(self.inverse));
         let base = each!(|i| last[i].mul_add(surplus, sum[i].mul_add(noise, reward[i])));
         let best = each!(|i| most[i].mul_add(pull, base[i]).mul(inverse));
         if !self.may_idle() {

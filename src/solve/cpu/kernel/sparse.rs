@@ -1,7 +1,8 @@
 //! Few successors per choice.
 
+use super::by_choice::ByChoice;
 use super::fan::Fan;
-use super::{Best, Differences, Kernel, Rows, VECTORS, each, max, offset, splat};
+use super::{Differences, Kernel, Rows, VECTORS, each, offset};
 use crate::plan::SweepModel;
 use crate::reward::RewardDomain;
 use crate::solve::cpu::simd::{Scalar, Vector};
@@ -14,7 +15,7 @@ pub(in crate::solve::cpu) struct Sparse<F> {
     pub(super) states: Vec<[u32; 4]>,
     /// Per choice: range of its own terms, `1 / (1 - gamma T(s,a,s))` and `gamma T(s,a,s)`.
     pub(super) choices: Vec<(u32, u32, F, F)>,
-    /// Per state: its backup in short, where it is of that kind.
+    /// The states whose backup is that of a noisy grid.
     fans: Vec<Option<Fan<F>>>,
     /// Where the row of the successor starts, and `gamma T`.
     terms: Vec<(u32, F)>,
@@ -47,7 +48,7 @@ impl<F: Scalar> Sparse<F> {
                 RewardDomain::State => (0..model.states().len())
                     .map(|s| Fan::of(model, s, gamma))
                     .collect(),
-                RewardDomain::Choice => Vec::new(),
+                RewardDomain::Choice => vec![None; model.states().len()],
             },
             choices: choices
                 .map(|c| {
@@ -71,6 +72,12 @@ impl<F: Scalar> Sparse<F> {
     /// error term itself two more. In all n + 6 covers both precisions.
     fn sum_error_factor(terms: u32) -> f64 {
         1.01 * (f64::from(terms) + 6.0) * F::UNIT
+    }
+
+    /// Every choice by itself.
+    #[inline(always)]
+    fn by_choice(&self) -> ByChoice<'_, F, false, false> {
+        ByChoice::plain(self)
     }
 
     #[inline(always)]
@@ -120,19 +127,10 @@ impl<F: Scalar> Kernel<F> for Sparse<F> {
         rewards: Rows<'_, F>,
         rows: Rows<'_, F>,
     ) -> [V; VECTORS] {
-        let reward = rewards.row(s);
-        if let Some(fan) = &self.fans[s] {
-            return fan.backup(reward, rows);
+        match &self.fans[s] {
+            Some(fan) => fan.backup(rewards.row(s), rows),
+            None => self.by_choice().backup(s, rewards, rows),
         }
-        let [common_first, common_end, choice_first, choice_end] = self.states[s];
-        let base = self.weighted(common_first, common_end, reward, rows);
-        let mut best = splat(f64::NEG_INFINITY);
-        for &(first, end, inverse, _) in &self.choices[choice_first as usize..choice_end as usize] {
-            let inverse = V::splat(inverse);
-            let q: [V; VECTORS] = self.weighted(first, end, base, rows);
-            best = each!(|i| q[i].mul(inverse).max(best[i]));
-        }
-        best
     }
 
     #[inline(always)]
@@ -142,16 +140,7 @@ impl<F: Scalar> Kernel<F> for Sparse<F> {
         rewards: Rows<'_, F>,
         rows: Rows<'_, F>,
     ) -> Option<([V; VECTORS], [V; VECTORS])> {
-        let [common_first, common_end, choice_first, choice_end] = self.states[s];
-        let base = self.weighted(common_first, common_end, rewards.row(s), rows);
-        let mut best = Best::<V>::none();
-        let choices = &self.choices[choice_first as usize..choice_end as usize];
-        for (number, &(first, end, inverse, _)) in choices.iter().enumerate() {
-            let inverse = V::splat(inverse);
-            let q: [V; VECTORS] = self.weighted(first, end, base, rows);
-            best.consider(number, each!(|i| q[i].mul(inverse)));
-        }
-        Some((best.value, best.number))
+        self.by_choice().improve(s, rewards, rows)
     }
 
     #[inline(always)]
@@ -159,19 +148,10 @@ impl<F: Scalar> Kernel<F> for Sparse<F> {
         &self,
         s: usize,
         own: [V; VECTORS],
-        _rewards: Rows<'_, F>,
+        rewards: Rows<'_, F>,
         rows: Rows<'_, F>,
     ) -> [V; VECTORS] {
-        let [common_first, common_end, choice_first, choice_end] = self.states[s];
-        let base: [V; VECTORS] = self.weighted(common_first, common_end, splat(0.0), rows);
-        let mut best = splat(f64::NEG_INFINITY);
-        for &(first, end, _, stay) in &self.choices[choice_first as usize..choice_end as usize] {
-            let stay = V::splat(stay);
-            let start = each!(|i| own[i].mul_add(stay, base[i]));
-            best = max(best, self.weighted(first, end, start, rows));
-        }
-        let inverse = V::splat(self.inverse_discount);
-        each!(|i| best[i].mul(inverse))
+        self.by_choice().expected(s, own, rewards, rows)
     }
 
     #[inline(always)]
@@ -179,36 +159,22 @@ impl<F: Scalar> Kernel<F> for Sparse<F> {
         &self,
         s: usize,
         own: [V; VECTORS],
-        _magnitude: [V; VECTORS],
-        _rewards: Rows<'_, F>,
+        magnitude: [V; VECTORS],
+        rewards: Rows<'_, F>,
         rows: Rows<'_, F>,
     ) -> Differences<V> {
+        let Some(fan) = &self.fans[s] else {
+            return self
+                .by_choice()
+                .differences(s, own, magnitude, rewards, rows);
+        };
         let error = V::splat(self.sum_error);
         let minus_error = V::splat(F::from_f64(-self.sum_error.to_f64()));
         let inverse = V::splat(self.inverse_discount);
-        if let Some(Some(fan)) = self.fans.get(s) {
-            let (best, size) = fan.differences(own, rows);
-            return Differences {
-                low: each!(|i| size[i].mul_add(minus_error, best[i])),
-                high: each!(|i| size[i].mul_add(error, best[i])),
-                best: each!(|i| best[i].mul_add(inverse, own[i])),
-            };
-        }
-        let [common_first, common_end, choice_first, choice_end] = self.states[s];
-        let zero = splat(0.0);
-        let base = self.weighted_differences(common_first, common_end, own, (zero, zero), rows);
-        let lowest = splat(f64::NEG_INFINITY);
-        let (mut low, mut high, mut best) = (lowest, lowest, lowest);
-        for &(first, end, ..) in &self.choices[choice_first as usize..choice_end as usize] {
-            let (q, size): ([V; VECTORS], [V; VECTORS]) =
-                self.weighted_differences(first, end, own, base, rows);
-            low = each!(|i| size[i].mul_add(minus_error, q[i]).max(low[i]));
-            high = each!(|i| size[i].mul_add(error, q[i]).max(high[i]));
-            best = max(best, q);
-        }
+        let (best, size) = fan.differences(own, rows);
         Differences {
-            low,
-            high,
+            low: each!(|i| size[i].mul_add(minus_error, best[i])),
+            high: each!(|i| size[i].mul_add(error, best[i])),
             best: each!(|i| best[i].mul_add(inverse, own[i])),
         }
     }
