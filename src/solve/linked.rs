@@ -361,6 +361,7 @@ impl Linked {
     }
 
     /// For which goals a choice of the stage that is shown is open. `policies`: of that stage.
+    #[cfg(feature = "gpu")]
     pub(super) fn shown_open(&self, policies: &Policies, tile: &LinkedTile) -> [bool; TILE] {
         let shown = &tile.stages[self.problem.program.shown()];
         let mut policy = vec![ChoiceId(0); shown.worths.len()];
