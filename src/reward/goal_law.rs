@@ -96,6 +96,10 @@ impl Facts {
         let fold = |start: f64, f: fn(f64, f64) -> f64, of: fn(&Self) -> f64| {
             parts.iter().fold(start, |x, (_, facts)| f(x, of(facts)))
         };
+        let drawn = parts
+            .iter()
+            .filter(|(w, f)| *w > 0.0 && f.enumerated.is_none())
+            .map(|(_, f)| f);
         Self {
             mean: parts.iter().map(|(w, facts)| w * facts.mean).sum(),
             low: fold(f64::INFINITY, f64::min, |f| f.low),
@@ -105,7 +109,8 @@ impl Facts {
             error_share: fold(0.0, f64::max, |f| f.error_share),
             finite_variance: parts.iter().all(|(_, f)| f.finite_variance),
             enumerated: None,
-            available: None,
+            // Goals that are used once take the row of their number, whatever other goals are drawn from.
+            available: drawn.filter_map(|f| f.available).min(),
             shared: fold(0.0, f64::max, |f| f.shared),
         }
     }

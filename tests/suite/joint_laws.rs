@@ -8,7 +8,7 @@ use powersweep::experiment::{Experiment, Overrides};
 use powersweep::mdp::{GridLayout, Mdp, MdpBuilder};
 use powersweep::reward::{
     EquicorrelatedNormal, Features, Gaussian, GaussianProcess, GoalLaw, GoalTable, Kernel, Law,
-    Marginal, Matrix, RewardDistribution, TableUse,
+    Marginal, Matrix, Mixture, RewardDistribution, TableUse,
 };
 use powersweep::rng::Stream;
 use powersweep::units::SampleIndex;
@@ -255,6 +255,16 @@ fn tables_give_their_rows() {
     }
     let all = law(TableUse::All);
     assert_eq!(all.facts().enumerated, Some(3));
+    // One law of several ends with its table, too: no row is a fresh goal twice.
+    let with = |how, weight| {
+        let table = Law::Table(GoalTable::new(Matrix::from_rows(&rows), how));
+        let other = Law::Table(GoalTable::new(Matrix::from_rows(&rows), TableUse::Resample));
+        let mixture = Mixture::new(vec![(weight, table), (1.0, other)]);
+        bind(Law::Mixture(mixture)).facts().available
+    };
+    assert_eq!(with(TableUse::Once, 0.5), Some(3));
+    assert_eq!(with(TableUse::Once, 0.0), None);
+    assert_eq!(with(TableUse::Resample, 0.5), None);
 
     let drawn = law(TableUse::Resample);
     assert_eq!(drawn.facts().available, None);
