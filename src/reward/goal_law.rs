@@ -561,6 +561,27 @@ impl GoalLaw {
         }
     }
 
+    /// Draws `count` goals from `first` on; `see` takes how many were before it, and its rewards, `[n_rewards]`.
+    pub fn draw_each(
+        &self,
+        (seed, stream): (Seed, Stream),
+        first: u64,
+        count: u64,
+        mut see: impl FnMut(usize, &[f32]),
+    ) {
+        let mut rewards = vec![0.0; self.n_rewards];
+        for before in 0..count {
+            let index = SampleIndex(first + before);
+            let key = GoalKey {
+                seed,
+                stream,
+                index,
+            };
+            self.draw_into(key, &mut rewards);
+            see(before as usize, &rewards);
+        }
+    }
+
     /// Goal `key`, reward by reward.
     #[must_use]
     pub fn lazy(&self, key: GoalKey) -> LazyGoal<'_> {

@@ -1,6 +1,6 @@
 //! What a few thousand goals of a law look like: for people who want to see what they asked for.
 
-use super::{GoalKey, GoalLaw, PairLaw};
+use super::{GoalLaw, PairLaw};
 use crate::rng::Stream;
 use crate::units::{SampleIndex, Seed};
 
@@ -54,18 +54,11 @@ impl Sketch {
         );
         let n = law.n_rewards();
         let mut columns = vec![Vec::with_capacity(goals as usize); n];
-        let mut goal = vec![0.0; n];
-        for index in 0..goals {
-            let key = GoalKey {
-                seed,
-                stream: Stream::Reward,
-                index: SampleIndex(index),
-            };
-            law.draw_into(key, &mut goal);
-            for (column, x) in columns.iter_mut().zip(&goal) {
+        law.draw_each((seed, Stream::Reward), 0, goals, |_, goal| {
+            for (column, x) in columns.iter_mut().zip(goal) {
                 column.push(f64::from(*x));
             }
-        }
+        });
         let correlation = correlations(&columns);
         let histogram = histogram(&columns);
         let rows = columns.iter_mut().map(|column| row(column)).collect();

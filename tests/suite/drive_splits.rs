@@ -2,7 +2,8 @@
 
 use std::sync::Arc;
 
-use powersweep::experiment::{BackendChoice, CellStatistics, Engine, RunSpec};
+use powersweep::Discount;
+use powersweep::experiment::{CellStatistics, RunSpec};
 use powersweep::intervention::Variant;
 use powersweep::mdp::{Mdp, MdpBuilder};
 use powersweep::reward::GoalLaw;
@@ -10,39 +11,22 @@ use powersweep::reward::{Marginal, RewardDistribution};
 use powersweep::solve::GoalProgram;
 use powersweep::statistics::behaviour::{Drives, LawScale, World};
 use powersweep::statistics::{Estimate, Key, Request, Statistic};
-use powersweep::units::Limit;
-use powersweep::{Discount, Seed};
 
-use crate::drives::is;
+use crate::drives::{is, run_with};
 use crate::interventions::variant;
 
 fn cell(mdp: &Mdp, variants: Vec<Variant>, discount: f64, split_drives: bool) -> CellStatistics {
-    let engine = Engine::new(BackendChoice::Cpu).unwrap();
     let law = RewardDistribution::iid("uniform", Marginal::uniform(0.0, 1.0).unwrap());
-    let spec = RunSpec {
-        environments: vec![engine.upload(mdp.clone())],
-        variants: match variants.is_empty() {
-            true => RunSpec::default().variants,
-            false => variants,
-        },
-        rewards: vec![Arc::new(law)],
-        samples: 40_000,
-        seed: Seed(11),
-        threads: 1,
-        statistics: Request {
-            drives: Drives::names().map(str::to_owned).collect(),
-            split_drives,
-            ..Request::default()
-        },
-        ..RunSpec::default()
+    let variants = match variants.is_empty() {
+        true => RunSpec::default().variants,
+        false => variants,
     };
-    let spec = match discount {
-        1.0 => spec.limit(Limit::One),
-        discount => spec.discount(discount).unwrap(),
+    let asked = Request {
+        drives: Drives::names().map(str::to_owned).collect(),
+        split_drives,
+        ..Request::default()
     };
-    let found = engine.run(&spec).unwrap();
-    assert!(found.is_complete(), "{:?}", found.failures);
-    found.cells[0].clone()
+    run_with(mdp.clone(), variants, law, discount, asked).cells[0].clone()
 }
 
 fn measure(cell: &CellStatistics, drive: [&str; 2], measure: &str) -> Option<Estimate> {

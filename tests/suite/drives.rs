@@ -29,6 +29,17 @@ fn all() -> Request {
 
 /// Every drive of a variant of an MDP; discount 1 stands for its limit.
 fn run(mdp: Mdp, variants: Vec<Variant>, reward: RewardDistribution, discount: f64) -> Statistics {
+    run_with(mdp, variants, reward, discount, all())
+}
+
+/// The same with what is asked.
+pub(crate) fn run_with(
+    mdp: Mdp,
+    variants: Vec<Variant>,
+    reward: RewardDistribution,
+    discount: f64,
+    statistics: Request,
+) -> Statistics {
     let engine = Engine::new(BackendChoice::Cpu).unwrap();
     let spec = RunSpec {
         environments: vec![engine.upload(mdp)],
@@ -37,7 +48,7 @@ fn run(mdp: Mdp, variants: Vec<Variant>, reward: RewardDistribution, discount: f
         samples: 40_000,
         seed: Seed(11),
         threads: 1,
-        statistics: all(),
+        statistics,
         ..RunSpec::default()
     };
     let spec = match discount {

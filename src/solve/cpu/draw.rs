@@ -3,10 +3,10 @@
 use std::sync::Arc;
 
 use super::simd::{Isa, Words};
-use crate::reward::{GoalKey, GoalLaw, Independent, Lattice, Linear, Marginal, Recipe, Source};
+use crate::reward::{GoalLaw, Independent, Lattice, Linear, Marginal, Recipe, Source};
 use crate::rng::{self, MULTIPLIERS, ROUNDS, Stream, WEYL};
 use crate::statistics::TILE;
-use crate::units::{SampleIndex, Seed};
+use crate::units::Seed;
 
 /// The words of one Philox block, for every goal of a tile.
 type BlockWords = [[u32; TILE]; 4];
@@ -247,18 +247,11 @@ impl Drawing {
         first: u64,
         rewards: &mut [f32],
     ) {
-        let mut goal = vec![0.0; law.n_rewards()];
-        for lane in 0..TILE {
-            let key = GoalKey {
-                seed: self.seed,
-                stream,
-                index: SampleIndex(first + lane as u64),
-            };
-            law.draw_into(key, &mut goal);
+        law.draw_each((self.seed, stream), first, TILE as u64, |lane, goal| {
             for (row, &reward) in rows.iter().enumerate() {
                 rewards[row * TILE + lane] = goal[reward as usize];
             }
-        }
+        });
     }
 }
 
@@ -365,6 +358,7 @@ mod tests {
     use super::*;
     use crate::mdp::{Mdp, MdpBuilder};
     use crate::reward::{Law, Mixture, Orbit, RewardDistribution, Sparse, StateSet, Uniform};
+    use crate::units::SampleIndex;
 
     struct Fill<'a>(&'a Drawing, u64, &'a mut [f32]);
 

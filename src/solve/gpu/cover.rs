@@ -4,10 +4,10 @@ use std::sync::Arc;
 
 use super::cell::Scale;
 use super::layout::Drawn;
-use crate::reward::{GoalKey, GoalLaw, Lattice};
+use crate::reward::{GoalLaw, Lattice};
 use crate::rng::Stream;
 use crate::statistics::TILE;
-use crate::units::{SampleIndex, Seed};
+use crate::units::Seed;
 
 /// Most points of a lattice: 2^25, so that a step is at most an f32's rounding of the range.
 const POINTS: u32 = 1 << 25;
@@ -169,20 +169,15 @@ impl Hosted {
         stays: &[bool],
     ) -> HostTiles {
         let mut result = HostTiles::new(tiles as usize, self.rows.len());
-        let mut goal = vec![0.0; self.law.n_rewards()];
         let mut steps = vec![0; self.rows.len()];
-        for i in 0..u64::from(tiles) * TILE as u64 {
-            let key = GoalKey {
-                seed: self.seed,
-                stream,
-                index: SampleIndex(first + i),
-            };
-            self.law.draw_into(key, &mut goal);
+        let goals = u64::from(tiles) * TILE as u64;
+        let seeded = (self.seed, stream);
+        self.law.draw_each(seeded, first, goals, |_, goal| {
             for (step, reward) in steps.iter_mut().zip(&self.rows) {
                 *step = self.cover.step(f64::from(goal[*reward as usize]));
             }
             result.push(&steps, stays);
-        }
+        });
         result
     }
 }

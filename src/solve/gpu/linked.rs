@@ -22,13 +22,13 @@ use super::stage::{DeviceStage, Kind, ReadBack};
 use super::{Gpu, NAME, finish};
 use crate::plan::Plan;
 use crate::program::{GoalProgram, Policies, Stage};
-use crate::reward::{GoalKey, RewardDomain};
+use crate::reward::RewardDomain;
 use crate::rng::Stream;
 use crate::solve::linked::{Eyes, Linked, LinkedTile, sign_of};
 use crate::solve::{CellProblem, CellSolver, Goals, SolveError, SolvedGoal};
 use crate::statistics::behaviour::Task;
 use crate::statistics::{Block, BlockSums, TILE};
-use crate::units::{ChoiceId, SampleIndex};
+use crate::units::ChoiceId;
 
 /// Numbers by state of a stage that are on the host at once, per worker: f64 and a few of them for every stage.
 const NUMBERS: usize = 1 << 18;
@@ -270,19 +270,12 @@ impl LinkedSolver {
     fn make_rewards(&self, position: usize, first: u64, tile: &mut LinkedTile) {
         let problem = &self.linked.problem;
         let law = &problem.program.stages()[position].law;
-        let mut goal = vec![0.0; law.n_rewards()];
         let draw = |stream: Stream, to: &mut [f32]| {
-            for lane in 0..TILE {
-                let key = GoalKey {
-                    seed: problem.seed,
-                    stream,
-                    index: SampleIndex(first + lane as u64),
-                };
-                law.draw_into(key, &mut goal);
+            law.draw_each((problem.seed, stream), first, TILE as u64, |lane, goal| {
                 for (row, x) in goal.iter().enumerate() {
                     to[row * TILE + lane] = *x;
                 }
-            }
+            });
         };
         self.linked.make_rewards(position, first, tile, draw);
     }

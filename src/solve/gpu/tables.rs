@@ -8,16 +8,14 @@ use super::device::Device;
 use super::layout::{Cell, Job, Segment, TableDraw, TableHead};
 use super::shaders::{MODULES, Pipeline, ShaderModule};
 use super::solver::GpuSolver;
-use super::tests::backend;
+use super::tests::{backend, drawn_cell};
 use crate::mdp::families::{Family, RandomDeterministic};
-use crate::plan::Plan;
 use crate::reward::{
     FRACTION_BITS, GoalLaw, Independent, Kind, Marginal, Recipe, RewardDomain, SHIFT_MASK, Source,
     Table,
 };
 use crate::rng::Stream;
-use crate::solve::{CellProblem, GoalProgram, SolveError};
-use crate::units::{Discount, Seed};
+use crate::solve::{CellProblem, SolveError};
 
 /// A law of every family, and of the corners of some.
 fn laws() -> Vec<Marginal> {
@@ -213,17 +211,7 @@ fn problem(laws: &[Marginal], source: impl Fn(u32) -> Source) -> CellProblem {
         laws: laws.to_vec(),
     });
     let law = Arc::new(GoalLaw::new(RewardDomain::State, 64, recipe));
-    let discount = Discount::new(0.5).unwrap();
-    CellProblem {
-        plan: Arc::new(Plan::draw(&mdp, discount)),
-        tolerance: 10.0 * (law.facts().high - law.facts().low),
-        program: GoalProgram::optimal(mdp, law),
-        discount,
-        max_sweeps: 100,
-        seed: Seed(0xfedc_ba98_7654_3210),
-        asked: Arc::default(),
-        rule: crate::solve::DecisionRule::default(),
-    }
+    drawn_cell(mdp, law)
 }
 
 #[test]

@@ -24,6 +24,21 @@ pub(super) fn backend() -> Option<&'static GpuBackend> {
     opened.as_ref()
 }
 
+/// A cell on which goals are drawn: any certificate will do.
+pub(super) fn drawn_cell(mdp: Arc<crate::mdp::Mdp>, law: Arc<GoalLaw>) -> CellProblem {
+    let discount = Discount::new(0.5).unwrap();
+    CellProblem {
+        plan: Arc::new(Plan::draw_for(&mdp, discount, law.domain())),
+        tolerance: 10.0 * (law.facts().high - law.facts().low),
+        program: GoalProgram::optimal(mdp, law),
+        discount,
+        max_sweeps: 100,
+        seed: Seed(0xfedc_ba98_7654_3210),
+        asked: Arc::default(),
+        rule: crate::solve::DecisionRule::default(),
+    }
+}
+
 /// A backend of its own with a fault in one shader, which is made to be used.
 fn broken(name: &str, from: &str, to: &str) -> Option<GpuBackend> {
     backend()?;

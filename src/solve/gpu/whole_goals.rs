@@ -6,16 +6,14 @@ use super::cell::stays;
 use super::cover::Hosted;
 use super::shaders::{Library, MODULES, ShaderModule};
 use super::solver::GpuSolver;
-use super::tests::{backend, own};
+use super::tests::{backend, drawn_cell, own};
 use crate::mdp::{BaseState, Mdp, MdpBuilder};
-use crate::plan::Plan;
 use crate::reward::{
     Features, GoalTable, Law, Marginal, Matrix, Mixture, Orbit, Paid, Reach, RewardDistribution,
     RewardDomain, Sparse, StateReward, StateSet, StateSource, TableUse,
 };
 use crate::rng::Stream;
-use crate::solve::{CellProblem, GoalProgram};
-use crate::units::{Discount, Seed};
+use crate::solve::CellProblem;
 
 /// 64 states, of which the last 16 are copies of the first; some can stay, the last one has to.
 fn mdp() -> Arc<Mdp> {
@@ -159,18 +157,7 @@ fn laws() -> Vec<(&'static str, RewardDistribution)> {
 
 fn problem(law: &RewardDistribution) -> CellProblem {
     let bound = law.bind(&mdp()).unwrap();
-    let discount = Discount::new(0.5).unwrap();
-    let (mdp, law) = (bound.mdp, bound.law);
-    CellProblem {
-        plan: Arc::new(Plan::draw_for(&mdp, discount, law.domain())),
-        tolerance: 10.0 * (law.facts().high - law.facts().low),
-        program: GoalProgram::optimal(mdp, law),
-        discount,
-        max_sweeps: 100,
-        seed: Seed(0xfedc_ba98_7654_3210),
-        asked: Arc::default(),
-        rule: crate::solve::DecisionRule::default(),
-    }
+    drawn_cell(bound.mdp, bound.law)
 }
 
 fn on_host(solver: &GpuSolver, stream: Stream, first: u64, tiles: u32) -> Vec<u32> {
