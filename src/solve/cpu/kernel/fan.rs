@@ -1,6 +1,6 @@
 //! States of noisy grids: every choice pulls towards one of the neighbours, and the noise pulls towards all of them alike.
 
-use super::{Rows, VECTORS, each, max, offset, splat};
+use super::{Rows, VECTORS, each, max, min, offset, splat};
 use crate::plan::{SweepModel, SweepState};
 use crate::solve::cpu::simd::{Scalar, Vector};
 
@@ -28,6 +28,8 @@ pub(super) struct Fan<F> {
     inverse: F,
     /// The same of choices without a term of their own, or 0 if there is none.
     idle: F,
+    /// All that is multiplied by differences, at most.
+    weight: F,
     /// Four more successors.
     more: Option<Box<[u32; FEW]>>,
 }
@@ -63,6 +65,7 @@ impl<F: Scalar> Fan<F> {
             return None;
         }
         let last = *successors.last()?;
+        let terms = successors.len() + missing;
         successors.resize(successors.len() + missing, last);
         let (first, more) = successors.split_first_chunk::<FEW>()?;
         let more = match more {
@@ -77,6 +80,7 @@ impl<F: Scalar> Fan<F> {
             pull: F::from_f64(gamma * weight),
             inverse: inverse(stay),
             idle: idle.map_or(F::default(), inverse),
+            weight: F::from_f64(1.0001 * gamma * (terms as f64 * noise + weight)),
             more,
         })
     }
@@ -112,7 +116,7 @@ impl<F: Scalar> Fan<F> {
         each!(|i| base[i].mul(idle).max(best[i]))
     }
 
-    /// `gamma max_a sum T (V' - V)`, and the largest `gamma sum T |V' - V|` that a choice may have, which errors are relative to.
+    /// `gamma max_a sum T (V' - V)`, and no less than the largest `gamma sum T |V' - V|` that a choice has, which errors are relative to.
     ///
     /// # Precision
     ///
@@ -140,7 +144,8 @@ impl<F: Scalar> Fan<F> {
         if self.may_idle() {
             best = max(best, base);
         }
-        let size = each!(|i| all.widest[i].mul_add(pull, all.size[i].mul(noise)));
+        let weight = V::splat(self.weight);
+        let size = each!(|i| all.most[i].abs().max(all.least[i].abs()).mul(weight));
         (best, size)
     }
 }
@@ -157,13 +162,12 @@ fn fold<V: Vector>(
     (sum, max(max(a, b), max(c, d)), d)
 }
 
-/// Differences to a state's own value: their sum and maximum, those of their lengths, and the last of them.
+/// Differences to a state's own value: their sum, maximum and minimum, and the last of them.
 struct Spread<V> {
     last: [V; VECTORS],
     sum: [V; VECTORS],
     most: [V; VECTORS],
-    size: [V; VECTORS],
-    widest: [V; VECTORS],
+    least: [V; VECTORS],
 }
 
 impl<V: Vector> Spread<V> {
@@ -173,8 +177,7 @@ impl<V: Vector> Spread<V> {
             last: splat(0.0),
             sum: splat(0.0),
             most: splat(f64::NEG_INFINITY),
-            size: splat(0.0),
-            widest: splat(0.0),
+            least: splat(f64::INFINITY),
         }
     }
 
@@ -182,11 +185,9 @@ impl<V: Vector> Spread<V> {
     fn add(&mut self, row: u32, own: [V; VECTORS], rows: Rows<'_, V::Scalar>) {
         let value: [V; VECTORS] = rows.load(row);
         let difference = each!(|i| value[i].sub(own[i]));
-        let length = each!(|i| difference[i].abs());
         self.sum = each!(|i| self.sum[i].add(difference[i]));
         self.most = max(self.most, difference);
-        self.size = each!(|i| self.size[i].add(length[i]));
-        self.widest = max(self.widest, length);
+        self.least = min(self.least, difference);
         self.last = difference;
     }
 }
