@@ -1,6 +1,7 @@
 //! How much memory a run will need, before anything is allocated.
 
 use crate::mdp::Mdp;
+use crate::plan::LEAVES_UP_TO;
 use crate::statistics::TILE;
 
 /// Bytes that one cell needs.
@@ -14,12 +15,13 @@ use crate::statistics::TILE;
 /// builder.choice(a, "go", [(b, 1.0)]);
 /// builder.absorbing(b);
 /// let memory = Memory::of(&builder.build().unwrap());
-/// // 2 states, 64 goals side by side, 4 bytes, 3 buffers.
-/// assert_eq!(memory.values_bytes, 2 * 64 * 4 * 3);
+/// // 2 states, 64 goals side by side, 4 bytes, 4 buffers, 2 tiles.
+/// assert_eq!(memory.values_bytes, 2 * 64 * 4 * 4 * 2);
 /// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Memory {
-    /// Per thread: values, their successors and the rewards of a tile of goals, in f32.
+    /// Per thread: values, their successors, values before and rewards of a tile of goals, in f32, and of another one for goals that take longer
+    /// ([`LEAVES_UP_TO`]).
     pub values_bytes: usize,
     /// Once: the transition structure, with a successor and its probability in 8 bytes and an offset per choice and state.
     pub structure_bytes: usize,
@@ -30,16 +32,20 @@ pub struct Memory {
 }
 
 impl Memory {
-    /// Buffers of a tile: V, U, R.
-    const BUFFERS: usize = 3;
+    /// Buffers of a tile: V, U, R, and V of before.
+    const BUFFERS: usize = 4;
     /// Moments per state: of first and second order.
     const MOMENTS: usize = 2;
 
     /// The estimate for one cell of an MDP.
     #[must_use]
     pub fn of(mdp: &Mdp) -> Self {
+        let tile = mdp.n_states() * TILE * size_of::<f32>() * Self::BUFFERS;
         Self {
-            values_bytes: mdp.n_states() * TILE * size_of::<f32>() * Self::BUFFERS,
+            values_bytes: match mdp.n_states() <= LEAVES_UP_TO {
+                true => 2 * tile,
+                false => tile,
+            },
             structure_bytes: 8 * mdp.n_successors() + 4 * (mdp.n_choices() + mdp.n_states()),
             sums_bytes: 32 * mdp.n_states() * Self::MOMENTS,
             observations_bytes: 0,

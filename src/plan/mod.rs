@@ -89,7 +89,12 @@ pub struct Schedule {
     pub precision: Precision,
     /// Of extrapolated sweeps: what two sweeps leave of an error at most, as the steps are made for it.
     pub contraction: Percent,
+    /// Whether a tile is done when most of its goals are, and the others go on with those of other tiles.
+    pub leaves: bool,
 }
+
+/// States up to which tiles leave goals: beyond, another tile would take too much memory.
+pub const LEAVES_UP_TO: usize = 1 << 17;
 
 /// Hundredths of one.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -110,6 +115,7 @@ impl Default for Schedule {
             first_check: 8,
             precision: Precision::Mixed,
             contraction: Percent(50),
+            leaves: false,
         }
     }
 }
@@ -181,6 +187,9 @@ impl Plan {
         if self.schedule.method == Method::Extrapolated {
             hash.update([self.schedule.contraction.0]);
         }
+        if self.schedule.leaves {
+            hash.update("leaves");
+        }
         self.model.feed_hash(&mut |bytes| hash.update(bytes));
         hash.finalize().into()
     }
@@ -208,6 +217,9 @@ impl fmt::Display for Plan {
                 f,
                 "steps        as if two sweeps left up to {left}% of an error"
             )?;
+        }
+        if self.schedule.leaves {
+            writeln!(f, "slow goals   go on with those of other tiles")?;
         }
         if self.schedule.precision == Precision::Double {
             writeln!(f, "precision    f64 from the first sweep")?;

@@ -388,6 +388,11 @@ pub trait Backend: Send + Sync + Debug {
         &Method::ALL
     }
 
+    /// Whether it can leave goals of a cell to go on with those of other tiles.
+    fn may_leave(&self, _problem: &CellProblem) -> bool {
+        false
+    }
+
     /// How it goes about a plan, where that is a matter of the device: a few words for people.
     fn carries_out(&self, _plan: &Plan) -> Option<String> {
         None
@@ -457,7 +462,7 @@ pub trait CellSolver: Send + Sync + Debug {
     fn solve_block(&self, block: Block, parallel: bool) -> Result<BlockSums, SolveError>;
 
     /// Solves single goals and returns everything about them. A sampled goal comes out exactly as it went into its
-    /// block's sums.
+    /// block's sums; on the cpu within its half-width, where its tile left it ([`Schedule::leaves`](crate::plan::Schedule::leaves)).
     ///
     /// # Errors
     ///

@@ -30,6 +30,47 @@ pub(super) struct Limits {
     pub(super) longest_row: usize,
 }
 
+/// Where the way of a tile's goals starts, and where it may end before all of them are certified.
+#[derive(Clone, Copy, Debug, Default)]
+pub(super) struct Way {
+    /// Sweeps before the first residual.
+    pub(super) first_check: u32,
+    /// Sweeps and recentrings that are behind some goal.
+    pub(super) swept: u32,
+    pub(super) recentred: u32,
+    /// So many of the first `goals` lanes may be left uncertified.
+    pub(super) may_leave: usize,
+    pub(super) goals: usize,
+    /// Whether the way itself is of interest.
+    pub(super) is_trial: bool,
+}
+
+impl Way {
+    /// From the start until all lanes are certified.
+    pub(super) fn whole(first_check: u32) -> Self {
+        Self {
+            first_check,
+            ..Self::default()
+        }
+    }
+
+    /// Whether all but so few are certified.
+    pub(super) fn is_over<F: Scalar>(&self, tile: &Tile<F>, tolerance: f64) -> bool {
+        match self.may_leave {
+            0 => tile.certified(tolerance),
+            few => {
+                (0..self.goals)
+                    .filter(|&lane| !tile.is_certified(lane, tolerance))
+                    .count()
+                    <= few
+            }
+        }
+    }
+}
+
+/// How many lanes are behind the one whose half-width tells what most goals of a tile need.
+const BEHIND: usize = TILE / 8;
+
 /// Work done on a tile in one precision.
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
 pub(in crate::solve) struct Effort {
@@ -41,32 +82,48 @@ pub(in crate::solve) struct Effort {
     pub(in crate::solve) checks: u32,
     /// Extrapolations.
     pub(in crate::solve) steps: u32,
-    /// The largest half-width of the first residual, with the sweeps before it, and those of the last two.
-    widths: [(f64, u32); 3],
+    /// How often the values were moved to another centre.
+    pub(super) recentrings: u32,
+    /// Of trials: the way of all lanes, and of most.
+    pub(in crate::solve) all: Descent,
+    pub(in crate::solve) most: Descent,
 }
 
-impl Effort {
-    fn saw(&mut self, width: f64) {
-        self.checks += 1;
-        let this = (width, self.sweeps);
-        self.widths = match (self.checks, self.widths) {
-            (1, _) => [this; 3],
-            (_, [first, _, last]) => [first, last, this],
+/// How a half-width came down.
+#[derive(Clone, Copy, Debug, Default, PartialEq)]
+pub(in crate::solve) struct Descent {
+    /// The first that was seen, with the sweeps before it, and two others: those between which it fell to the tolerance, else the last.
+    widths: [(f64, u32); 3],
+    /// Sweeps and steps until it was within the tolerance.
+    pub(in crate::solve) done: Option<[u32; 2]>,
+}
+
+impl Descent {
+    fn saw(&mut self, width: f64, [sweeps, steps]: [u32; 2], tolerance: f64) {
+        if self.done.is_some() {
+            return;
+        }
+        let this = (width, sweeps);
+        let [first, _, last] = self.widths;
+        self.widths = match first.1 {
+            0 => [this; 3],
+            _ => [first, last, this],
         };
+        self.done = (width <= tolerance).then_some([sweeps, steps]);
     }
 
-    /// Sweeps that were needed for this half-width, as far as those of the last two residuals tell.
+    /// Sweeps that were needed for this half-width, as far as two residuals tell.
     pub(in crate::solve) fn needed(&self, half_width: f64) -> u32 {
         let [_, (before, start), (after, end)] = self.widths;
         let part = (before / half_width).ln() / (before / after).ln();
         let needed = f64::from(start) + part * f64::from(end - start);
         match part.is_finite() {
             true => (needed.ceil() as u32).clamp(start + 1, end),
-            false => self.sweeps,
+            false => end,
         }
     }
 
-    /// What two sweeps left of the largest half-width, between the first residual and the last; zero where there was one.
+    /// What two sweeps left of it; zero where it was seen once.
     pub(in crate::solve) fn contraction(&self) -> f64 {
         let [(first, before), _, (last, after)] = self.widths;
         if after == before {
@@ -84,10 +141,14 @@ pub(super) fn iterate<F: Scalar, V: Vector<Scalar = F>>(
     kernel: &impl Kernel<F>,
     evaluation: Option<&Evaluation<F>>,
     limits: &Limits,
-    first_check: u32,
+    way: Way,
 ) -> Effort {
     let discount = limits.constants.discount;
-    let mut effort = Effort::default();
+    let mut effort = Effort {
+        sweeps: way.swept,
+        recentrings: way.recentred,
+        ..Effort::default()
+    };
     let due = |sweeps: u32| {
         // Between the two sweeps of a step the residual is that of the step.
         let whole = match limits.schedule.method {
@@ -96,15 +157,14 @@ pub(super) fn iterate<F: Scalar, V: Vector<Scalar = F>>(
         };
         whole.clamp(1, limits.max_sweeps)
     };
-    let mut next = due(first_check);
-    let mut recentrings = 0;
+    let mut next = due(way.first_check);
     let (mut before, mut judged) = ([F::from_f64(f64::INFINITY); TILE], 0);
     if let Some(evaluation) = evaluation {
-        while effort.sweeps < first_check {
+        while effort.sweeps < way.first_check {
             tile.sweep::<V>(kernel, effort.sweeps % 2 == 1);
             effort.sweeps += 1;
         }
-        recentrings = iterate_policies::<F, V>(tile, kernel, evaluation, limits, &mut effort);
+        iterate_policies::<F, V>(tile, kernel, evaluation, limits, &mut effort);
         next = effort.sweeps;
     }
     let mut steps = Steps::of(&limits.schedule);
@@ -123,13 +183,19 @@ pub(super) fn iterate<F: Scalar, V: Vector<Scalar = F>>(
             effort.sweeps += 1;
         }
         tile.certify::<V, _>(kernel, limits.constants);
-        let width = widest(tile);
-        effort.saw(width);
         effort.steps = steps.taken;
-        let ended = tile.certified(limits.tolerance) || effort.sweeps >= limits.max_sweeps;
-        if ended {
+        effort.checks += 1;
+        if way.is_trial {
+            let so_far = [effort.sweeps, effort.steps];
+            effort.all.saw(widest(tile), so_far, limits.tolerance);
+            effort
+                .most
+                .saw(that_of_most(tile), so_far, limits.tolerance);
+        }
+        if way.is_over(tile, limits.tolerance) || effort.sweeps >= limits.max_sweeps {
             return effort;
         }
+        let width = widest(tile);
         let stepping = steps.look(width, effort.sweeps);
         if effort.sweeps > judged + judged / 8 {
             if !stepping && exhausted(tile, limits, &before) {
@@ -139,8 +205,8 @@ pub(super) fn iterate<F: Scalar, V: Vector<Scalar = F>>(
         }
         match limits.schedule.method {
             Method::InPlace | Method::PolicyIteration | Method::Extrapolated => {
-                if recentrings < MAX_RECENTRINGS && tile.recentre(limits.spacing, discount) {
-                    recentrings += 1;
+                if effort.recentrings < MAX_RECENTRINGS && tile.recentre(limits.spacing, discount) {
+                    effort.recentrings += 1;
                     steps.lose_anchor();
                 }
             }
@@ -227,8 +293,7 @@ impl Steps {
     }
 }
 
-/// Policy iteration: a sweep that notes its choices, then their exact values, until nothing is gained by a sweep. Returns how often the tile
-/// was recentred.
+/// Policy iteration: a sweep that notes its choices, then their exact values, until nothing is gained by a sweep.
 ///
 /// The sweep is one of the in-place kind, T'. From the values V of a policy it makes T'V >= V, and its choices, taken for ever, are worth
 /// at least as much: T' with these choices only grows from V to its own fixed point. So no goal's values ever go down but for rounding.
@@ -239,24 +304,24 @@ fn iterate_policies<F: Scalar, V: Vector<Scalar = F>>(
     evaluation: &Evaluation<F>,
     limits: &Limits,
     effort: &mut Effort,
-) -> u32 {
-    let mut recentrings = 0;
+) {
     loop {
         let made = tile.improve::<V>(kernel, evaluation, effort.sweeps % 2 == 1);
         effort.sweeps += 1;
         let Some(made) = made else {
-            return recentrings;
+            return;
         };
         let is_over = effort.evaluations > 0 && made.is_over(limits.tolerance, limits.noise::<F>());
         let is_enough =
             effort.evaluations >= MOST_EVALUATIONS || effort.sweeps >= limits.max_sweeps;
         if is_over || is_enough {
-            return recentrings;
+            return;
         }
         tile.evaluate(V::LEVEL, evaluation);
         effort.evaluations += 1;
         if effort.evaluations == 1 {
-            recentrings += u32::from(tile.recentre(limits.spacing, limits.constants.discount));
+            effort.recentrings +=
+                u32::from(tile.recentre(limits.spacing, limits.constants.discount));
         }
     }
 }
@@ -275,6 +340,13 @@ fn widest<F: Scalar>(tile: &Tile<F>) -> f64 {
         true => f64::INFINITY,
         false => most.max(w),
     })
+}
+
+/// The half-width of the lane that has [`BEHIND`] lanes behind it.
+fn that_of_most<F: Scalar>(tile: &Tile<F>) -> f64 {
+    let mut widths = tile.half_width.map(Scalar::to_f64);
+    widths.sort_unstable_by(|a, b| b.total_cmp(a));
+    widths[BEHIND]
 }
 
 /// How much of its half-width a lane must lose while an eighth more sweeps are done to be called alive near the floor of its precision.

@@ -7,6 +7,7 @@
 mod draw;
 mod iterate;
 mod kernel;
+mod leftovers;
 mod linked;
 mod memory;
 mod observe;
@@ -67,6 +68,10 @@ impl Backend for CpuBackend {
             "cpu, {} instructions, f32 with f64 where f32 cannot certify",
             self.level
         )
+    }
+
+    fn may_leave(&self, problem: &CellProblem) -> bool {
+        solver::may_leave(problem)
     }
 
     fn prepare(&self, problem: CellProblem) -> Result<Box<dyn CellSolver>, SolveError> {

@@ -5,10 +5,12 @@ use std::sync::Mutex;
 use rayon::prelude::*;
 
 use super::NAME;
+use super::leftovers::{FEW, Leftovers};
 use super::observe::Scratch;
 use super::simd::{Isa, Job, Level, dispatch};
 use super::stage::{Outcome, Source, StageSolver, StageTiles};
-use super::sums::{ChunkSums, Goals as TileGoals, Measure};
+use super::sums::{ChunkSums, Lanes, Measure};
+use crate::plan::LEAVES_UP_TO;
 use crate::reward::RewardDomain;
 use crate::rng::Stream;
 use crate::solve::{CellProblem, CellSolver, Goals, SolveError, SolvedGoal};
@@ -19,10 +21,18 @@ use crate::units::SampleIndex;
 /// Tiles per chunk: the unit of parallel work within a block, summed on its own whether or not it ran in parallel.
 const TILES_PER_CHUNK: u64 = 8;
 
+/// Whether tiles of a cell may leave goals. Observations are in the order of the goals.
+pub(super) fn may_leave(problem: &CellProblem) -> bool {
+    let n_states = problem.plan.model().states().len();
+    n_states <= LEAVES_UP_TO && problem.program.plain().is_ok() && problem.observer().is_none()
+}
+
 /// Memory of one worker.
 #[derive(Debug)]
 struct Workspace {
     tiles: StageTiles,
+    /// Made when a tile first leaves goals.
+    leftovers: Option<Leftovers>,
     /// Of use where more than POWER is asked.
     scratch: Scratch,
 }
@@ -37,6 +47,8 @@ pub(in crate::solve) struct CpuSolver {
     shift: f64,
     /// What is asked beyond POWER.
     observer: Option<Observer>,
+    /// How many goals a tile may leave to go on with those of others.
+    may_leave: usize,
     workspaces: Mutex<Vec<Workspace>>,
 }
 
@@ -50,8 +62,10 @@ impl CpuSolver {
                 backend: NAME,
                 feature: error.to_string(),
             })?;
+        let leaves = problem.plan.schedule().leaves && may_leave(&problem);
         Ok(Self {
             level,
+            may_leave: if leaves { FEW } else { 0 },
             stage: StageSolver::new(&problem, stage, &problem.plan),
             measure: Measure::new(problem.discount, problem.plan.model().domain()),
             shift: problem.power_scale().shift,
@@ -73,6 +87,7 @@ impl CpuSolver {
         };
         let mut workspace = lock().pop().unwrap_or_else(|| Workspace {
             tiles: self.stage.tiles(),
+            leftovers: None,
             scratch: Scratch::default(),
         });
         let result = work(&mut workspace);
@@ -86,11 +101,17 @@ impl CpuSolver {
         let mut observations = observer.map(|o| o.observations((end - first) as usize));
         self.with_workspace(|workspace| {
             for tile in (first..end).step_by(TILE) {
-                let outcome = self.add_tile(workspace, tile, end, &mut sums);
+                let count = (end - tile).min(TILE as u64) as usize;
+                let is_last = tile + TILE as u64 >= end;
+                let outcome = self.add_tile(workspace, (tile, count), is_last, &mut sums);
                 if let Some((observer, observations)) = observer.zip(observations.as_mut()) {
-                    let count = (end - tile).min(TILE as u64) as usize;
                     self.observe(workspace, outcome, tile, count, observer, observations);
                 }
+            }
+            while let Some(leftovers) = &mut workspace.leftovers
+                && !leftovers.is_empty()
+            {
+                self.add_leftovers(leftovers, true, &mut sums);
             }
         });
         let states = self.problem.plan.model().states().iter();
@@ -139,40 +160,80 @@ impl CpuSolver {
         }
     }
 
-    /// Solves the tile that starts at goal `first` and sums its goals below `end`.
+    /// Solves the tile of `count` goals from `first` on and sums them, but for those that are left to go on with others.
     fn add_tile(
         &self,
         workspace: &mut Workspace,
-        first: u64,
-        end: u64,
+        (first, count): (u64, usize),
+        is_last: bool,
         sums: &mut ChunkSums,
     ) -> Outcome {
-        let source = Source::Sampled {
+        let waiting = workspace.leftovers.as_ref().is_some_and(|l| !l.is_empty());
+        let source = Source::Crowd {
             stream: Stream::Reward,
             first,
+            goals: count,
+            // With nobody to go on with a goal stays where it is.
+            may_leave: if is_last && !waiting {
+                0
+            } else {
+                self.may_leave
+            },
         };
-        let outcome = self.solve_tile_at_level(workspace, source);
-        let goals = TileGoals {
-            first,
-            count: (end - first).min(TILE as u64) as usize,
-            tolerance: self.problem.tolerance,
-            sweeps: outcome.sweeps(),
-        };
-        let job = SumJob {
-            solver: self,
-            workspace,
-            outcome,
-            goals,
-            sums,
-        };
-        dispatch(self.level, job);
+        let outcome = self.solve_tile_at_level(&mut workspace.tiles, source);
+        let mut lanes = Lanes::of(first, count, outcome.sweeps());
+        let limits = &self.stage.limits;
+        if !outcome.certified && !outcome.is_double() && outcome.sweeps() < limits.max_sweeps {
+            let leftovers = workspace
+                .leftovers
+                .get_or_insert_with(|| Leftovers::new(&self.stage));
+            while leftovers.room() < FEW {
+                self.add_leftovers(leftovers, false, sums);
+            }
+            let tile = &workspace.tiles.single;
+            leftovers.take(tile, &outcome.single, &mut lanes, limits.tolerance);
+        }
+        self.sum(&workspace.tiles, outcome, &lanes, sums);
         outcome
     }
 
-    fn solve_tile_at_level(&self, workspace: &mut Workspace, source: Source<'_>) -> Outcome {
+    /// Goes on with goals that were left, until most are certified or all, and sums those that are done.
+    fn add_leftovers(&self, leftovers: &mut Leftovers, to_the_end: bool, sums: &mut ChunkSums) {
+        let way = leftovers.way(to_the_end);
+        let goals: Vec<u64> = leftovers.goals().collect();
+        let exact = |to: &mut [f64]| {
+            let rows = self.problem.plan.model().reward_rows();
+            to.fill(0.0);
+            for (lane, &goal) in goals.iter().enumerate() {
+                let drawn = self.problem.draw(Stream::Reward, SampleIndex(goal));
+                for (to, &row) in to.chunks_exact_mut(TILE).zip(&rows) {
+                    to[lane] = drawn[row as usize];
+                }
+            }
+        };
+        let source = Source::Left { way, exact: &exact };
+        let outcome = self.solve_tile_at_level(&mut leftovers.tiles, source);
         let limits = &self.stage.limits;
-        self.stage
-            .solve_at_level(self.level, limits, &mut workspace.tiles, source)
+        let lanes = leftovers.settled(way, &outcome, (limits.tolerance, limits.max_sweeps));
+        self.sum(&leftovers.tiles, outcome, &lanes, sums);
+        leftovers.close_up(&lanes);
+    }
+
+    /// Adds the goals of a tile that are done.
+    fn sum(&self, tiles: &StageTiles, outcome: Outcome, lanes: &Lanes, sums: &mut ChunkSums) {
+        let job = SumJob {
+            solver: self,
+            tiles,
+            outcome,
+            lanes,
+            sums,
+        };
+        dispatch(self.level, job);
+    }
+
+    fn solve_tile_at_level(&self, tiles: &mut StageTiles, source: Source<'_>) -> Outcome {
+        let limits = &self.stage.limits;
+        self.stage.solve_at_level(self.level, limits, tiles, source)
     }
 
     /// Solves the aligned tile that holds a goal, and returns that goal.
@@ -206,7 +267,7 @@ impl CpuSolver {
 
     fn solve_lane(&self, source: Source<'_>, lane: usize) -> LaneResult {
         self.with_workspace(|workspace| {
-            let outcome = self.solve_tile_at_level(workspace, source);
+            let outcome = self.solve_tile_at_level(&mut workspace.tiles, source);
             let (integrand, half_width) = match &workspace.tiles.double {
                 Some(tile) if outcome.is_double() => {
                     (self.measure.lane(tile, lane), tile.half_width[lane])
@@ -225,10 +286,9 @@ impl CpuSolver {
         })
     }
 
-    /// The work that the tile starting at goal `first` of `stream` takes.
+    /// The work that the tile starting at goal `first` of `stream` takes, with what its residuals tell.
     pub(in crate::solve) fn tile_work(&self, stream: Stream, first: u64) -> Outcome {
-        self.solve_lane(Source::Sampled { stream, first }, 0)
-            .outcome
+        self.solve_lane(Source::Trial { stream, first }, 0).outcome
     }
 }
 
@@ -297,9 +357,9 @@ struct LaneResult {
 /// Adds a solved tile to the sums of its chunk.
 struct SumJob<'a> {
     solver: &'a CpuSolver,
-    workspace: &'a Workspace,
+    tiles: &'a StageTiles,
     outcome: Outcome,
-    goals: TileGoals,
+    lanes: &'a Lanes,
     sums: &'a mut ChunkSums,
 }
 
@@ -307,14 +367,15 @@ impl Job for SumJob<'_> {
     type Output = ();
     #[inline(always)]
     fn run<I: Isa>(self) {
-        let (measure, shift, goals) = (self.solver.measure, self.solver.shift, self.goals);
-        match &self.workspace.tiles.double {
+        let (measure, shift) = (self.solver.measure, self.solver.shift);
+        let done = (self.lanes, self.solver.problem.tolerance);
+        match &self.tiles.double {
             Some(tile) if self.outcome.is_double() => {
-                self.sums.add::<f64, I::Double>(tile, measure, shift, goals);
+                self.sums.add::<f64, I::Double>(tile, measure, shift, done);
             }
             _ => {
-                let tile = &self.workspace.tiles.single;
-                self.sums.add::<f32, I::Single>(tile, measure, shift, goals);
+                let tile = &self.tiles.single;
+                self.sums.add::<f32, I::Single>(tile, measure, shift, done);
             }
         }
     }

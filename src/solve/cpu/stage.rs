@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use super::draw::Drawing;
-use super::iterate::{Effort, Limits, iterate};
+use super::iterate::{Effort, Limits, Way, iterate};
 
 use super::kernel::{ByChoice, Dense, Deterministic, Kernel, Sparse, UNCHOSEN};
 use super::memory::Lines;
@@ -61,6 +61,20 @@ pub(super) struct StageTiles {
 pub(super) enum Source<'a> {
     /// Drawn from the law.
     Sampled { stream: Stream, first: u64 },
+    /// The same, to see how it goes.
+    Trial { stream: Stream, first: u64 },
+    /// The same, the first `goals` of which count; `may_leave` of them may be left uncertified in single precision.
+    Crowd {
+        stream: Stream,
+        first: u64,
+        goals: usize,
+        may_leave: usize,
+    },
+    /// Goals that were left: rewards, values and their constants are in the tile. `exact` puts the rewards as they were drawn into rows in sweep order.
+    Left {
+        way: Way,
+        exact: &'a dyn Fn(&mut [f64]),
+    },
     /// One goal from outside, in every lane; rewards in sweep order. Solved in double precision.
     Given { rewards: &'a [f64] },
     /// Goals that were put together, `[n_rewards, TILE]` in sweep order, and the choices, where they are given.
@@ -268,15 +282,19 @@ impl StageSolver {
         let is_given = matches!(source, Source::Given { .. });
         let is_mixed = !is_given && limits.schedule.precision == Precision::Mixed;
         if is_mixed {
-            self.fill_single::<I>(source, tile);
-            tile.start::<I::Single>(&self.stays, self.mean, self.discount);
-            let first_check = limits.schedule.first_check;
+            let way = match source {
+                Source::Left { way, .. } => way,
+                _ => {
+                    self.fill_single::<I>(source, tile);
+                    tile.start::<I::Single>(&self.stays, self.mean, self.discount);
+                    source.way(limits.schedule.first_check)
+                }
+            };
             let evaluation = self.evaluations.as_ref().map(|(single, _)| single);
-            outcome.single =
-                iterate::<f32, I::Single>(tile, single, evaluation, limits, first_check);
+            outcome.single = iterate::<f32, I::Single>(tile, single, evaluation, limits, way);
             let used_up = outcome.single.sweeps >= limits.max_sweeps;
             outcome.certified = tile.certified(limits.tolerance);
-            if outcome.certified || used_up {
+            if outcome.certified || used_up || way.is_over(tile, limits.tolerance) {
                 return outcome;
             }
         }
@@ -284,7 +302,8 @@ impl StageSolver {
             .double
             .get_or_insert_with(|| Tile::new(self.n_states, self.n_rewards));
         match source {
-            Source::Sampled { .. } => {
+            Source::Left { exact, .. } => exact(&mut wide.rewards),
+            Source::Sampled { .. } | Source::Trial { .. } | Source::Crowd { .. } => {
                 // Drawn again: centred single precision rewards may have been rounded, these are exact.
                 self.fill_single::<I>(source, tile);
                 for (to, from) in wide.rewards.iter_mut().zip(tile.rewards.iter()) {
@@ -303,7 +322,7 @@ impl StageSolver {
         } else {
             let otherwise = match source {
                 Source::Given { rewards } => rewards[0],
-                Source::Sampled { .. } | Source::Made { .. } => self.mean,
+                _ => self.mean,
             };
             wide.start::<I::Double>(&self.stays, otherwise, self.discount);
         }
@@ -315,7 +334,11 @@ impl StageSolver {
             (Precision::Mixed, Some(_)) => 0,
             (Precision::Mixed, None) => DOUBLE_FIRST_CHECK,
         };
-        outcome.double = iterate::<f64, I::Double>(wide, double, evaluation, &rest, first_check);
+        let way = Way {
+            may_leave: 0,
+            ..source.way(first_check)
+        };
+        outcome.double = iterate::<f64, I::Double>(wide, double, evaluation, &rest, way);
         outcome.certified = wide.certified(limits.tolerance);
         outcome
     }
@@ -323,7 +346,9 @@ impl StageSolver {
     #[inline(always)]
     fn fill_single<I: Isa>(&self, source: Source<'_>, tile: &mut Tile<f32>) {
         match source {
-            Source::Sampled { stream, first } => {
+            Source::Sampled { stream, first }
+            | Source::Trial { stream, first }
+            | Source::Crowd { stream, first, .. } => {
                 self.drawing.fill::<I>(stream, first, &mut tile.rewards);
             }
             Source::Made { rewards, .. } => {
@@ -331,7 +356,27 @@ impl StageSolver {
                     *to = *from as f32;
                 }
             }
-            Source::Given { .. } => {}
+            Source::Given { .. } | Source::Left { .. } => {}
+        }
+    }
+}
+
+impl Source<'_> {
+    /// The way of goals that start.
+    fn way(self, first_check: u32) -> Way {
+        let whole = Way {
+            is_trial: matches!(self, Source::Trial { .. }),
+            ..Way::whole(first_check)
+        };
+        match self {
+            Source::Crowd {
+                goals, may_leave, ..
+            } => Way {
+                goals,
+                may_leave,
+                ..whole
+            },
+            _ => whole,
         }
     }
 }

@@ -26,7 +26,7 @@ impl ChunkSums {
         }
     }
 
-    /// Adds a certified tile whose first goal is `first`, of which the first `count` lanes count.
+    /// Adds the goals of a certified tile that are done.
     ///
     /// The order of additions is fixed: lanes 16 apart pairwise in F, then 8 partial sums in f64.
     #[inline(always)]
@@ -35,7 +35,7 @@ impl ChunkSums {
         tile: &Tile<F>,
         measure: Measure,
         shift: f64,
-        goals: Goals,
+        (lanes, tolerance): (&Lanes, f64),
     ) {
         let mut constant = [F::default(); TILE];
         let mut mask = [F::default(); TILE];
@@ -43,10 +43,10 @@ impl ChunkSums {
             let middle = measure.scale * tile.middle[lane].to_f64();
             let x = middle + (tile.centre[lane].to_f64() - shift);
             constant[lane] = F::from_f64(x);
-            mask[lane] = F::from_f64(if lane < goals.count { 1.0 } else { 0.0 });
+            mask[lane] = F::from_f64(if lanes.done[lane].is_some() { 1.0 } else { 0.0 });
         }
         let factor = V::splat(F::from_f64(measure.scale * measure.complement));
-        let whole = goals.count == TILE;
+        let whole = lanes.done.iter().all(Option::is_some);
         for (s, (power, squared)) in self.power.iter_mut().zip(&mut self.squared).enumerate() {
             let mut sum = [F::default(); 16];
             let mut square = [F::default(); 16];
@@ -69,11 +69,12 @@ impl ChunkSums {
             V::add_wide(&sum, power);
             V::add_wide(&square, squared);
         }
-        for lane in 0..goals.count {
-            let goal = goals.first + lane as u64;
-            let half_width = tile.half_width[lane].to_f64();
-            self.goals
-                .note_goal(goal, half_width, goals.tolerance, goals.sweeps);
+        for lane in 0..TILE {
+            if let Some(goal) = lanes.done[lane] {
+                let half_width = tile.half_width[lane].to_f64();
+                self.goals
+                    .note_goal(goal, half_width, tolerance, lanes.sweeps[lane]);
+            }
         }
     }
 
@@ -86,6 +87,8 @@ impl ChunkSums {
         };
         let halves =
             |p: &[f64; PARTIAL]| ((p[0] + p[4]) + (p[1] + p[5])) + ((p[2] + p[6]) + (p[3] + p[7]));
+        // Goals that took longer than others of their tile come late.
+        sums.unconverged_goals.sort_unstable();
         for (row, state) in rows.enumerate() {
             sums.power[state] = halves(&self.power[row]);
             sums.power_squared[state] = halves(&self.squared[row]);
@@ -94,13 +97,23 @@ impl ChunkSums {
     }
 }
 
-/// Which goals a tile holds, and how they were solved.
-#[derive(Clone, Copy, Debug)]
-pub(super) struct Goals {
-    pub(super) first: u64,
-    pub(super) count: usize,
-    pub(super) tolerance: f64,
-    pub(super) sweeps: u32,
+/// The goals of a tile, lane by lane: those that are done.
+#[derive(Clone, Debug)]
+pub(super) struct Lanes {
+    /// The goal of every lane that is done.
+    pub(super) done: [Option<u64>; TILE],
+    /// Sweeps that it took.
+    pub(super) sweeps: [u32; TILE],
+}
+
+impl Lanes {
+    /// The first `count` lanes are goals one after the other.
+    pub(super) fn of(first: u64, count: usize, sweeps: u32) -> Self {
+        Self {
+            done: std::array::from_fn(|lane| (lane < count).then_some(first + lane as u64)),
+            sweeps: [sweeps; TILE],
+        }
+    }
 }
 
 /// What is made of values: `scale ((1 - gamma) max_a P_a V + middle) + centre`.

@@ -148,6 +148,61 @@ impl<F: Scalar> Tile<F> {
         }
     }
 
+    /// Copies goals of another tile on their way to this one: lane `lanes[i]` there is lane `first + i` here.
+    pub(super) fn take_lanes(&mut self, from: &Self, lanes: &[usize], first: usize) {
+        let rows = [
+            (&mut self.rewards, &from.rewards),
+            (&mut self.values, &from.values),
+        ];
+        for (to, from) in rows {
+            for (to, from) in to.chunks_exact_mut(TILE).zip(from.chunks_exact(TILE)) {
+                for (to, &lane) in to[first..].iter_mut().zip(lanes) {
+                    *to = from[lane];
+                }
+            }
+        }
+        let constants = [
+            (&mut self.centre, &from.centre),
+            (&mut self.least_reward, &from.least_reward),
+            (&mut self.most_reward, &from.most_reward),
+        ];
+        for (to, from) in constants {
+            for (to, &lane) in to[first..].iter_mut().zip(lanes) {
+                *to = from[lane];
+            }
+        }
+    }
+
+    /// Moves goals on their way to the first lanes. `lanes` is ascending.
+    pub(super) fn move_lanes(&mut self, lanes: &[usize]) {
+        let rows = [&mut *self.rewards, &mut *self.values];
+        let constants = [
+            &mut self.centre,
+            &mut self.least_reward,
+            &mut self.most_reward,
+        ];
+        let rows = rows.into_iter().flat_map(|r| r.chunks_exact_mut(TILE));
+        for row in rows.chain(constants.into_iter().map(|c| &mut c[..])) {
+            for (to, &lane) in lanes.iter().enumerate() {
+                row[to] = row[lane];
+            }
+        }
+    }
+
+    /// Makes the lanes from `first` on those of the goal that is zero everywhere.
+    pub(super) fn clear_lanes(&mut self, first: usize) {
+        let rows = [&mut *self.rewards, &mut *self.values];
+        let constants = [
+            &mut self.centre,
+            &mut self.least_reward,
+            &mut self.most_reward,
+        ];
+        let rows = rows.into_iter().flat_map(|r| r.chunks_exact_mut(TILE));
+        for row in rows.chain(constants.into_iter().map(|c| &mut c[..])) {
+            row[first..].fill(F::default());
+        }
+    }
+
     /// Rewards of a group of lanes.
     #[inline(always)]
     pub(super) fn rewards(&self, lane: usize) -> Rows<'_, F> {
@@ -394,6 +449,12 @@ impl<F: Scalar> Tile<F> {
             take_off(&mut self.values, &offsets);
         }
         moved
+    }
+
+    /// Whether a lane's half-width is within the tolerance. NaN is not.
+    #[inline(always)]
+    pub(super) fn is_certified(&self, lane: usize, tolerance: f64) -> bool {
+        self.half_width[lane].to_f64() <= tolerance
     }
 
     /// Whether every lane's half-width is within the tolerance. NaN is not.
