@@ -8,6 +8,9 @@ use std::cmp::Reverse;
 use std::collections::{BTreeSet, BinaryHeap};
 
 use super::model::{KernelClass, SweepModel};
+use crate::mdp::Mdp;
+use crate::reward::RewardDomain;
+use crate::units::StateId;
 
 /// Most states that are tried.
 const MOST_STATES: usize = 10_000;
@@ -66,14 +69,20 @@ impl Elimination {
     /// among equals. Diagonal pivots are safe: the matrix `I - gamma T` is diagonally dominant by rows.
     #[must_use]
     pub fn of(model: &SweepModel) -> Option<Self> {
-        if model.class() == KernelClass::Dense || model.states().len() > MOST_STATES {
-            return None;
-        }
-        let order = Order::find(
-            model,
-            MOST_SWEEPS * model.products().max(model.states().len()),
-        )?;
-        Some(order.write_out())
+        Some(Order::of(model)?.write_out())
+    }
+
+    /// The states of an MDP in that order, for equations of its policies whose numbers are found otherwise.
+    #[must_use]
+    pub fn order(mdp: &Mdp) -> Option<Vec<StateId>> {
+        let model = SweepModel::new(mdp, RewardDomain::State);
+        let order = Order::of(&model)?;
+        let states = order.states.iter();
+        Some(
+            states
+                .map(|&position| model.states()[position as usize].state)
+                .collect(),
+        )
     }
 
     /// Rows in the order of elimination, `[n_states]`.
@@ -118,6 +127,15 @@ struct Order {
 }
 
 impl Order {
+    /// The order of a model's states, where it is worth it.
+    fn of(model: &SweepModel) -> Option<Self> {
+        if model.class() == KernelClass::Dense || model.states().len() > MOST_STATES {
+            return None;
+        }
+        let sweep = model.products().max(model.states().len());
+        Self::find(model, MOST_SWEEPS * sweep)
+    }
+
     fn find(model: &SweepModel, most_products: usize) -> Option<Self> {
         let (mut rows, mut columns) = neighbours(model);
         let n = rows.len();

@@ -6,8 +6,8 @@ use std::ops::Range;
 use std::sync::Arc;
 
 use super::behaviour::{
-    Choices, Chosen, Condition, Distribution, End, Event, Events, Indifference, LawScale, Look,
-    Occupancy, Optimality, Target, Ties,
+    Choices, Chosen, Condition, Distribution, End, Event, Events, Glance, Indifference, LawScale,
+    Look, Occupancy, Optimality, Panel, Target, Ties,
 };
 use super::{Comparable, Conditioned, Map, ObservedSums, Quantity, Row, Table};
 use crate::document::nearest;
@@ -35,6 +35,19 @@ pub trait Statistic: Debug + Send + Sync {
 
     /// Appends its numbers of one goal.
     fn observe(&self, look: &mut Look<'_>, row: &mut Row<'_>);
+
+    /// The states whose best successors tell its numbers of most goals, where [`glance`](Self::glance) reads them off those.
+    fn glances_at(&self, mdp: &Mdp) -> Option<Vec<StateId>> {
+        let _ = mdp;
+        None
+    }
+
+    /// Sets its numbers of goals side by side, as far as a glance tells them: the same as [`observe`](Self::observe) appends. Returns the goals of which
+    /// it does not, a bit for each; whatever was set of those does not count.
+    fn glance(&self, glance: &Glance<'_>, panel: &mut Panel<'_>) -> u64 {
+        let _ = (glance, panel);
+        u64::MAX
+    }
 
     /// The means that are taken; columns count from the statistic's own first.
     fn quantities(&self) -> Vec<Quantity>;

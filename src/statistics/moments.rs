@@ -262,9 +262,14 @@ impl ObservedSums {
         quantities: &[Quantity],
     ) -> Result<Self, FixedPointError> {
         let mut parts = vec![[[0.0; PARTIAL]; 2]; quantities.len()];
+        let columns = observations.columns();
+        let mut upright = vec![0.0; columns * CHUNK];
         for rows in observations.chunks(CHUNK) {
+            let goals = rows.len() / columns.max(1);
+            stand_up(rows, columns, &mut upright);
+            let column = |c: usize| &upright[c * CHUNK..c * CHUNK + goals];
             for (q, parts) in quantities.iter().zip(&mut parts) {
-                add(rows, observations.columns(), q, parts);
+                add(column(q.column), q.times.map(column), q, parts);
             }
         }
         let whole =
@@ -419,42 +424,54 @@ impl ObservedSums {
     }
 }
 
-/// Goals that are looked at together for one quantity after the other, while their rows are in cache: a multiple of [`PARTIAL`].
-const CHUNK: usize = 256;
+/// Goals that are looked at together for one quantity after the other, while their columns are in cache: a multiple of [`PARTIAL`].
+const CHUNK: usize = 64;
 
-/// Adds a quantity less its shift, and its square, over some rows. Goals whose places in the block are equal modulo [`PARTIAL`] add up one after the other.
-fn add(rows: &[f64], columns: usize, quantity: &Quantity, parts: &mut [[f64; PARTIAL]; 2]) {
-    let Quantity { column, scale, .. } = *quantity;
-    let shift = scale.shift;
-    // A match outside the loops: the inner ones are a few instructions.
-    match (quantity.map, quantity.times) {
-        (map, Some(times)) => {
-            add_each(rows, columns, parts, |row| {
-                map.of(row[column]) * row[times] - shift
-            });
+/// Writes the columns of some rows one after the other, each in the room of a chunk.
+fn stand_up(rows: &[f64], columns: usize, upright: &mut [f64]) {
+    for (goal, row) in rows.chunks_exact(columns.max(1)).enumerate() {
+        for (column, x) in upright.chunks_exact_mut(CHUNK).zip(row) {
+            column[goal] = *x;
         }
-        (Map::Identity, None) => add_each(rows, columns, parts, |row| row[column] - shift),
-        (Map::Positive, None) => {
-            add_each(rows, columns, parts, |row| {
-                Map::Positive.of(row[column]) - shift
-            });
-        }
-        (Map::One, None) => add_each(rows, columns, parts, |row| Map::One.of(row[column]) - shift),
-        (map, None) => add_each(rows, columns, parts, |row| map.of(row[column]) - shift),
     }
 }
 
+/// Adds a quantity less its shift, and its square, over some goals, given its columns.
+fn add(x: &[f64], times: Option<&[f64]>, quantity: &Quantity, parts: &mut [[f64; PARTIAL]; 2]) {
+    // A match outside the loops: the inner ones are a few instructions.
+    match (quantity.map, times) {
+        (map, Some(times)) => add_each(x, times, quantity, parts, |x, y| map.of(x) * y),
+        (Map::Identity, None) => add_each(x, x, quantity, parts, |x, _| x),
+        (Map::Positive, None) => add_each(x, x, quantity, parts, |x, _| Map::Positive.of(x)),
+        (Map::One, None) => add_each(x, x, quantity, parts, |x, _| Map::One.of(x)),
+        (map, None) => add_each(x, x, quantity, parts, |x, _| map.of(x)),
+    }
+}
+
+/// Goals whose places in the block are equal modulo [`PARTIAL`] add up one after the other.
 #[inline]
 fn add_each(
-    rows: &[f64],
-    columns: usize,
-    parts: &mut [[f64; PARTIAL]; 2],
-    number: impl Fn(&[f64]) -> f64,
+    x: &[f64],
+    y: &[f64],
+    quantity: &Quantity,
+    [sums, squares]: &mut [[f64; PARTIAL]; 2],
+    number: impl Fn(f64, f64) -> f64,
 ) {
-    for (goal, row) in rows.chunks_exact(columns).enumerate() {
-        let x = number(row);
-        parts[0][goal % PARTIAL] += x;
-        parts[1][goal % PARTIAL] += x * x;
+    let shift = quantity.scale.shift;
+    let mut add = |at: usize, x: f64, y: f64| {
+        let number = number(x, y) - shift;
+        sums[at] += number;
+        squares[at] += number * number;
+    };
+    let (xs, x_rest) = x.as_chunks::<PARTIAL>();
+    let (ys, y_rest) = y.as_chunks::<PARTIAL>();
+    for (x, y) in xs.iter().zip(ys) {
+        for at in 0..PARTIAL {
+            add(at, x[at], y[at]);
+        }
+    }
+    for (at, (x, y)) in x_rest.iter().zip(y_rest).enumerate() {
+        add(at, *x, *y);
     }
 }
 

@@ -103,6 +103,30 @@ impl Observations {
         Row { to: self }
     }
 
+    /// Appends rows of zeros and returns them, row-major, to be filled in.
+    pub(super) fn blank(&mut self, goals: usize) -> &mut [f64] {
+        let first = self.values.len();
+        self.goals += goals;
+        self.values.resize(self.goals * self.columns, 0.0);
+        &mut self.values[first..]
+    }
+
+    /// Puts the one row of `with` in the place of a row that is there. No bracket of this row or a later one is.
+    pub(super) fn replace(&mut self, goal: usize, with: &Self) {
+        assert_eq!((with.goals, with.columns), (1, self.columns), "one row");
+        let in_order = self
+            .uncertain
+            .last()
+            .is_none_or(|u| (u.goal as usize) < goal);
+        assert!(in_order, "brackets are in the order of the goals");
+        let first = goal * self.columns;
+        self.values[first..first + self.columns].copy_from_slice(&with.values);
+        let goal = goal as u32;
+        let brackets = with.uncertain.iter();
+        self.uncertain
+            .extend(brackets.map(|u| Uncertain { goal, ..*u }));
+    }
+
     /// The goals for which `keep` says so, given their places and their rows.
     #[must_use]
     pub fn filter(&self, keep: impl Fn(usize, &[f64]) -> bool) -> Self {

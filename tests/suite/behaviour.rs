@@ -968,3 +968,44 @@ fn the_experiment_file_asks_by_name_and_the_hash_covers_it() {
         .collect();
     insta::assert_snapshot!(faults.join("\n"));
 }
+
+#[test]
+fn a_time_longer_than_sums_hold_is_not_told_and_all_else_is() {
+    let engine = Engine::new(BackendChoice::Cpu).unwrap();
+    let time = |leaves: f64| {
+        let mut builder = MdpBuilder::new("sieve");
+        let [inside, outside] = ["inside", "outside"].map(|name| builder.state(name));
+        builder.choice(inside, "wait", [(inside, 1.0 - leaves), (outside, leaves)]);
+        builder.absorbing(outside);
+        builder.start(inside);
+        let mdp = engine.upload(builder.build().unwrap());
+        let event = EventRequest {
+            label: "outside".to_owned(),
+            ..EventRequest::default()
+        };
+        let spec = RunSpec {
+            samples: 100,
+            statistics: Request {
+                events: vec![event],
+                ..Request::default()
+            },
+            ..RunSpec::default()
+        };
+        let spec = spec.environment(&mdp).discount(0.5).unwrap();
+        let statistics = engine.run(&spec).unwrap();
+        let table = statistics.cells[0].table("events").unwrap();
+        let measure = |name| {
+            table
+                .measure(&table.rows[0], name)
+                .and_then(|m| m.estimate().cloned())
+        };
+        let ever = measure("ever").unwrap();
+        assert!((ever.estimate - 1.0).abs() < 1e-12, "{leaves}: {ever:?}");
+        measure("time").map(|time| time.estimate)
+    };
+    // The first hit is on arrival: 1 / leaves steps on average.
+    let told = time(1.0 / 1_024.0).unwrap();
+    assert!((told - 1_024.0).abs() < 1e-6, "{told}");
+    assert_eq!(time(1e-12), None);
+    assert_eq!(time(1e-300), None);
+}

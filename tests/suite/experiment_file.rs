@@ -294,7 +294,7 @@ fn two_environments_of_one_name_are_a_fault() {
 fn keys_of_later_features_are_told_apart_from_mistakes() {
     let later = [
         "[agent]\nkind = \"x\"",
-        "[condition]\nvariant = \"v\"\noptimal = { state = \"s\", action = \"toss\" }",
+        "[condition]\nnot = [\"s\"]\noptimal = { state = \"s\", action = \"toss\" }",
         "[statistics]\ncorrelation = [\"off\"]",
         "[statistics]\njoint = [\"s\"]",
     ];

@@ -20,6 +20,7 @@ mod examples;
 mod experiment_file;
 mod foreign_mdps;
 mod formats;
+mod glance;
 mod goals;
 mod gpu;
 mod gpu_linked;

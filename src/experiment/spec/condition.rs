@@ -12,7 +12,7 @@ use crate::solve::GivenPolicy;
 use crate::statistics::{ConditionMethod, ConditionRequest, OptimalRequest, ReachRequest};
 
 /// Keys of later versions.
-const LATER: &[&str] = &["variant", "not", "any"];
+const LATER: &[&str] = &["not", "any"];
 
 /// Entries of a list with their places.
 type Entries<T> = Vec<Spanned<T>>;

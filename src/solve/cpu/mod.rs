@@ -1,10 +1,11 @@
 //! The SIMD backend: tiles of goals across vector lanes, values in cache, one instruction stream for all goals.
 //!
 //! A tile is solved by one thread: `draw` fills in the goals, `iterate` sweeps them with a `kernel` until every lane is
-//! certified, `sums` adds them up, and `observe` hands them on where more than POWER is asked. Where single precision cannot certify, the tile goes on in double precision from
+//! certified, `sums` adds them up, and `observe` hands them on where more than POWER is asked, unless `glance` tells all of it. Where single precision cannot certify, the tile goes on in double precision from
 //! where it stands. `memory` lays its rows out, and `simd` holds the vectors, and all `unsafe` code.
 
 mod draw;
+mod glance;
 mod iterate;
 mod kernel;
 mod leftovers;

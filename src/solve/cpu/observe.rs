@@ -28,6 +28,19 @@ struct Reading<'a, F> {
     constants: Constants,
 }
 
+impl<F: Scalar> Tile<F> {
+    /// Half-width of the worths of one goal whose states have the rewards.
+    ///
+    /// Rewards were centred and recentred in F, each of which rounds once, by at most 3u of their range in all; a worth is made of
+    /// them by a factor of 1 - gamma.
+    #[inline(always)]
+    pub(super) fn worth_half_width(&self, constants: Constants, lane: usize) -> f64 {
+        let (used, complement) = (constants.discount.used(), constants.discount.complement());
+        let range = self.most_reward[lane].to_f64() - self.least_reward[lane].to_f64();
+        used * self.half_width[lane].to_f64() + complement * 3.0 * F::UNIT * range
+    }
+}
+
 impl<F: Scalar> Job for Reading<'_, F> {
     type Output = ();
 
@@ -39,9 +52,6 @@ impl<F: Scalar> Job for Reading<'_, F> {
 
 impl Scratch {
     /// Reads the worths off a certified tile, whose rows are in sweep order.
-    ///
-    /// Rewards were centred and recentred in F, each of which rounds once, by at most 3u of their range in all; a worth is made of
-    /// them by a factor of 1 - gamma.
     pub(super) fn read<F: Scalar>(
         &mut self,
         level: Level,
@@ -92,10 +102,9 @@ impl Scratch {
     fn fill<F: Scalar>(&mut self, tile: &Tile<F>, rows: &[SweepState], constants: Constants) {
         let (used, complement) = (constants.discount.used(), constants.discount.complement());
         self.half_widths.clear();
-        self.half_widths.extend((0..TILE).map(|lane| {
-            let range = tile.most_reward[lane].to_f64() - tile.least_reward[lane].to_f64();
-            used * tile.half_width[lane].to_f64() + complement * 3.0 * F::UNIT * range
-        }));
+        let lanes = 0..TILE;
+        self.half_widths
+            .extend(lanes.map(|lane| tile.worth_half_width(constants, lane)));
         let n = rows.len();
         self.worths.resize(n * TILE, 0.0);
         // w = (1 - g)(R + centre) + g ((1 - g) max P V + middle + centre).

@@ -5,6 +5,7 @@ use std::sync::Mutex;
 use rayon::prelude::*;
 
 use super::NAME;
+use super::glance::{Glances, Glancing};
 use super::leftovers::{FEW, Leftovers};
 use super::observe::Scratch;
 use super::simd::{Isa, Job, Level, dispatch};
@@ -35,6 +36,7 @@ struct Workspace {
     leftovers: Option<Leftovers>,
     /// Of use where more than POWER is asked.
     scratch: Scratch,
+    glances: Glances,
 }
 
 /// A cell of the plain kind, ready to solve.
@@ -49,6 +51,8 @@ pub(in crate::solve) struct CpuSolver {
     observer: Option<Observer>,
     /// How many goals a tile may leave to go on with those of others.
     may_leave: usize,
+    /// What tells it of most goals, where a glance does.
+    glancing: Option<Glancing>,
     workspaces: Mutex<Vec<Workspace>>,
 }
 
@@ -63,13 +67,22 @@ impl CpuSolver {
                 feature: error.to_string(),
             })?;
         let leaves = problem.plan.schedule().leaves && may_leave(&problem);
+        let (model, observer) = (problem.plan.model(), problem.observer());
+        let glanced = observer
+            .as_ref()
+            .filter(|_| model.domain() == RewardDomain::State);
+        let glancing = glanced.and_then(|observer| {
+            let crossings = observer.crossings()?;
+            Some(Glancing::new(crossings, model, observer.tie()))
+        });
         Ok(Self {
             level,
+            glancing,
             may_leave: if leaves { FEW } else { 0 },
             stage: StageSolver::new(&problem, stage, &problem.plan),
             measure: Measure::new(problem.discount, problem.plan.model().domain()),
             shift: problem.power_scale().shift,
-            observer: problem.observer(),
+            observer,
             workspaces: Mutex::new(Vec::new()),
             problem,
         })
@@ -89,6 +102,7 @@ impl CpuSolver {
             tiles: self.stage.tiles(),
             leftovers: None,
             scratch: Scratch::default(),
+            glances: Glances::default(),
         });
         let result = work(&mut workspace);
         lock().push(workspace);
@@ -121,7 +135,7 @@ impl CpuSolver {
         }
     }
 
-    /// Hands the first `count` goals of a certified tile to the observer.
+    /// Hands the first `count` goals of a certified tile to the observer: those that a glance leaves open, where one is of use, else all.
     fn observe(
         &self,
         workspace: &mut Workspace,
@@ -131,15 +145,35 @@ impl CpuSolver {
         observer: &Observer,
         observations: &mut Observations,
     ) {
-        let model = self.problem.plan.model();
         let constants = self.stage.limits.constants;
-        let scratch = &mut workspace.scratch;
-        match &workspace.tiles.double {
-            Some(tile) if outcome.is_double() => scratch.read(self.level, tile, model, constants),
-            _ => scratch.read(self.level, &workspace.tiles.single, model, constants),
+        let Workspace {
+            tiles,
+            scratch,
+            glances,
+            ..
+        } = workspace;
+        let double = tiles.double.as_ref().filter(|_| outcome.is_double());
+        let row = observations.goals();
+        let mut open = u64::MAX >> (TILE - count);
+        if let Some(glancing) = &self.glancing {
+            match double {
+                Some(tile) => glancing.look(self.level, tile, constants, glances),
+                None => glancing.look(self.level, &tiles.single, constants, glances),
+            }
+            open = observer.glance(&glances.best, count, observations);
+        }
+        if open == 0 {
+            return;
+        }
+        let model = self.problem.plan.model();
+        match double {
+            Some(tile) => scratch.read(self.level, tile, model, constants),
+            None => scratch.read(self.level, &tiles.single, model, constants),
         }
         let stream = Stream::Reward;
-        for lane in 0..count {
+        while open != 0 {
+            let lane = open.trailing_zeros() as usize;
+            open &= open - 1;
             let index = SampleIndex(first + lane as u64);
             let drawn = self.problem.goal(stream, index);
             let choice_rewards = match model.domain() {
@@ -156,7 +190,10 @@ impl CpuSolver {
                 reward: &|state| drawn.reward(state.index()),
                 choice_rewards: choice_rewards.as_deref(),
             };
-            observer.observe(goal, &mut scratch.memory, observations);
+            match self.glancing {
+                Some(_) => observer.replace(row + lane, goal, &mut scratch.memory, observations),
+                None => observer.observe(goal, &mut scratch.memory, observations),
+            }
         }
     }
 

@@ -5,6 +5,8 @@
 
 use nalgebra::{DMatrix, DVector};
 
+use super::factors::Factors;
+
 /// Chains up to this size are solved by dense decompositions where sweeps do not get there soon.
 const DENSE: usize = 400;
 /// Sweeps before that.
@@ -23,6 +25,18 @@ pub(super) struct Chain {
     ends: Vec<u32>,
     /// Successors and probabilities. With the chance of a hit they sum to one.
     moves: Vec<(u32, f64)>,
+    /// Per state: its turn when states are put into each other, where an order is known that keeps equations sparse.
+    ranks: Option<Vec<u32>>,
+}
+
+/// The equations of first hits, discounted by gamma.
+#[derive(Clone, Debug)]
+pub(super) struct Equations<'a> {
+    chain: &'a Chain,
+    gamma: f64,
+    /// States from which a hit is possible, ascending.
+    hopeful: Vec<usize>,
+    factors: Option<Factors>,
 }
 
 impl Chain {
@@ -37,28 +51,52 @@ impl Chain {
         self.ends.push(self.moves.len() as u32);
     }
 
+    /// The same chain, with an order in which states are put into each other.
+    pub(super) fn in_order(self, ranks: Option<Vec<u32>>) -> Self {
+        Self { ranks, ..self }
+    }
+
+    /// The equations of first hits, with gamma in (0, 1].
+    pub(super) fn equations(&self, gamma: f64) -> Equations<'_> {
+        Equations::new(self, gamma, self.hopeful())
+    }
+
+    /// Number of moves of all states.
+    pub(super) fn n_moves(&self) -> usize {
+        self.moves.len()
+    }
+
     pub(super) fn len(&self) -> usize {
         self.hit.len()
     }
 
-    fn row(&self, state: usize) -> &[(u32, f64)] {
+    pub(super) fn row(&self, state: usize) -> &[(u32, f64)] {
         let first = if state == 0 { 0 } else { self.ends[state - 1] };
         &self.moves[first as usize..self.ends[state] as usize]
     }
 
     /// States from which a hit is possible, ascending.
-    fn hopeful(&self) -> Vec<usize> {
+    pub(super) fn hopeful(&self) -> Vec<usize> {
         let n = self.len();
-        let mut before: Vec<Vec<u32>> = vec![Vec::new(); n];
+        // Predecessors of all states, those of one after those of the one before.
+        let mut ends = vec![0_u32; n + 1];
+        self.moves
+            .iter()
+            .for_each(|(to, _)| ends[*to as usize + 1] += 1);
+        (0..n).for_each(|s| ends[s + 1] += ends[s]);
+        let mut before = vec![0_u32; self.moves.len()];
+        let mut next = ends.clone();
         for s in 0..n {
             for &(to, _) in self.row(s) {
-                before[to as usize].push(s as u32);
+                let at = &mut next[to as usize];
+                before[*at as usize] = s as u32;
+                *at += 1;
             }
         }
         let mut seen: Vec<bool> = self.hit.iter().map(|h| *h > 0.0).collect();
         let mut stack: Vec<usize> = (0..n).filter(|&s| seen[s]).collect();
         while let Some(s) = stack.pop() {
-            for &from in &before[s] {
+            for &from in &before[ends[s] as usize..ends[s + 1] as usize] {
                 if !std::mem::replace(&mut seen[from as usize], true) {
                     stack.push(from as usize);
                 }
@@ -86,90 +124,7 @@ impl Chain {
 
     /// `E gamma^tau` with gamma in (0, 1], 0 where there is no hit: the chance of a hit at all for gamma = 1. Per state, as (least, most).
     pub(super) fn discounted(&self, gamma: f64) -> Vec<[f64; 2]> {
-        let mut bounds = vec![[0.0; 2]; self.len()];
-        let hopeful = self.hopeful();
-        for &s in &hopeful {
-            bounds[s] = [0.0, 1.0];
-        }
-        let small = hopeful.len() <= DENSE;
-        for _ in 0..if small { FEW_SWEEPS } else { MANY_SWEEPS } {
-            let mut widest = 0.0_f64;
-            for &s in hopeful.iter().rev() {
-                let (mut later, mut stay) = ([0.0; 2], 0.0);
-                for &(to, p) in self.row(s) {
-                    if to as usize == s {
-                        stay += p;
-                    } else {
-                        let [low, high] = bounds[to as usize];
-                        later[0] += p * low;
-                        later[1] += p * high;
-                    }
-                }
-                let solve = |x: f64| ((self.hit[s] + gamma * x) / (1.0 - gamma * stay)).min(1.0);
-                bounds[s] = later.map(solve);
-                widest = widest.max(bounds[s][1] - bounds[s][0]);
-            }
-            if widest <= SHARP {
-                return bounds;
-            }
-        }
-        if small {
-            let right = hopeful.iter().map(|&s| self.hit[s]);
-            let solved = self.solve(gamma, &hopeful, right);
-            for (&s, x) in hopeful.iter().zip(&solved) {
-                bounds[s] = [x.clamp(0.0, 1.0); 2];
-            }
-        }
-        bounds
-    }
-
-    /// `E[tau; tau < inf]` per state, as (least, most), given the chances of a hit at all.
-    pub(super) fn time(&self, ever: &[f64]) -> Vec<[f64; 2]> {
-        let mut bounds = vec![[0.0; 2]; self.len()];
-        let hopeful = self.hopeful();
-        // One step for every hit that is still to come.
-        let step = |s: usize| -> f64 {
-            let later = self.row(s).iter();
-            later.map(|&(to, p)| p * ever[to as usize]).sum()
-        };
-        let steps: Vec<f64> = hopeful.iter().map(|&s| step(s)).collect();
-        let small = hopeful.len() <= DENSE;
-        let mut share = 0.0_f64;
-        for _ in 0..if small { FEW_SWEEPS } else { MANY_SWEEPS } {
-            share = 0.0;
-            for (&s, now) in hopeful.iter().zip(&steps).rev() {
-                let (mut later, mut stay) = (*now, 0.0);
-                for &(to, p) in self.row(s) {
-                    if to as usize == s {
-                        stay += p;
-                    } else {
-                        later += p * bounds[to as usize][0];
-                    }
-                }
-                let next = later / (1.0 - stay);
-                // Where a sweep adds at most this share of a state's own part c, what is still missing is at most
-                // (I - P)^-1 P c times it, which is at most that share of the sum itself, (I - P)^-1 c.
-                share = share.max((next - bounds[s][0]) / now.max(f64::MIN_POSITIVE));
-                bounds[s] = [next; 2];
-            }
-            if share <= SHARP {
-                return bounds;
-            }
-        }
-        if small {
-            let solved = self.solve(1.0, &hopeful, steps.iter().copied());
-            for (&s, x) in hopeful.iter().zip(&solved) {
-                bounds[s] = [*x; 2];
-            }
-            return bounds;
-        }
-        for bound in &mut bounds {
-            bound[1] = match share < 1.0 {
-                true => bound[0] / (1.0 - share),
-                false => f64::INFINITY,
-            };
-        }
-        bounds
+        self.equations(gamma).discounted()
     }
 
     /// Expected discounted visits of every state of a chain without hits, from a start distribution, and the visits that are missing over
@@ -184,6 +139,9 @@ impl Chain {
         let mut begin = vec![0.0; n];
         for &(s, p) in start {
             begin[s as usize] += p;
+        }
+        if let Some(visits) = self.visits_by_factors(&begin, gamma) {
+            return (visits, 0.0);
         }
         let mut before: Vec<Vec<(u32, f64)>> = vec![Vec::new(); n];
         let mut stay = vec![0.0; n];
@@ -222,6 +180,18 @@ impl Chain {
             }
         }
         (visits, missing.max(0.0))
+    }
+
+    /// The visits of every state, where the bounds on what they are off by come to nothing next to all visits together.
+    fn visits_by_factors(&self, begin: &[f64], gamma: f64) -> Option<Vec<f64>> {
+        let states: Vec<usize> = (0..self.len()).collect();
+        let factors = Factors::of(self, gamma, &states, self.ranks.as_ref()?)?;
+        let bounds = factors.solve_transposed(begin)?;
+        let (width, all) = bounds.iter().fold((0.0, 0.0), |(width, all), [low, high]| {
+            (width + (high - low), all + high)
+        });
+        let middles = bounds.iter().map(|[low, high]| f64::midpoint(*low, *high));
+        (width <= SHARP * all * self.len() as f64).then(|| middles.collect())
     }
 
     /// Solves `(I - gamma P) x = right` on some of the states, for numbers that are not negative.
@@ -277,6 +247,147 @@ impl Chain {
     }
 }
 
+impl<'a> Equations<'a> {
+    fn new(chain: &'a Chain, gamma: f64, hopeful: Vec<usize>) -> Self {
+        let ranks = chain.ranks.as_ref();
+        Self {
+            factors: ranks.and_then(|ranks| Factors::of(chain, gamma, &hopeful, ranks)),
+            chain,
+            gamma,
+            hopeful,
+        }
+    }
+
+    /// The same with another gamma.
+    pub(super) fn with(&self, gamma: f64) -> Self {
+        Self::new(self.chain, gamma, self.hopeful.clone())
+    }
+
+    /// `E gamma^tau`, 0 where there is no hit: the chance of a hit at all for gamma = 1. Per state, as (least, most).
+    pub(super) fn discounted(&self) -> Vec<[f64; 2]> {
+        let Self {
+            chain,
+            gamma,
+            hopeful,
+            factors,
+        } = self;
+        if let Some(bounds) = factors
+            .as_ref()
+            .and_then(|f| f.solve(&chain.hit, &vec![0.0; chain.len()]))
+        {
+            let clamped = bounds.into_iter().map(|ends| ends.map(|end| end.min(1.0)));
+            return clamped.collect();
+        }
+        let mut bounds = vec![[0.0; 2]; chain.len()];
+        for &s in hopeful {
+            bounds[s] = [0.0, 1.0];
+        }
+        let small = hopeful.len() <= DENSE;
+        for _ in 0..if small { FEW_SWEEPS } else { MANY_SWEEPS } {
+            let mut widest = 0.0_f64;
+            for &s in hopeful.iter().rev() {
+                let (mut later, mut stay) = ([0.0; 2], 0.0);
+                for &(to, p) in chain.row(s) {
+                    if to as usize == s {
+                        stay += p;
+                    } else {
+                        let [low, high] = bounds[to as usize];
+                        later[0] += p * low;
+                        later[1] += p * high;
+                    }
+                }
+                let solve = |x: f64| ((chain.hit[s] + gamma * x) / (1.0 - gamma * stay)).min(1.0);
+                bounds[s] = later.map(solve);
+                widest = widest.max(bounds[s][1] - bounds[s][0]);
+            }
+            if widest <= SHARP {
+                return bounds;
+            }
+        }
+        if small {
+            let right = hopeful.iter().map(|&s| chain.hit[s]);
+            let solved = chain.solve(*gamma, hopeful, right);
+            for (&s, x) in hopeful.iter().zip(&solved) {
+                bounds[s] = [x.clamp(0.0, 1.0); 2];
+            }
+        }
+        bounds
+    }
+
+    /// `E[tau; tau < inf]` per state, as (least, most), given the chances of a hit at all; gamma is 1.
+    pub(super) fn time(&self, ever: &[[f64; 2]]) -> Vec<[f64; 2]> {
+        let Self {
+            chain,
+            hopeful,
+            factors,
+            ..
+        } = self;
+        // One step for every hit that is still to come.
+        let step = |s: usize, of: &dyn Fn(&[f64; 2]) -> f64| -> f64 {
+            let later = chain.row(s).iter();
+            later.map(|&(to, p)| p * of(&ever[to as usize])).sum()
+        };
+        if let Some(factors) = factors {
+            let each = |of: &dyn Fn(&[f64; 2]) -> f64| -> Vec<f64> {
+                (0..chain.len()).map(|s| step(s, of)).collect()
+            };
+            let steps = each(&|[low, high]| f64::midpoint(*low, *high));
+            // Half the width of each term, and what products and sums of so many are rounded by.
+            let units = (0..chain.len())
+                .map(|s| chain.row(s).len())
+                .max()
+                .unwrap_or(0) as f64
+                + 2.0;
+            let open = each(&|[low, high]| (high - low) / 2.0 + units * f64::EPSILON * high);
+            if let Some(bounds) = factors.solve(&steps, &open) {
+                return bounds;
+            }
+        }
+        let mut bounds = vec![[0.0; 2]; chain.len()];
+        let steps: Vec<f64> = hopeful
+            .iter()
+            .map(|&s| step(s, &|[low, high]| f64::midpoint(*low, *high)))
+            .collect();
+        let small = hopeful.len() <= DENSE;
+        let mut share = 0.0_f64;
+        for _ in 0..if small { FEW_SWEEPS } else { MANY_SWEEPS } {
+            share = 0.0;
+            for (&s, now) in hopeful.iter().zip(&steps).rev() {
+                let (mut later, mut stay) = (*now, 0.0);
+                for &(to, p) in chain.row(s) {
+                    if to as usize == s {
+                        stay += p;
+                    } else {
+                        later += p * bounds[to as usize][0];
+                    }
+                }
+                let next = later / (1.0 - stay);
+                // Where a sweep adds at most this share of a state's own part c, what is still missing is at most
+                // (I - P)^-1 P c times it, which is at most that share of the sum itself, (I - P)^-1 c.
+                share = share.max((next - bounds[s][0]) / now.max(f64::MIN_POSITIVE));
+                bounds[s] = [next; 2];
+            }
+            if share <= SHARP {
+                return bounds;
+            }
+        }
+        if small {
+            let solved = chain.solve(1.0, hopeful, steps.iter().copied());
+            for (&s, x) in hopeful.iter().zip(&solved) {
+                bounds[s] = [*x; 2];
+            }
+            return bounds;
+        }
+        for bound in &mut bounds {
+            bound[1] = match share < 1.0 {
+                true => bound[0] / (1.0 - share),
+                false => f64::INFINITY,
+            };
+        }
+        bounds
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -304,9 +415,11 @@ mod tests {
     fn a_gambler_s_ruin_is_the_textbook_s() {
         // From capital k of N = n: ((q/p)^k - (q/p)^N) / (1 - (q/p)^N), Feller I, XIV.2, with k = s + 1.
         for (n, p) in [(10, 0.5), (10, 0.45), (300, 0.6), (500, 0.6)] {
-            let chain = gambler(n, p);
-            let ever = chain.discounted(1.0);
-            for (s, &[low, high]) in ever.iter().enumerate() {
+            let plain = gambler(n, p);
+            let order = |step: u32| Some((0..n as u32).map(|s| s * step % 10_007).collect());
+            let swept = [None, order(1), order(10_006), order(77)];
+            let ever = swept.map(|ranks| plain.clone().in_order(ranks).discounted(1.0));
+            for (s, &[low, high]) in ever.iter().flat_map(|ever| ever.iter().enumerate()) {
                 let (k, top) = (s as i32 + 1, n as i32);
                 let exact = match p == 0.5 {
                     true => 1.0 - f64::from(k) / f64::from(top),
@@ -344,6 +457,12 @@ mod tests {
             let exact = hit / (hit + miss);
             let [low, high] = chain.discounted(1.0)[0];
             assert!((low - exact).abs() < 1e-14 && low == high, "{low} {exact}");
+            let in_order = chain.in_order(Some(vec![0, 1, 2]));
+            let [low, high] = in_order.discounted(1.0)[0];
+            assert!(
+                low <= exact && exact <= high && high - low < 1e-14,
+                "{low} {high}"
+            );
         }
     }
 
@@ -356,27 +475,65 @@ mod tests {
         chain.push_state(0.3);
         chain.push_move(1, 1.0);
         chain.push_state(0.0);
-        let ever: Vec<f64> = chain.discounted(1.0).iter().map(|b| b[0]).collect();
-        assert!((ever[0] - 0.75).abs() < 1e-13 && ever[1] == 0.0);
+        let ever = chain.discounted(1.0);
+        assert!((ever[0][0] - 0.75).abs() < 1e-13 && ever[1] == [0.0; 2]);
         // Sum over t of t * 0.3 * 0.6^t.
         let exact = 0.3 * 0.6 / (0.4 * 0.4);
-        let time = chain.time(&ever);
-        assert!((time[0][0] - exact).abs() < 1e-12 && time[0][0] == time[0][1]);
+        for order in [None, Some(vec![0, 1]), Some(vec![1, 0])] {
+            let time = chain.clone().in_order(order).equations(1.0).time(&ever)[0];
+            assert!(time.iter().all(|end| (end - exact).abs() < 1e-12));
+        }
         let discounted = chain.discounted(0.9)[0];
         assert!((discounted[0] - 0.3 / (1.0 - 0.54)).abs() < 1e-13);
         let within = chain.within(2)[0];
         assert!((within - 0.3 * (1.0 + 0.6 + 0.36)).abs() < 1e-15);
         // A chain of which sweeps never see the end: the decomposition does.
         let walk = gambler(200, 0.5);
-        let ever: Vec<f64> = walk.discounted(1.0).iter().map(|b| b[0]).collect();
-        let time = walk.time(&ever);
+        let ever = walk.discounted(1.0);
+        let time = walk.equations(1.0).time(&ever);
         // Feller I, XIV.3: given ruin from k of N, E steps = k (2N - k) / 3; tau is one less here, where the hit is a move.
         let (k, n) = (50.0, 200.0);
         let exact = k * (2.0 * n - k) / 3.0 - 1.0;
         assert!(
-            (time[49][0] / ever[49] - exact).abs() < 1e-6,
+            (time[49][0] / ever[49][0] - exact).abs() < 1e-6,
             "{}",
-            time[49][0] / ever[49]
+            time[49][0] / ever[49][0]
+        );
+        // In order: the exact number lies within bounds that say so much more sharply.
+        let walk = walk.in_order(Some((0..200).collect()));
+        let [[e_low, e_high], [low, high]] =
+            [walk.discounted(1.0), walk.equations(1.0).time(&ever)].map(|x| x[49]);
+        assert!(low <= exact * e_high && exact * e_low <= high);
+        assert!(high - low < 1e-8 * exact, "{low} {high}");
+    }
+
+    #[test]
+    fn visits_in_order_are_those_of_sweeps() {
+        let plain = gambler(60, 0.45);
+        let mut endless = Chain::default();
+        for s in 0..plain.len() {
+            plain
+                .row(s)
+                .iter()
+                .for_each(|&(to, p)| endless.push_move(to, p));
+            // What was a hit leads to the end.
+            if plain.hit[s] > 0.0 {
+                endless.push_move(59, plain.hit[s]);
+            }
+            endless.push_state(0.0);
+        }
+        let start = [(20, 0.5), (40, 0.5)];
+        let (swept, missing) = endless.visits(&start, 0.75, 0.25);
+        let (found, none) = endless
+            .clone()
+            .in_order(Some((0..60).rev().collect()))
+            .visits(&start, 0.75, 0.25);
+        assert!(missing < 1e-9 && none == 0.0);
+        let worst = swept.iter().zip(&found).map(|(a, b)| (a - b).abs());
+        assert!(worst.fold(0.0, f64::max) < 1e-11);
+        assert!(
+            (found.iter().sum::<f64>() - 4.0).abs() < 1e-12 && found[20] > 0.5,
+            "it can fail"
         );
     }
 }

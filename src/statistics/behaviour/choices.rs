@@ -1,5 +1,6 @@
 //! What agents do in a state: the probability of every choice, under any decision rule.
 
+use super::glance::{Glance, Panel};
 use super::look::Look;
 use super::optimality::Optimality;
 use crate::mdp::Mdp;
@@ -7,6 +8,7 @@ use crate::statistics::asked::Statistic;
 use crate::statistics::{
     KeyKind, Map, Measure, Observed, ObservedSums, Quantity, Row, Table, TableRow,
 };
+use crate::units::StateId;
 
 /// Errors of a share below this are rounding, as in all probabilities.
 const SHARP: f64 = 1e-12;
@@ -79,6 +81,14 @@ impl Statistic for Choices {
             }
             options.observe(look, row);
         }
+    }
+
+    fn glances_at(&self, _mdp: &Mdp) -> Option<Vec<StateId>> {
+        self.of.crossings()
+    }
+
+    fn glance(&self, glance: &Glance<'_>, panel: &mut Panel<'_>) -> u64 {
+        self.of.read(glance, panel)
     }
 
     fn quantities(&self) -> Vec<Quantity> {

@@ -1,7 +1,8 @@
 //! What happens when an optimal agent acts: does it get to a labelled state, or take a labelled choice, and when?
 
 use super::acting::{Acting, Policy};
-use super::chain::Chain;
+use super::arena::{Arena, LONGEST_TIME, SHARP};
+use super::glance::{Glance, Panel, within_reach};
 use super::look::Look;
 use super::standing::Standing;
 use crate::mdp::Mdp;
@@ -76,7 +77,7 @@ impl Event {
         2 + usize::from(self.steps.is_some()) + usize::from(self.has_time())
     }
 
-    fn has_time(&self) -> bool {
+    pub(super) fn has_time(&self) -> bool {
         self.timed && self.ties == Ties::Even
     }
 }
@@ -87,10 +88,12 @@ impl Event {
 /// P(tau <= h)`, `discounted = E gamma^tau`, `time = E[tau | tau < inf]` over goals and paths together.
 #[derive(Clone, Debug)]
 pub struct Events {
-    list: Vec<Event>,
-    start: Vec<(StateId, f64)>,
+    pub(super) list: Vec<Event>,
+    pub(super) start: Vec<(StateId, f64)>,
     /// Per state: the events that happen there, a bit for each. Empty where some happen with choices, or are too many.
-    here: Vec<u32>,
+    pub(super) here: Vec<u32>,
+    /// The first column of every event.
+    pub(super) firsts: Vec<usize>,
 }
 
 impl Events {
@@ -111,13 +114,21 @@ impl Events {
         Self {
             start: mdp.start().to_vec(),
             here: here.unwrap_or_default(),
+            firsts: list
+                .iter()
+                .scan(0, |next, event| {
+                    let first = *next;
+                    *next += event.n_columns();
+                    Some(first)
+                })
+                .collect(),
             list,
         }
     }
 
     /// Follows the path of an optimal agent once for all events, as long as it is certain at a glance. Notes when each first happens, and returns the
     /// events of which that is open.
-    fn glance(&self, look: &mut Look<'_>, times: &mut [Option<u64>; MOST_AT_ONCE]) -> u32 {
+    fn certain_times(&self, look: &mut Look<'_>, times: &mut [Option<u64>; MOST_AT_ONCE]) -> u32 {
         let &[(mut state, _)] = &self.start[..] else {
             return u32::MAX;
         };
@@ -151,7 +162,7 @@ impl Events {
 const MOST_AT_ONCE: usize = 32;
 
 /// The numbers of one event for one goal, in the order of its columns.
-type Numbers = Vec<Observed>;
+pub(super) type Numbers = Vec<Observed>;
 
 impl Statistic for Events {
     fn name(&self) -> &'static str {
@@ -168,7 +179,7 @@ impl Statistic for Events {
 
     fn observe(&self, look: &mut Look<'_>, row: &mut Row<'_>) {
         let mut times = [None; MOST_AT_ONCE];
-        let open = self.glance(look, &mut times);
+        let open = self.certain_times(look, &mut times);
         for (at, event) in self.list.iter().enumerate() {
             if at < MOST_AT_ONCE && open >> at & 1 == 0 {
                 event.push_certain(times[at], look, row);
@@ -187,6 +198,16 @@ impl Statistic for Events {
                     .for_each(|x| row.push_observed(x)),
             }
         }
+    }
+
+    fn glances_at(&self, mdp: &Mdp) -> Option<Vec<StateId>> {
+        let is_certain = self.start.len() == 1 && !self.here.is_empty();
+        let from = self.start.iter().map(|(s, _)| *s);
+        is_certain.then(|| within_reach(mdp, from))
+    }
+
+    fn glance(&self, glance: &Glance<'_>, panel: &mut Panel<'_>) -> u64 {
+        self.follow(glance, panel)
     }
 
     fn quantities(&self) -> Vec<Quantity> {
@@ -266,7 +287,8 @@ impl Statistic for Events {
             let time = event.has_time().then(|| {
                 let (_, time) = next();
                 let (_, product) = next();
-                ratio(&time, &ever, product.estimate, level)
+                let is_told = time.bound_max < LONGEST_TIME;
+                is_told.then(|| ratio(&time, &ever, product.estimate, level))
             });
             let measure = |e: Option<Estimate>| e.map_or(Measure::Missing, Measure::Estimate);
             TableRow {
@@ -280,7 +302,7 @@ impl Statistic for Events {
                     measure(Some(ever.complement())),
                     measure(within),
                     measure(Some(discounted)),
-                    measure(time.flatten()),
+                    measure(time.flatten().flatten()),
                     Measure::Number(sums.undecided(ever_at)),
                 ],
             }
@@ -330,7 +352,7 @@ fn ratio(y: &Estimate, x: &Estimate, product: f64, level: f64) -> Option<Estimat
 
 impl Event {
     /// The row of a goal whose path is certain: the time of its first hit, `None` for never.
-    fn push_certain(&self, time: Option<u64>, look: &mut Look<'_>, row: &mut Row<'_>) {
+    fn push_certain(&self, time: Option<u64>, look: &Look<'_>, row: &mut Row<'_>) {
         row.push(f64::from(u8::from(time.is_some())));
         row.push(time.map_or(0.0, |t| look.discounted(t)));
         if let Some(steps) = self.steps {
@@ -341,14 +363,28 @@ impl Event {
         }
     }
 
-    fn is_target_choice(&self, choice: ChoiceId) -> bool {
+    /// The same of a goal in which it happens, in columns that are zero.
+    pub(super) fn set_certain(&self, time: u64, glance: &Glance<'_>, numbers: &mut [f64]) {
+        numbers[0] = 1.0;
+        numbers[1] = glance.discounted(time);
+        let mut next = 2;
+        if let Some(steps) = self.steps {
+            numbers[next] = f64::from(u8::from(time <= steps));
+            next += 1;
+        }
+        if self.has_time() {
+            numbers[next] = time as f64;
+        }
+    }
+
+    pub(super) fn is_target_choice(&self, choice: ChoiceId) -> bool {
         match &self.target {
             Target::States(_) => false,
             Target::Choices(choices) | Target::Either { choices, .. } => choices[choice.index()],
         }
     }
 
-    fn is_target_state(&self, state: StateId) -> bool {
+    pub(super) fn is_target_state(&self, state: StateId) -> bool {
         match &self.target {
             Target::States(states) | Target::Either { states, .. } => states[state.index()],
             Target::Choices(_) => false,
@@ -359,7 +395,7 @@ impl Event {
 impl Events {
     /// The probability that an event ever happens to an agent that takes every choice of a state with the same probability.
     pub(super) fn by_chance(&self, event: &Event, mdp: &Mdp) -> f64 {
-        let arena = Arena::of_policy(event, &self.start, mdp, Policy::Even);
+        let arena = Arena::of_policy(event, &self.start, mdp, Policy::Even, None);
         let ever = arena.chain(&|_, _| None).discounted(1.0);
         arena.at_start(&ever).value
     }
@@ -409,7 +445,7 @@ impl Events {
         let mut total = vec![Observed::sure(0.0); event.n_columns()];
         let mut open = false;
         for (weight, policy) in acting.policies() {
-            let arena = Arena::of_policy(event, &self.start, look.mdp(), policy);
+            let arena = Arena::of_policy(event, &self.start, look.mdp(), policy, look.turns());
             open |= arena.ids().iter().any(|s| acting.open[s.index()]);
             let numbers = arena.numbers(event, look.discount().used());
             for (sum, x) in total.iter_mut().zip(numbers) {
@@ -479,328 +515,5 @@ impl Events {
             }
         }
         numbers
-    }
-}
-
-/// The states that optimal choices, or those that may be, lead to from the start until the event.
-pub(super) struct Arena {
-    ids: Vec<StateId>,
-    states: Vec<ArenaState>,
-    start: Vec<(u32, f64)>,
-}
-
-pub(super) struct ArenaState {
-    /// Whether to be here is the event.
-    hit: bool,
-    options: Vec<ArenaOption>,
-    /// The probability that the agent stops here for good.
-    stops: f64,
-}
-
-struct ArenaOption {
-    /// Whether taking it is the event.
-    hit: bool,
-    /// Surely as good as the greedy one, not only perhaps.
-    optimal: bool,
-    /// The probability that the agent takes it.
-    share: f64,
-    to: Vec<(u32, f64)>,
-}
-
-/// What an option is worth, given what every state is worth.
-fn option_value(option: &ArenaOption, gamma: f64, worth: &[f64]) -> f64 {
-    match option.hit {
-        true => 1.0,
-        false => {
-            gamma
-                * option
-                    .to
-                    .iter()
-                    .map(|&(t, p)| p * worth[t as usize])
-                    .sum::<f64>()
-        }
-    }
-}
-
-/// Gains below this are rounding.
-const GAIN: f64 = 1e-12;
-/// Every policy is better than the last, so that a handful is looked at.
-const MAX_POLICIES: u32 = 1_000;
-/// Chances closer than this to each other, to 0 or to 1 differ by rounding alone.
-const SHARP: f64 = 1e-12;
-
-impl Arena {
-    /// The states that optimal choices lead to, or those that may be, ties split evenly.
-    pub(super) fn new(event: &Event, start: &[(StateId, f64)], look: &mut Look<'_>) -> Self {
-        let mdp = look.mdp();
-        Self::build(event, start, mdp, |state, options| {
-            look.decide(state);
-            let optimal = |c: &ChoiceId| look.standing(*c) == Standing::Optimal;
-            let even = 1.0 / mdp.choices(state).filter(optimal).count() as f64;
-            for choice in mdp.choices(state) {
-                match look.standing(choice) {
-                    Standing::Worse => {}
-                    Standing::Optimal => options.push((choice, true, even)),
-                    Standing::Possible => options.push((choice, false, 0.0)),
-                }
-            }
-        })
-    }
-
-    /// The states that a policy leads to.
-    pub(super) fn of_policy(
-        event: &Event,
-        start: &[(StateId, f64)],
-        mdp: &Mdp,
-        policy: Policy<'_>,
-    ) -> Self {
-        Self::build(event, start, mdp, |state, options| {
-            let n = mdp.choices(state).len();
-            let shares = mdp.choices(state).map(|c| (c, policy.share(state, c, n)));
-            let taken = shares.filter(|(_, share)| *share > 0.0);
-            options.extend(taken.map(|(choice, share)| (choice, true, share)));
-        })
-    }
-
-    /// `list` names the choices of a state, whether each is surely an option, and the probability that it is taken.
-    fn build(
-        event: &Event,
-        start: &[(StateId, f64)],
-        mdp: &Mdp,
-        mut list: impl FnMut(StateId, &mut Vec<(ChoiceId, bool, f64)>),
-    ) -> Self {
-        let mut numbers: Vec<u32> = vec![u32::MAX; mdp.n_states()];
-        let mut order: Vec<StateId> = Vec::new();
-        let mut number = |state: StateId, order: &mut Vec<StateId>| {
-            let n = &mut numbers[state.index()];
-            if *n == u32::MAX {
-                *n = order.len() as u32;
-                order.push(state);
-            }
-            *n
-        };
-        let start = start
-            .iter()
-            .map(|&(s, p)| (number(s, &mut order), p))
-            .collect();
-        let mut states = Vec::new();
-        let mut listed = Vec::new();
-        while let Some(&state) = order.get(states.len()) {
-            let hit = event.is_target_state(state);
-            listed.clear();
-            if !hit {
-                list(state, &mut listed);
-            }
-            let mut options = Vec::with_capacity(listed.len());
-            for &(choice, optimal, share) in &listed {
-                let hit = event.is_target_choice(choice);
-                let (to, probabilities) = mdp.row(choice);
-                let row = to.iter().zip(probabilities);
-                let row = row.map(|(&t, &p)| (number(StateId(t), &mut order), p));
-                options.push(ArenaOption {
-                    hit,
-                    optimal,
-                    share,
-                    to: if hit { Vec::new() } else { row.collect() },
-                });
-            }
-            let acts: f64 = options.iter().map(|o| o.share).sum();
-            // Shares of an agent that always acts sum to one up to rounding.
-            let stops = if hit || acts > 1.0 - SHARP {
-                0.0
-            } else {
-                1.0 - acts
-            };
-            states.push(ArenaState {
-                hit,
-                options,
-                stops,
-            });
-        }
-        Self {
-            ids: order,
-            states,
-            start,
-        }
-    }
-
-    /// Which states they are, in the arena's order.
-    pub(super) fn ids(&self) -> &[StateId] {
-        &self.ids
-    }
-
-    /// Where one starts.
-    pub(super) fn start(&self) -> &[(u32, f64)] {
-        &self.start
-    }
-
-    /// Whether some choice may or may not be optimal.
-    pub(super) fn is_open(&self) -> bool {
-        let mut options = self.states.iter().flat_map(|s| &s.options);
-        options.any(|o| !o.optimal)
-    }
-
-    fn options(state: &ArenaState, all: bool) -> impl Iterator<Item = (usize, &ArenaOption)> {
-        let options = state.options.iter().enumerate();
-        options.filter(move |(_, o)| all || o.optimal)
-    }
-
-    fn at_start(&self, bounds: &[[f64; 2]]) -> Observed {
-        let mean = |end: usize| -> f64 {
-            let each = self.start.iter();
-            each.map(|&(s, p)| p * bounds[s as usize][end]).sum()
-        };
-        let (low, high) = (mean(0), mean(1));
-        let middle = (low + high) / 2.0;
-        if high - low > SHARP * high.max(1.0) {
-            return Observed {
-                value: middle,
-                low,
-                high,
-            };
-        }
-        // Probabilities of the start, or of a row, sum to one up to rounding.
-        let ends = [0.0, 1.0];
-        let end = ends.into_iter().find(|e| (middle - e).abs() <= SHARP);
-        Observed::sure(end.unwrap_or(middle))
-    }
-
-    /// The numbers of an event where every option is taken with its probability.
-    fn numbers(&self, event: &Event, gamma: f64) -> Numbers {
-        let chain = self.chain(&|_, _| None);
-        let ever = chain.discounted(1.0);
-        let mut numbers = vec![
-            self.at_start(&ever),
-            self.at_start(&chain.discounted(gamma)),
-        ];
-        if let Some(steps) = event.steps {
-            let within = chain.within(steps);
-            let sure: Vec<[f64; 2]> = within.iter().map(|&x| [x; 2]).collect();
-            numbers.push(self.at_start(&sure));
-        }
-        if event.has_time() {
-            let middle: Vec<f64> = ever.iter().map(|b| (b[0] + b[1]) / 2.0).collect();
-            numbers.push(self.at_start(&chain.time(&middle)));
-        }
-        numbers
-    }
-
-    /// The chain of a policy: the option it names in a state, or all with their probabilities. Where the agent may stop there is one more
-    /// state, the last, in which nothing happens.
-    pub(super) fn chain(&self, policy: &dyn Fn(usize, &ArenaState) -> Option<usize>) -> Chain {
-        let mut chain = Chain::default();
-        let end = self.states.len() as u32;
-        for (s, state) in self.states.iter().enumerate() {
-            if state.hit {
-                chain.push_state(1.0);
-                continue;
-            }
-            if let Some(option) = policy(s, state) {
-                let option = &state.options[option];
-                option.to.iter().for_each(|&(to, p)| chain.push_move(to, p));
-                chain.push_state(f64::from(u8::from(option.hit)));
-                continue;
-            }
-            let taken = || Self::options(state, false).map(|(_, o)| o);
-            for option in taken() {
-                for &(to, p) in &option.to {
-                    chain.push_move(to, option.share * p);
-                }
-            }
-            if state.stops > 0.0 {
-                chain.push_move(end, state.stops);
-            }
-            // All of them is exactly 1.
-            let all = state.stops == 0.0 && taken().all(|o| o.hit);
-            let hits: f64 = taken().filter(|o| o.hit).map(|o| o.share).sum();
-            chain.push_state(if all { 1.0 } else { hits });
-        }
-        if self.states.iter().any(|s| s.stops > 0.0) {
-            chain.push_move(end, 1.0);
-            chain.push_state(0.0);
-        }
-        chain
-    }
-
-    /// Largest or smallest `E gamma^tau` over all ways to pick among the optimal options, or among `all`: policy iteration.
-    fn extreme(&self, gamma: f64, most: bool, all: bool) -> Vec<[f64; 2]> {
-        let first = |state: &ArenaState| Self::options(state, all).next().map_or(0, |(i, _)| i);
-        let mut policy: Vec<usize> = self.states.iter().map(first).collect();
-        if !most {
-            self.avoid_surely(&mut policy, all);
-        }
-        let mut bounds = Vec::new();
-        for _ in 0..MAX_POLICIES {
-            bounds = self.chain(&|s, _| Some(policy[s])).discounted(gamma);
-            let worth: Vec<f64> = bounds.iter().map(|b| (b[0] + b[1]) / 2.0).collect();
-            let mut moved = false;
-            for (s, state) in self.states.iter().enumerate().filter(|(_, s)| !s.hit) {
-                // The larger, the better, in either direction.
-                let value = |i: usize| {
-                    let x = option_value(&state.options[i], gamma, &worth);
-                    if most { x } else { -x }
-                };
-                let options = Self::options(state, all).map(|(i, _)| i);
-                let better = |a: usize, b: usize| if value(b) > value(a) { b } else { a };
-                let best = options.fold(policy[s], better);
-                if value(best) > value(policy[s]) + GAIN {
-                    policy[s] = best;
-                    moved = true;
-                }
-            }
-            if !moved {
-                break;
-            }
-        }
-        bounds
-    }
-
-    /// Where the event can be avoided for good, does so. Elsewhere every policy leaves for the event or for such states, and policy
-    /// iteration cannot be caught in a circle.
-    fn avoid_surely(&self, policy: &mut [usize], all: bool) {
-        let mut safe: Vec<bool> = self.states.iter().map(|s| !s.hit).collect();
-        let stays =
-            |o: &ArenaOption, safe: &[bool]| !o.hit && o.to.iter().all(|&(t, _)| safe[t as usize]);
-        loop {
-            let mut changed = false;
-            for (s, state) in self.states.iter().enumerate() {
-                if safe[s] && !Self::options(state, all).any(|(_, o)| stays(o, &safe)) {
-                    safe[s] = false;
-                    changed = true;
-                }
-            }
-            if !changed {
-                break;
-            }
-        }
-        for (s, state) in self.states.iter().enumerate().filter(|(s, _)| safe[*s]) {
-            if let Some((i, _)) = Self::options(state, all).find(|(_, o)| stays(o, &safe)) {
-                policy[s] = i;
-            }
-        }
-    }
-
-    /// Largest or smallest `P(tau <= steps)`, where the pick may depend on the steps left.
-    fn extreme_within(&self, steps: u64, most: bool, all: bool) -> Vec<f64> {
-        let hits = |s: &ArenaState| f64::from(u8::from(s.hit));
-        let mut chance: Vec<f64> = vec![0.0; self.states.len()];
-        for _ in 0..=steps {
-            let step = |state: &ArenaState| {
-                if state.hit {
-                    return 1.0;
-                }
-                let values = Self::options(state, all).map(|(_, o)| option_value(o, 1.0, &chance));
-                match most {
-                    true => values.fold(hits(state), f64::max),
-                    false => values.fold(1.0, f64::min),
-                }
-            };
-            let next: Vec<f64> = self.states.iter().map(step).collect();
-            if next == chance {
-                break;
-            }
-            chance = next;
-        }
-        chance
     }
 }

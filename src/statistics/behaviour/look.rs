@@ -1,11 +1,13 @@
 //! One solved goal, looked at: its optimal choices, decided state by state where a statistic asks for them.
 
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 
 use super::acting::Acting;
+use super::glance::{Crossings, Glance, Panel, Powers};
 use super::second_look::{Refined, Task, refine};
-use super::standing::{Prospects, Settled, Standing, Strided};
+use super::standing::{Prospects, Settled, Standing, Strided, TIE};
 use crate::mdp::Mdp;
+use crate::plan::Elimination;
 use crate::reward::RewardDomain;
 use crate::statistics::asked::Asked;
 use crate::statistics::{Observations, Observed};
@@ -115,6 +117,11 @@ pub struct Observer {
     longest_row: usize,
     /// Per choice: where it leads, if every choice of the MDP leads to one state with certainty.
     successors: Option<Arc<[u32]>>,
+    /// What a glance looks at, where one tells all that is asked of most goals.
+    crossings: Option<Arc<Crossings>>,
+    powers: Arc<Powers>,
+    /// Per state: its turn when states are put into each other. Found when it is first of use; `None` where no order is worth it.
+    turns: Arc<OnceLock<Option<Vec<u32>>>>,
 }
 
 impl Observer {
@@ -139,6 +146,9 @@ impl Observer {
                 let choices = (0..mdp.n_choices() as u32).map(ChoiceId);
                 choices.map(|c| mdp.row(c).0[0]).collect()
             }),
+            crossings: crossings(mdp, asked).map(Arc::new),
+            powers: Arc::new(Powers::new(discount.used())),
+            turns: Arc::default(),
         })
     }
 
@@ -146,6 +156,56 @@ impl Observer {
     #[must_use]
     pub fn observations(&self, goals: usize) -> Observations {
         Observations::new(self.asked.n_columns(), goals)
+    }
+
+    /// What a glance looks at: `None` where some of what is asked needs more than that of every goal.
+    #[must_use]
+    pub fn crossings(&self) -> Option<&Crossings> {
+        self.crossings.as_deref()
+    }
+
+    /// Difference of worths up to which choices are a tie.
+    #[must_use]
+    pub fn tie(&self) -> f64 {
+        TIE * self.scale
+    }
+
+    /// Appends the rows of goals side by side, of agents that are optimal and states that have the rewards, given where the best choices of the
+    /// [`crossings`](Self::crossings) lead, `[n_states, TILE]`. Returns those that are left open, a bit for each: their rows are to be [replaced](Self::replace), from
+    /// the first to the last.
+    pub fn glance(&self, best: &[u32], goals: usize, out: &mut Observations) -> u64 {
+        let powers = &self.powers;
+        let glance = Glance {
+            best,
+            goals,
+            powers,
+        };
+        let columns = out.columns();
+        let values = out.blank(goals);
+        let (mut open, mut first) = (0, 0);
+        for statistic in self.asked.statistics() {
+            let mut panel = Panel {
+                values,
+                columns,
+                first,
+            };
+            open |= statistic.glance(&glance, &mut panel);
+            first += statistic.n_columns();
+        }
+        open
+    }
+
+    /// Looks at one goal whose row is there already.
+    pub fn replace(
+        &self,
+        row: usize,
+        goal: GoalValues<'_>,
+        memory: &mut Memory,
+        out: &mut Observations,
+    ) {
+        let mut alone = self.observations(1);
+        self.observe(goal, memory, &mut alone);
+        out.replace(row, &alone);
     }
 
     /// Looks at one goal and appends its row.
@@ -246,8 +306,27 @@ impl Observer {
     }
 }
 
-/// Powers of gamma that are kept.
-const POWERS: u64 = 256;
+/// Per state: its turn in the order that keeps the equations of any policy sparse.
+fn turns(mdp: &Mdp) -> Option<Vec<u32>> {
+    let order = Elimination::order(mdp)?;
+    let mut turns = vec![0; mdp.n_states()];
+    for (turn, state) in order.iter().enumerate() {
+        turns[state.index()] = turn as u32;
+    }
+    Some(turns)
+}
+
+/// What a glance looks at, where one tells all that is asked of most goals.
+fn crossings(mdp: &Mdp, asked: &Asked) -> Option<Crossings> {
+    let each = asked.statistics().iter();
+    let states: Option<Vec<Vec<StateId>>> = each.map(|s| s.glances_at(mdp)).collect();
+    let mut states = states?.concat();
+    states.sort_unstable();
+    states.dedup();
+    mdp.is_deterministic()
+        .then(|| Crossings::of(mdp, states))
+        .flatten()
+}
 
 /// What an observer keeps from goal to goal, so that nothing is allocated for a goal. One for every thread.
 #[derive(Clone, Debug, Default)]
@@ -262,8 +341,6 @@ pub struct Memory {
     /// Number of times marks were forgotten, and per state when it was marked.
     round: u32,
     marks: Vec<u32>,
-    /// Powers of gamma, from 0 on.
-    powers: Vec<f64>,
     /// Of an agent that does the same whatever the goal: by number of the statistic, what it showed of the first goal.
     fixed: Vec<(usize, Arc<[Observed]>)>,
     /// Of a goal that is changed on the way.
@@ -301,6 +378,12 @@ impl<'a> Look<'a> {
         &self.observer.mdp
     }
 
+    /// Per state: its turn when the equations of a policy are solved by putting states into each other. `None` where no order is worth it.
+    pub(super) fn turns(&self) -> Option<&'a [u32]> {
+        let found = self.observer.turns.get_or_init(|| turns(self.mdp()));
+        found.as_deref()
+    }
+
     /// The discount.
     #[must_use]
     pub fn discount(&self) -> Discount {
@@ -308,15 +391,9 @@ impl<'a> Look<'a> {
     }
 
     /// gamma^t, of times that come again and again looked up.
-    pub fn discounted(&mut self, time: u64) -> f64 {
-        let gamma = self.observer.discount.used();
-        let power = |t: u64| gamma.powi(i32::try_from(t).unwrap_or(i32::MAX));
-        let powers = &mut self.memory.powers;
-        if powers.is_empty() {
-            powers.extend((0..POWERS).map(power));
-        }
-        let known = usize::try_from(time).ok().and_then(|t| powers.get(t));
-        known.copied().unwrap_or_else(|| power(time))
+    #[must_use]
+    pub fn discounted(&self, time: u64) -> f64 {
+        self.observer.powers.of(time)
     }
 
     /// What the agent does, where it follows another rule than optimality.

@@ -1,8 +1,9 @@
 //! Where optimal agents spend their time: expected discounted visits of every state.
 
 use super::acting::{Acting, Policy};
+use super::arena::Arena;
 use super::chain::Chain;
-use super::events::{Arena, Event, Target, Ties};
+use super::events::{Event, Target, Ties};
 use super::look::Look;
 use crate::mdp::Mdp;
 use crate::statistics::asked::Statistic;
@@ -77,7 +78,7 @@ impl Occupancy {
 
     /// Visits of an agent that takes every choice of a state with the same probability, `[n_states]`.
     pub(super) fn by_chance(&self, mdp: &Mdp, discount: Discount) -> Vec<f64> {
-        let arena = Arena::of_policy(&self.never, &self.start, mdp, Policy::Even);
+        let arena = Arena::of_policy(&self.never, &self.start, mdp, Policy::Even, None);
         let chain = arena.chain(&|_, _| None);
         let (found, _) = chain.visits(arena.start(), discount.used(), discount.complement());
         let mut visits = vec![0.0; self.n_states];
@@ -94,7 +95,8 @@ impl Occupancy {
         let mut open = false;
         let mut missing = 0.0;
         for (weight, policy) in acting.policies() {
-            let arena = Arena::of_policy(&self.never, &self.start, look.mdp(), policy);
+            let arena =
+                Arena::of_policy(&self.never, &self.start, look.mdp(), policy, look.turns());
             open |= arena.ids().iter().any(|s| acting.open[s.index()]);
             let chain = arena.chain(&|_, _| None);
             let (found, left) = chain.visits(arena.start(), gamma, complement);

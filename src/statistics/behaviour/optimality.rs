@@ -1,5 +1,6 @@
 //! How often choices are optimal.
 
+use super::glance::{Glance, OPEN, Panel, Told, certain_successor};
 use super::look::Look;
 use super::standing::Standing;
 use crate::mdp::Mdp;
@@ -28,6 +29,8 @@ pub(in crate::statistics) struct Options {
     /// The name of the set, and for every choice of the state whether it is in it. `None` for the choices one by one.
     pub(super) set: Option<(String, Vec<bool>)>,
     pub(super) choices: Vec<ChoiceId>,
+    /// Its columns by where the best choices lead, where every choice leads to one state with certainty.
+    told: Option<Told>,
 }
 
 impl Options {
@@ -39,6 +42,43 @@ impl Options {
             choice.map_or(Key::Missing, |c| Key::text(mdp.action_name(c))),
             set.map_or(Key::Missing, |(name, _)| Key::text(name)),
         ]
+    }
+
+    fn new(
+        mdp: &Mdp,
+        state: StateId,
+        set: Option<(String, Vec<bool>)>,
+        choices: Vec<ChoiceId>,
+    ) -> Self {
+        let successors = choices.iter().map(|&c| certain_successor(mdp, c));
+        let successors: Option<Vec<u32>> = successors.collect();
+        Self {
+            told: successors.map(|successors| told(&successors, set.as_ref())),
+            state,
+            set,
+            choices,
+        }
+    }
+
+    fn n_columns(&self) -> usize {
+        match self.set {
+            None => self.choices.len(),
+            Some(_) => 1,
+        }
+    }
+
+    /// Sets the shares of its columns, from column `first` on, as far as a glance tells them. Returns the goals of which it does not.
+    pub(super) fn glance(&self, glance: &Glance<'_>, first: usize, panel: &mut Panel<'_>) -> u64 {
+        let best = &glance.best(self.state)[..glance.goals()];
+        if let Some(told) = &self.told {
+            for (&best, row) in best.iter().zip(panel.rows(first)) {
+                told.set(best, row);
+            }
+        }
+        let each = best.iter().enumerate();
+        each.fold(0, |open, (goal, &best)| {
+            open | u64::from(best == OPEN) << goal
+        })
     }
 
     /// The shares of its columns.
@@ -67,6 +107,35 @@ impl Options {
     }
 }
 
+/// The columns of choices that lead to `successors` with certainty, or of a set of them.
+fn told(successors: &[u32], set: Option<&(String, Vec<bool>)>) -> Told {
+    let standing = |to: u32, best: u32| match to == best {
+        true => Standing::Optimal,
+        false => Standing::Worse,
+    };
+    match set {
+        None => {
+            let even = |to: u32| {
+                let alike = successors.iter().filter(|&&other| other == to).count();
+                share_of_choice(Standing::Optimal, alike as u32, 0).value
+            };
+            let each = successors.iter();
+            Told::Columns(each.map(|&to| (to, even(to))).collect())
+        }
+        Some((_, members)) => {
+            let mut numbers: Vec<(u32, f64)> = Vec::new();
+            for &best in successors {
+                let standings = successors.iter().map(|&to| standing(to, best));
+                let share = share_of_set(standings.zip(members.iter().copied())).value;
+                if share > 0.0 && numbers.iter().all(|(to, _)| *to != best) {
+                    numbers.push((best, share));
+                }
+            }
+            Told::One(numbers)
+        }
+    }
+}
+
 /// What is told of a share, in the order of its quantities.
 const MEASURES: [&str; 3] = ["weak", "strict", "fractional"];
 
@@ -77,11 +146,7 @@ impl Optimality {
         let choices = |state| mdp.choices(state).collect();
         let mut rows: Vec<Options> = Vec::new();
         for &state in states {
-            rows.push(Options {
-                state,
-                set: None,
-                choices: choices(state),
-            });
+            rows.push(Options::new(mdp, state, None, choices(state)));
         }
         for &(name, members) in sets {
             let mut states: Vec<StateId> = members.iter().map(|&c| mdp.state_of(c)).collect();
@@ -89,11 +154,8 @@ impl Optimality {
             states.dedup();
             for state in states {
                 let inside = mdp.choices(state).map(|c| members.contains(&c));
-                rows.push(Options {
-                    state,
-                    set: Some((name.to_owned(), inside.collect())),
-                    choices: choices(state),
-                });
+                let set = Some((name.to_owned(), inside.collect()));
+                rows.push(Options::new(mdp, state, set, choices(state)));
             }
         }
         Self { rows }
@@ -107,6 +169,23 @@ impl Optimality {
     /// What is looked at, state by state.
     pub(super) fn rows(&self) -> &[Options] {
         &self.rows
+    }
+
+    /// The states, where a glance tells the choices of all of them.
+    pub(super) fn crossings(&self) -> Option<Vec<StateId>> {
+        let each = self.rows.iter();
+        each.map(|options| options.told.as_ref().map(|_| options.state))
+            .collect()
+    }
+
+    /// Sets all columns, as far as a glance tells them. Returns the goals of which it does not.
+    pub(super) fn read(&self, glance: &Glance<'_>, panel: &mut Panel<'_>) -> u64 {
+        let (mut first, mut open) = (0, 0);
+        for options in &self.rows {
+            open |= options.glance(glance, first, panel);
+            first += options.n_columns();
+        }
+        open
     }
 
     /// Every column with what it is about.
@@ -184,6 +263,14 @@ impl Statistic for Optimality {
         self.rows
             .iter()
             .for_each(|options| options.observe(look, row));
+    }
+
+    fn glances_at(&self, _mdp: &Mdp) -> Option<Vec<StateId>> {
+        self.crossings()
+    }
+
+    fn glance(&self, glance: &Glance<'_>, panel: &mut Panel<'_>) -> u64 {
+        self.read(glance, panel)
     }
 
     fn quantities(&self) -> Vec<Quantity> {
