@@ -346,7 +346,7 @@ const DOUBLE: f64 = 2.0;
 const LEFT: f64 = 0.2;
 /// Per state of a tile that leaves goals: eight rewards and values copied.
 const PER_STATE_LEFT: f64 = 16.0;
-/// Per tile that leaves goals: finding and noting them. Set so that goals are left on grids from 12 x 12 cells on, which is where it pays.
+/// Per tile that leaves goals: finding and noting them. Set so that goals are left on grids from 16 x 16 cells on; it begins to pay at 12 x 12.
 const PER_TILE_LEFT: f64 = 1_500.0;
 
 impl Units {
