@@ -93,8 +93,8 @@ pub struct Schedule {
     pub leaves: bool,
 }
 
-/// States up to which tiles leave goals: beyond, another tile would take too much memory.
-pub const LEAVES_UP_TO: usize = 1 << 17;
+/// States up to which tiles leave goals: beyond, a tile is larger than the second-level cache, and moving a goal costs more than it saves.
+pub const LEAVES_UP_TO: usize = 1 << 11;
 
 /// Hundredths of one.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]

@@ -41,6 +41,8 @@ pub(super) struct Way {
     /// So many of the first `goals` lanes may be left uncertified.
     pub(super) may_leave: usize,
     pub(super) goals: usize,
+    /// From one residual to the next there is one sweep more than the sweeps so far over this number.
+    pub(super) looks: u32,
     /// Whether the way itself is of interest.
     pub(super) is_trial: bool,
 }
@@ -50,6 +52,7 @@ impl Way {
     pub(super) fn whole(first_check: u32) -> Self {
         Self {
             first_check,
+            looks: LOOKS,
             ..Self::default()
         }
     }
@@ -67,6 +70,9 @@ impl Way {
         }
     }
 }
+
+/// See [`Way::looks`]: a residual costs as much as three or four sweeps.
+const LOOKS: u32 = 16;
 
 /// How many lanes are behind the one whose half-width tells what most goals of a tile need.
 const BEHIND: usize = TILE / 8;
@@ -215,7 +221,7 @@ pub(super) fn iterate<F: Scalar, V: Vector<Scalar = F>>(
                 effort.sweeps += 1;
             }
         }
-        next = due(effort.sweeps + 1 + effort.sweeps / 16);
+        next = due(effort.sweeps + 1 + effort.sweeps / way.looks);
     }
 }
 

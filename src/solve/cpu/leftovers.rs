@@ -3,9 +3,9 @@
 //! A tile is swept until its slowest goal is certified, and of 64 goals the slowest takes a third more sweeps than the one in the middle (32x32 cells, slip 0.1, discount
 //! 0.95). So a tile ends when all but a few of its goals are certified, and these few go on together with those of other tiles.
 
-use super::iterate::{Effort, Way};
+use super::iterate::{Effort, Limits, Way};
 use super::stage::{Outcome, StageSolver, StageTiles};
-use super::sums::Lanes;
+use super::sums::Done;
 use super::tile::Tile;
 use crate::statistics::TILE;
 
@@ -14,6 +14,9 @@ pub(super) const FEW: usize = TILE / 4;
 
 /// Sweeps before the next residual of goals that were left, over those behind them.
 const LONGER: f64 = 1.2;
+
+/// A residual after every eighth more sweeps: of a tile where few goals are open it is worth less.
+const LOOKS: u32 = 8;
 
 /// Goals that wait, and the tile that they are in.
 #[derive(Debug)]
@@ -43,29 +46,20 @@ impl Leftovers {
         TILE - self.goals.len()
     }
 
-    /// The goals that wait.
-    pub(super) fn goals(&self) -> impl Iterator<Item = u64> {
-        self.goals.iter().map(|(goal, _)| *goal)
+    /// The goals that wait, and the sweeps that are behind each.
+    pub(super) fn goals(&self) -> &[(u64, u32)] {
+        &self.goals
     }
 
-    /// Moves the goals of a tile that are not done here, and takes them off `lanes`.
-    pub(super) fn take(
-        &mut self,
-        from: &Tile<f32>,
-        effort: &Effort,
-        lanes: &mut Lanes,
-        tolerance: f64,
-    ) {
+    /// Moves the goals of a tile that are not certified here, and takes them off those that are done.
+    pub(super) fn take(&mut self, from: &Tile<f32>, effort: &Effort, done: &mut Done<'_>) {
         let first = self.goals.len();
-        let mut moved = Vec::new();
-        for lane in 0..TILE {
-            if let Some(goal) = lanes.done[lane]
-                && !from.is_certified(lane, tolerance)
-            {
-                moved.push(lane);
-                self.goals.push((goal, lanes.sweeps[lane]));
-                lanes.done[lane] = None;
-            }
+        let is_open =
+            |lane: &usize| done.lanes >> lane & 1 == 1 && !from.is_certified(*lane, done.tolerance);
+        let moved: Vec<usize> = (0..TILE).filter(is_open).collect();
+        for lane in &moved {
+            self.goals.push(done.goals.of(*lane));
+            done.lanes &= !(1 << lane);
         }
         self.recentred = self.recentred.max(effort.recentrings);
         self.tiles.single.take_lanes(from, &moved, first);
@@ -83,36 +77,30 @@ impl Leftovers {
             recentred: self.recentred,
             may_leave: if to_the_end { 0 } else { FEW },
             goals: self.goals.len(),
+            looks: LOOKS,
             is_trial: false,
         }
     }
 
-    /// Who is done when the tile was swept that way, by so many sweeps in all. Whoever went on in double precision is.
-    pub(super) fn settled(
-        &mut self,
-        way: Way,
-        outcome: &Outcome,
-        (tolerance, max_sweeps): (f64, u32),
-    ) -> Lanes {
-        let mut lanes = Lanes::of(0, 0, 0);
+    /// Which lanes are done when the tile was swept that way. Whoever went on in double precision is.
+    pub(super) fn settled(&mut self, way: Way, outcome: &Outcome, limits: &Limits) -> u64 {
+        let mut lanes = 0;
         self.recentred = outcome.single.recentrings;
         for (lane, goal) in self.goals.iter_mut().enumerate() {
             goal.1 += outcome.sweeps() - way.swept;
-            let is_certified = self.tiles.single.is_certified(lane, tolerance);
+            let is_certified = self.tiles.single.is_certified(lane, limits.tolerance);
             // Sweeps come in pairs.
-            if outcome.is_double() || is_certified || goal.1 + 1 >= max_sweeps {
-                lanes.done[lane] = Some(goal.0);
-                lanes.sweeps[lane] = goal.1;
+            if outcome.is_double() || is_certified || goal.1 + 1 >= limits.max_sweeps {
+                lanes |= 1 << lane;
             }
         }
         lanes
     }
 
     /// Lets those go that are done, and moves the others together.
-    pub(super) fn close_up(&mut self, lanes: &Lanes) {
-        let staying: Vec<usize> = (0..self.goals.len())
-            .filter(|&lane| lanes.done[lane].is_none())
-            .collect();
+    pub(super) fn close_up(&mut self, lanes: u64) {
+        let all = 0..self.goals.len();
+        let staying: Vec<usize> = all.filter(|lane| lanes >> lane & 1 == 0).collect();
         self.tiles.single.move_lanes(&staying);
         self.goals = staying.iter().map(|&lane| self.goals[lane]).collect();
         if staying.is_empty() {
@@ -135,7 +123,7 @@ mod tests {
     use crate::units::{Discount, Seed};
 
     /// Goals of two chunks, the last of which is short.
-    const GOALS: u64 = 512 + 3 * 64 + 37;
+    const GOALS: u64 = 1024 + 3 * 64 + 37;
 
     fn problem(schedule: Schedule) -> CellProblem {
         let mdp = Family::GridWorld(GridWorld {

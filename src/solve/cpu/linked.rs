@@ -8,7 +8,7 @@ use super::NAME;
 use super::draw::Drawing;
 use super::iterate::Limits;
 use super::simd::{Isa, Job, Level, Scalar, dispatch};
-use super::solver::solve_chunks;
+use super::solver::{TILES_PER_CHUNK, solve_chunks};
 use super::stage::{Choosing, Outcome, Source, StageSolver, StageTiles};
 use super::tile::Tile;
 use crate::plan::Plan;
@@ -318,7 +318,12 @@ impl CellSolver for LinkedSolver {
     fn solve_block(&self, block: Block, parallel: bool) -> Result<BlockSums, SolveError> {
         let n_states = self.linked.problem.program.stage().mdp.n_states();
         let chunk = |first, end| self.solve_chunk(first, end);
-        Ok(solve_chunks(n_states, block, parallel, chunk))
+        Ok(solve_chunks(
+            n_states,
+            block,
+            (TILES_PER_CHUNK, parallel),
+            chunk,
+        ))
     }
 
     fn solve_goals(&self, goals: Goals<'_>) -> Result<Vec<SolvedGoal>, SolveError> {

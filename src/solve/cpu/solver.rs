@@ -10,7 +10,7 @@ use super::leftovers::{FEW, Leftovers};
 use super::observe::Scratch;
 use super::simd::{Isa, Job, Level, dispatch};
 use super::stage::{Outcome, Source, StageSolver, StageTiles};
-use super::sums::{ChunkSums, Lanes, Measure};
+use super::sums::{ChunkSums, Done, Goals as TileGoals, Measure};
 use crate::plan::LEAVES_UP_TO;
 use crate::reward::RewardDomain;
 use crate::rng::Stream;
@@ -20,7 +20,10 @@ use crate::statistics::{Block, BlockSums, Observations, TILE};
 use crate::units::SampleIndex;
 
 /// Tiles per chunk: the unit of parallel work within a block, summed on its own whether or not it ran in parallel.
-const TILES_PER_CHUNK: u64 = 8;
+pub(super) const TILES_PER_CHUNK: u64 = 8;
+
+/// The same where tiles leave goals: at a chunk's end those that are left wait for no others.
+const TILES_PER_CHUNK_LEAVING: u64 = 16;
 
 /// Whether tiles of a cell may leave goals. Observations are in the order of the goals.
 pub(super) fn may_leave(problem: &CellProblem) -> bool {
@@ -218,8 +221,15 @@ impl CpuSolver {
             },
         };
         let outcome = self.solve_tile_at_level(&mut workspace.tiles, source);
-        let mut lanes = Lanes::of(first, count, outcome.sweeps());
         let limits = &self.stage.limits;
+        let mut done = Done {
+            lanes: u64::MAX >> (TILE - count),
+            goals: TileGoals::Run {
+                first,
+                sweeps: outcome.sweeps(),
+            },
+            tolerance: limits.tolerance,
+        };
         if !outcome.certified && !outcome.is_double() && outcome.sweeps() < limits.max_sweeps {
             let leftovers = workspace
                 .leftovers
@@ -227,21 +237,20 @@ impl CpuSolver {
             while leftovers.room() < FEW {
                 self.add_leftovers(leftovers, false, sums);
             }
-            let tile = &workspace.tiles.single;
-            leftovers.take(tile, &outcome.single, &mut lanes, limits.tolerance);
+            leftovers.take(&workspace.tiles.single, &outcome.single, &mut done);
         }
-        self.sum(&workspace.tiles, outcome, &lanes, sums);
+        self.sum(&workspace.tiles, outcome, done, sums);
         outcome
     }
 
     /// Goes on with goals that were left, until most are certified or all, and sums those that are done.
     fn add_leftovers(&self, leftovers: &mut Leftovers, to_the_end: bool, sums: &mut ChunkSums) {
         let way = leftovers.way(to_the_end);
-        let goals: Vec<u64> = leftovers.goals().collect();
+        let goals = leftovers.goals().to_vec();
         let exact = |to: &mut [f64]| {
             let rows = self.problem.plan.model().reward_rows();
             to.fill(0.0);
-            for (lane, &goal) in goals.iter().enumerate() {
+            for (lane, &(goal, _)) in goals.iter().enumerate() {
                 let drawn = self.problem.draw(Stream::Reward, SampleIndex(goal));
                 for (to, &row) in to.chunks_exact_mut(TILE).zip(&rows) {
                     to[lane] = drawn[row as usize];
@@ -250,19 +259,23 @@ impl CpuSolver {
         };
         let source = Source::Left { way, exact: &exact };
         let outcome = self.solve_tile_at_level(&mut leftovers.tiles, source);
-        let limits = &self.stage.limits;
-        let lanes = leftovers.settled(way, &outcome, (limits.tolerance, limits.max_sweeps));
-        self.sum(&leftovers.tiles, outcome, &lanes, sums);
-        leftovers.close_up(&lanes);
+        let lanes = leftovers.settled(way, &outcome, &self.stage.limits);
+        let done = Done {
+            lanes,
+            goals: TileGoals::Each(leftovers.goals()),
+            tolerance: self.stage.limits.tolerance,
+        };
+        self.sum(&leftovers.tiles, outcome, done, sums);
+        leftovers.close_up(lanes);
     }
 
     /// Adds the goals of a tile that are done.
-    fn sum(&self, tiles: &StageTiles, outcome: Outcome, lanes: &Lanes, sums: &mut ChunkSums) {
+    fn sum(&self, tiles: &StageTiles, outcome: Outcome, done: Done<'_>, sums: &mut ChunkSums) {
         let job = SumJob {
             solver: self,
             tiles,
             outcome,
-            lanes,
+            done,
             sums,
         };
         dispatch(self.level, job);
@@ -336,7 +349,16 @@ impl CellSolver for CpuSolver {
 
     fn solve_block(&self, block: Block, parallel: bool) -> Result<BlockSums, SolveError> {
         let chunk = |first, end| self.solve_chunk(first, end);
-        Ok(solve_chunks(self.n_states(), block, parallel, chunk))
+        let tiles = match self.may_leave {
+            0 => TILES_PER_CHUNK,
+            _ => TILES_PER_CHUNK_LEAVING,
+        };
+        Ok(solve_chunks(
+            self.n_states(),
+            block,
+            (tiles, parallel),
+            chunk,
+        ))
     }
 
     fn solve_goals(&self, goals: Goals<'_>) -> Result<Vec<SolvedGoal>, SolveError> {
@@ -359,14 +381,14 @@ impl CellSolver for CpuSolver {
     }
 }
 
-/// Sums the goals of a block, a chunk at a time: `chunk` sums those from its first to its second argument.
+/// Sums the goals of a block, a chunk of so many tiles at a time: `chunk` sums those from its first to its second argument.
 pub(super) fn solve_chunks(
     n_states: usize,
     block: Block,
-    parallel: bool,
+    (tiles, parallel): (u64, bool),
     chunk: impl Fn(u64, u64) -> BlockSums + Sync,
 ) -> BlockSums {
-    let goals = TILES_PER_CHUNK * TILE as u64;
+    let goals = tiles * TILE as u64;
     let end = block.first + block.len;
     let solve = |i: u64| {
         let first = block.first + i * goals;
@@ -396,7 +418,7 @@ struct SumJob<'a> {
     solver: &'a CpuSolver,
     tiles: &'a StageTiles,
     outcome: Outcome,
-    lanes: &'a Lanes,
+    done: Done<'a>,
     sums: &'a mut ChunkSums,
 }
 
@@ -405,14 +427,15 @@ impl Job for SumJob<'_> {
     #[inline(always)]
     fn run<I: Isa>(self) {
         let (measure, shift) = (self.solver.measure, self.solver.shift);
-        let done = (self.lanes, self.solver.problem.tolerance);
         match &self.tiles.double {
             Some(tile) if self.outcome.is_double() => {
-                self.sums.add::<f64, I::Double>(tile, measure, shift, done);
+                self.sums
+                    .add::<f64, I::Double>(tile, measure, shift, self.done);
             }
             _ => {
                 let tile = &self.tiles.single;
-                self.sums.add::<f32, I::Single>(tile, measure, shift, done);
+                self.sums
+                    .add::<f32, I::Single>(tile, measure, shift, self.done);
             }
         }
     }

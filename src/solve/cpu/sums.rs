@@ -35,7 +35,7 @@ impl ChunkSums {
         tile: &Tile<F>,
         measure: Measure,
         shift: f64,
-        (lanes, tolerance): (&Lanes, f64),
+        done: Done<'_>,
     ) {
         let mut constant = [F::default(); TILE];
         let mut mask = [F::default(); TILE];
@@ -43,10 +43,10 @@ impl ChunkSums {
             let middle = measure.scale * tile.middle[lane].to_f64();
             let x = middle + (tile.centre[lane].to_f64() - shift);
             constant[lane] = F::from_f64(x);
-            mask[lane] = F::from_f64(if lanes.done[lane].is_some() { 1.0 } else { 0.0 });
+            mask[lane] = F::from_f64((done.lanes >> lane & 1) as f64);
         }
         let factor = V::splat(F::from_f64(measure.scale * measure.complement));
-        let whole = lanes.done.iter().all(Option::is_some);
+        let whole = done.lanes == u64::MAX;
         for (s, (power, squared)) in self.power.iter_mut().zip(&mut self.squared).enumerate() {
             let mut sum = [F::default(); 16];
             let mut square = [F::default(); 16];
@@ -69,12 +69,11 @@ impl ChunkSums {
             V::add_wide(&sum, power);
             V::add_wide(&square, squared);
         }
-        for lane in 0..TILE {
-            if let Some(goal) = lanes.done[lane] {
-                let half_width = tile.half_width[lane].to_f64();
-                self.goals
-                    .note_goal(goal, half_width, tolerance, lanes.sweeps[lane]);
-            }
+        for lane in (0..TILE).filter(|lane| done.lanes >> lane & 1 == 1) {
+            let (goal, sweeps) = done.goals.of(lane);
+            let half_width = tile.half_width[lane].to_f64();
+            self.goals
+                .note_goal(goal, half_width, done.tolerance, sweeps);
         }
     }
 
@@ -97,21 +96,30 @@ impl ChunkSums {
     }
 }
 
-/// The goals of a tile, lane by lane: those that are done.
-#[derive(Clone, Debug)]
-pub(super) struct Lanes {
-    /// The goal of every lane that is done.
-    pub(super) done: [Option<u64>; TILE],
-    /// Sweeps that it took.
-    pub(super) sweeps: [u32; TILE],
+/// The goals of a tile that are done.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Done<'a> {
+    /// A bit for every lane, the lowest for the first one.
+    pub(super) lanes: u64,
+    pub(super) goals: Goals<'a>,
+    pub(super) tolerance: f64,
 }
 
-impl Lanes {
-    /// The first `count` lanes are goals one after the other.
-    pub(super) fn of(first: u64, count: usize, sweeps: u32) -> Self {
-        Self {
-            done: std::array::from_fn(|lane| (lane < count).then_some(first + lane as u64)),
-            sweeps: [sweeps; TILE],
+/// Which goals the lanes of a tile hold, and the sweeps that they took.
+#[derive(Clone, Copy, Debug)]
+pub(super) enum Goals<'a> {
+    /// One after the other from the first one on, solved together.
+    Run { first: u64, sweeps: u32 },
+    /// Each with its own.
+    Each(&'a [(u64, u32)]),
+}
+
+impl Goals<'_> {
+    #[inline(always)]
+    pub(super) fn of(self, lane: usize) -> (u64, u32) {
+        match self {
+            Goals::Run { first, sweeps } => (first + lane as u64, sweeps),
+            Goals::Each(goals) => goals[lane],
         }
     }
 }
