@@ -18,7 +18,7 @@ use powersweep::reward::{GoalLaw, Marginal, RewardDistribution};
 use powersweep::rng::{Stream, word};
 use powersweep::solve::cpu::{CpuBackend, Level};
 use powersweep::solve::{Backend, CellProblem, CellSolver, GoalProgram, pilot};
-use powersweep::statistics::behaviour::LawScale;
+use powersweep::statistics::behaviour::{LawScale, Readings};
 use powersweep::statistics::{Blocks, EventRequest, ObservedSums, Request, block_size};
 use powersweep::{Discount, SampleIndex, Seed};
 use rayon::prelude::*;
@@ -192,45 +192,57 @@ fn statistics(c: &mut Criterion) {
 
 /// A cell of linked solves beside its solves on their own: the one should take no more than the others together and a fifth.
 ///
-/// The solves are those of a goal button whose agent believes that it goes on acting for its goal: an optimal solve of the world, whose
-/// value is what the button is worth in a second one. `with readings` adds the sign of what is gained by the button, and solves tiles again where
-/// single precision leaves it open.
+/// The solves are those of a goal button, whose press is worth what an optimal solve of the world makes of the goal that comes of it (`realistic`: and what its policy is worth to the first goal). `with readings`
+/// adds the sign of what is gained by the button. An agent that believes that it goes on acting for its goal (`ignorant`) likes both alike, whatever the goal: every sign is a tie, which single precision
+/// leaves open, so that all its goals are solved to 1e-12. Beside it stand solves on their own to that tolerance.
 fn linked(c: &mut Criterion) {
     let mut group = c.benchmark_group("linked");
     group.sample_size(10);
     let (gamma, backend, none) = (0.9, CpuBackend::new(), Request::default());
     let before = load("w1.toml");
-    let button = Variant::new("button").with(GoalButton {
-        at: None,
-        agent: Agent::Ignorant,
-        delay: 0,
-    });
-    let made = button.made_of(&before).expect("the workload has a start");
     let unit = Marginal::uniform(0.0, 1.0).expect("an interval");
     let reward = RewardDistribution::iid("uniform", unit);
-    let by = made.linked.as_ref().and_then(|l| l.by.linked());
-    let program = by.expect("a button is linked").program(&World {
-        before: &before,
-        made: &made.mdp,
-        reward: &reward,
-        discount: Discount::new(gamma).expect("a discount"),
-    });
-    let program = program.expect("the law fits");
-    let stages = program.stages().to_vec();
-    let without = GoalProgram::linked(stages.clone(), program.shown(), Vec::new());
+    let program = |agent| {
+        let button = Variant::new("button").with(GoalButton {
+            at: None,
+            agent,
+            delay: 0,
+        });
+        let made = button.made_of(&before).expect("the workload has a start");
+        let by = made.linked.as_ref().and_then(|l| l.by.linked());
+        let program = by.expect("a button is linked").program(&World {
+            before: &before,
+            made: &made.mdp,
+            reward: &reward,
+            discount: Discount::new(gamma).expect("a discount"),
+        });
+        program.expect("the law fits")
+    };
+    let [tied, hedonistic, realistic] =
+        [Agent::Ignorant, Agent::Hedonistic, Agent::Realistic].map(program);
+    let stages = tied.stages().to_vec();
+    let without = GoalProgram::linked(stages.clone(), tied.shown(), Vec::new());
+    let alone = || {
+        let each = stages.iter();
+        each.map(|s| GoalProgram::optimal(s.mdp.clone(), GoalLaw::unit_uniform(&s.mdp)))
+            .collect::<Vec<_>>()
+    };
     let cells = [
-        ("cell", vec![without.expect("the same program")]),
-        ("cell with readings", vec![program]),
-        (
-            "solves",
-            stages
-                .iter()
-                .map(|s| GoalProgram::optimal(s.mdp.clone(), GoalLaw::unit_uniform(&s.mdp)))
-                .collect(),
-        ),
+        ("solves", alone(), TOLERANCE),
+        ("cell", vec![without.expect("the same program")], TOLERANCE),
+        ("cell with readings", vec![hedonistic], TOLERANCE),
+        ("cell that follows", vec![realistic], TOLERANCE),
+        ("solves of ties", alone(), 1e-12),
+        ("cell of ties", vec![tied], TOLERANCE),
     ];
-    for (name, programs) in cells {
-        let prepare = |p| solver(problem_of(p, gamma, &none), &backend, None);
+    for (name, programs, tolerance) in cells {
+        let prepare = |program| {
+            let mut problem = problem_of(program, gamma, &none);
+            problem.tolerance = tolerance;
+            let readings = Readings::of(&problem.program, 1.0);
+            problem.asked = Arc::new((*problem.asked).clone().with(readings));
+            solver(problem, &backend, None)
+        };
         let solvers: Vec<_> = programs.into_iter().map(prepare).collect();
         let size = block_size(before.n_states());
         let blocks = Blocks::new(8 * size, size);

@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 use powersweep::Discount;
 use powersweep::experiment::{
-    BackendChoice, Engine, Experiment, Memory, Overrides, RunError, RunSpec, VariantMdp,
+    BackendChoice, Engine, Experiment, Overrides, RunError, RunSpec, VariantMdp,
 };
 use powersweep::report::{SlurmScript, forecast_text, plan_text, slurm_script};
 use powersweep::statistics::Blocks;
@@ -72,9 +72,7 @@ pub(crate) fn execute(arguments: Arguments) -> Result<Outcome, Failure> {
             rewards.map(move |reward| (variant, reward))
         });
         for (variant, reward) in cells {
-            let VariantMdp {
-                variant: name, mdp, ..
-            } = variant;
+            let VariantMdp { variant: name, .. } = variant;
             for discount in &spec.discounts {
                 let mut problem = spec
                     .problem_of(variant, reward, *discount)
@@ -86,7 +84,7 @@ pub(crate) fn execute(arguments: Arguments) -> Result<Outcome, Failure> {
                     reward.name(),
                     &problem,
                     blocks,
-                    &Memory::of(mdp).observing(spec.observation_bytes(variant, blocks.size())),
+                    &spec.memory_of(variant, blocks.size()),
                     engine.backend().carries_out(&problem.plan).as_deref(),
                 ))?;
             }

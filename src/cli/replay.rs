@@ -3,7 +3,7 @@
 use std::path::PathBuf;
 
 use powersweep::experiment::{
-    BackendChoice, Experiment, OneGoal, Overrides, Question, RunError, RunSpec, run_dir,
+    BackendChoice, Experiment, OneGoal, Overrides, Question, RunError, RunSpec, VariantMdp, run_dir,
 };
 use powersweep::report::GoalOrigin;
 use powersweep::{Discount, SampleIndex};
@@ -68,14 +68,12 @@ pub(crate) fn execute(arguments: Arguments) -> Result<Outcome, Failure> {
     let made = spec.variants[variant]
         .made_of(environment)
         .map_err(RunError::from)?;
-    if let Some(linked) = &made.linked {
-        let message = format!(
-            "a look at one goal is not yet supported where it is solved in linked stages ({})",
-            linked.by.kind()
-        );
-        return Err(Failure::new(Kind::Input, message));
-    }
-    let mdp = &made.mdp;
+    let variant = VariantMdp {
+        variant: spec.variants[variant].name.clone(),
+        mdp: made.mdp,
+        linked: made.linked,
+    };
+    let mdp = &variant.mdp;
     let reward = spec.rewards[reward].clone();
     let start = arguments.view.start(mdp)?;
     let origin = GoalOrigin::Sampled {
@@ -87,8 +85,8 @@ pub(crate) fn execute(arguments: Arguments) -> Result<Outcome, Failure> {
         reward,
         index: SampleIndex(arguments.goal),
     };
-    let goal =
-        OneGoal::solve(engine.backend(), &spec, mdp, discount, &question).map_err(unsolved)?;
+    let goal = OneGoal::of_variant(engine.backend(), &spec, &variant, discount, &question);
+    let goal = goal.map_err(unsolved)?;
     arguments
         .view
         .print(&goal, &origin, engine.backend().name(), start)

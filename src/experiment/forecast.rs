@@ -4,7 +4,7 @@ use std::time::{Duration, Instant};
 
 use super::kept::Kept;
 use super::runner::{self, Task};
-use super::{Engine, Ledger, Memory, RunError, RunSpec, Unobserved};
+use super::{Engine, Ledger, RunError, RunSpec, Unobserved};
 use crate::statistics::TILE;
 
 /// Environments that are tried, spread over those that there are.
@@ -109,8 +109,7 @@ impl RunSpec {
             let variants = self.variants_of(environment)?;
             let goals = Self::block_size(&variants);
             let each = variants.iter().map(|variant| {
-                let observed = self.observation_bytes(variant, goals);
-                let memory = Memory::of(&variant.mdp).observing(observed);
+                let memory = self.memory_of(variant, goals);
                 (memory.total_bytes(threads), memory.sums_bytes)
             });
             let (at_work, sums): (Vec<_>, Vec<_>) = each.unzip();

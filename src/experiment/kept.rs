@@ -3,9 +3,9 @@
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, PoisonError};
 
+use super::RunSpec;
 use super::cell::Ready;
 use super::run_spec::VariantMdp;
-use super::{Memory, RunSpec};
 
 /// What the environments that are kept may take, by the estimate of plans: what does not fit is made ready anew every time.
 const MOST_BYTES: usize = 1 << 30;
@@ -19,7 +19,8 @@ pub(super) struct ReadyEnvironment {
 impl ReadyEnvironment {
     fn bytes(&self, spec: &RunSpec) -> usize {
         let threads = spec.n_threads();
-        let each = self.variants.iter().map(|v| Memory::of(&v.mdp));
+        // Observations live no longer than a block.
+        let each = self.variants.iter().map(|v| spec.memory_of(v, 0));
         let cells = self.cells.len() / self.variants.len().max(1);
         cells * each.map(|m| m.total_bytes(threads)).sum::<usize>()
     }

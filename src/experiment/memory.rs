@@ -2,7 +2,9 @@
 
 use crate::mdp::Mdp;
 use crate::plan::LEAVES_UP_TO;
+use crate::program::{GoalProgram, Stage};
 use crate::statistics::TILE;
+use crate::units::ChoiceId;
 
 /// Bytes that one cell needs.
 ///
@@ -21,7 +23,7 @@ use crate::statistics::TILE;
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Memory {
     /// Per thread: values, their successors, values before and rewards of a tile of goals, in f32, and of another one for goals that take longer
-    /// ([`LEAVES_UP_TO`]).
+    /// ([`LEAVES_UP_TO`]); of all stages, where goals are solved in linked ones, with what later stages are made of.
     pub values_bytes: usize,
     /// Once: the transition structure, with a successor and its probability in 8 bytes and an offset per choice and state.
     pub structure_bytes: usize,
@@ -52,6 +54,27 @@ impl Memory {
         }
     }
 
+    /// The same, where goals are solved in the stages of a program: every stage has a tile of its own, a second one in f64 for goals that single precision leaves open, and in f64
+    /// rewards, integrands and worths, with the choices of its policy. Where later stages look at a few states only, less of that is ever touched.
+    #[must_use]
+    pub fn solving(self, program: &GoalProgram) -> Self {
+        let of_stage = |stage: &Stage| {
+            let states = stage.mdp.n_states();
+            let kept = 2 * states + stage.n_rewards();
+            let tiles = (kept + states) * (size_of::<f32>() + size_of::<f64>());
+            TILE * (tiles + kept * size_of::<f64>() + states * size_of::<ChoiceId>())
+        };
+        Self {
+            values_bytes: program.stages().iter().map(of_stage).sum(),
+            structure_bytes: program
+                .stages()
+                .iter()
+                .map(|stage| Self::of(&stage.mdp).structure_bytes)
+                .sum(),
+            ..self
+        }
+    }
+
     /// The same, with observations.
     #[must_use]
     pub fn observing(self, observations_bytes: usize) -> Self {
@@ -67,5 +90,33 @@ impl Memory {
         (self.values_bytes + self.observations_bytes) * threads
             + self.structure_bytes
             + self.sums_bytes
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::mdp::MdpBuilder;
+    use crate::reward::GoalLaw;
+    use std::sync::Arc;
+
+    #[test]
+    fn every_stage_has_tiles_of_its_own() {
+        let mut builder = MdpBuilder::new("pair");
+        let [a, b] = ["a", "b"].map(|name| builder.state(name));
+        builder.choice(a, "go", [(b, 1.0)]);
+        builder.absorbing(b);
+        let mdp = Arc::new(builder.build().unwrap());
+        let stage = Stage::optimal(mdp.clone(), GoalLaw::unit_uniform(&mdp));
+        let program = GoalProgram::linked(vec![stage.clone(), stage], 1, Vec::new()).unwrap();
+        let plain = Memory::of(&mdp).observing(7);
+        let linked = plain.solving(&program);
+        // Two stages of two states, for 64 goals: R, V, U and V of before in 4 bytes and in 8; rewards, integrands and worths in 8; a choice of 4.
+        assert_eq!(linked.values_bytes, 2 * 64 * 2 * (4 * (4 + 8) + 3 * 8 + 4));
+        assert_eq!(linked.structure_bytes, 2 * plain.structure_bytes);
+        assert_eq!(
+            (linked.sums_bytes, linked.observations_bytes),
+            (plain.sums_bytes, 7)
+        );
     }
 }

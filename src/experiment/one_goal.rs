@@ -3,8 +3,10 @@
 use std::collections::HashMap;
 use std::sync::Arc;
 
-use super::RunSpec;
+use super::{RunSpec, VariantMdp};
+use crate::intervention::BASELINE;
 use crate::mdp::Mdp;
+use crate::program::Operator;
 use crate::reward::{RewardDistribution, RewardDomain};
 use crate::rng::{self, Stream};
 use crate::solve::{Backend, Goals, SolveError, SolvedGoal, prepare};
@@ -77,10 +79,30 @@ impl OneGoal {
         discount: Discount,
         question: &Question,
     ) -> Result<Self, SolveError> {
+        let variant = VariantMdp {
+            variant: BASELINE.to_owned(),
+            mdp: mdp.clone(),
+            linked: None,
+        };
+        Self::of_variant(backend, spec, &variant, discount, question)
+    }
+
+    /// The same on a variant. Where goals are solved in linked stages it is the stage that is shown, with the rewards that earlier ones have made.
+    ///
+    /// # Errors
+    ///
+    /// Any [`SolveError`] of the backend; [`SolveError::Unsupported`] where choices have the rewards, or the agent follows a policy that is optimal for something else.
+    pub fn of_variant(
+        backend: &dyn Backend,
+        spec: &RunSpec,
+        variant: &VariantMdp,
+        discount: Discount,
+        question: &Question,
+    ) -> Result<Self, SolveError> {
         let mut problem = match question {
-            Question::Sampled { reward, .. } => spec.problem(mdp, reward, discount)?,
+            Question::Sampled { reward, .. } => spec.problem_of(variant, reward, discount)?,
             Question::Given(_) => {
-                spec.problem(mdp, &RewardDistribution::unit_uniform(), discount)?
+                spec.problem(&variant.mdp, &RewardDistribution::unit_uniform(), discount)?
             }
         };
         let scale = match question {
@@ -89,12 +111,20 @@ impl OneGoal {
         };
         problem.tolerance = spec.tolerance * scale;
         let stage = problem.program.stage();
-        if stage.domain == RewardDomain::Choice {
+        let obstacle = match stage.operator {
+            _ if stage.domain == RewardDomain::Choice => Some("whose rewards are those of choices"),
+            Operator::Follow { .. } => {
+                Some("whose agent follows a policy that is optimal for something else")
+            }
+            Operator::Max | Operator::Min => None,
+        };
+        if let Some(obstacle) = obstacle {
             return Err(SolveError::Unsupported {
                 backend: backend.name(),
-                feature: "a look at one goal whose rewards are those of choices".to_owned(),
+                feature: format!("a look at one goal {obstacle}"),
             });
         }
+        let is_linked = problem.program.plain().is_err();
         let mdp = stage.mdp.clone();
         spec.schedule(backend, &mut problem)?;
         let solver = prepare(backend, problem)?;
@@ -115,17 +145,30 @@ impl OneGoal {
         let stand_in = solver
             .refusal()
             .map(|why| (solver.description().unwrap_or_default(), why.to_string()));
+        // Rewards that were made are known to a part of the half-width, and count for more in a worth than in an integrand.
+        let share = if is_linked { 1.0 } else { discount.used() };
+        let half_width = share * solved.half_width;
         Ok(Self {
             stand_in,
-            ..Self::of(mdp, discount, solved, scale)
+            ..Self::within(mdp, discount, solved, (half_width, scale))
         })
     }
 
     /// Reads the choices off certified values. `scale` is what [`TIE`](crate::statistics::behaviour::TIE) is relative to: the range of the rewards.
     #[must_use]
     pub fn of(mdp: Arc<Mdp>, discount: Discount, solved: SolvedGoal, scale: f64) -> Self {
-        let worth = solved.worths(discount);
         let half_width = discount.used() * solved.half_width;
+        Self::within(mdp, discount, solved, (half_width, scale))
+    }
+
+    /// The same, given what worths are known to.
+    fn within(
+        mdp: Arc<Mdp>,
+        discount: Discount,
+        solved: SolvedGoal,
+        (half_width, scale): (f64, f64),
+    ) -> Self {
+        let worth = solved.worths(discount);
         let prospects = Prospects::new(&mdp, &worth, half_width, scale);
         let decide = |state| match &solved.settled {
             Some(settled) => settled_decision(&mdp, settled, state),

@@ -4,7 +4,7 @@ use std::collections::HashSet;
 use std::sync::Arc;
 
 use super::compatible::{Walks, not_walked, walk_obstacles};
-use super::{Claim, MdpHandle, PerGoal};
+use super::{Claim, MdpHandle, Memory, PerGoal};
 use crate::document::{Faults, Spanned};
 use crate::intervention::{BASELINE, LinkedTo, Made, Variant, VariantError, World};
 use crate::mdp::Mdp;
@@ -15,7 +15,7 @@ use crate::reward::{
 use crate::solve::{
     Backend, CellProblem, DecisionRule, GoalProgram, PilotReport, SolveError, pilot,
 };
-use crate::statistics::behaviour::{Chosen, Drives, Integrands, LawScale};
+use crate::statistics::behaviour::{Chosen, Drives, Integrands, LawScale, Readings};
 use crate::statistics::{
     Asked, ConditionMethod, ConditionRequest, Intervals, PowerScale, Request, UnknownName,
     block_size, named_states,
@@ -555,12 +555,36 @@ impl RunSpec {
         self.observed_of(mdp, of, false).unwrap_or_default()
     }
 
+    /// What is solved for every goal of a variant in linked stages: stages and readings are the same under all laws and discounts.
+    fn usual_program(&self, variant: &VariantMdp) -> Option<GoalProgram> {
+        let discount = self.discounts.iter().find(|d| d.limit().is_none())?;
+        variant.program(self.rewards.first()?, *discount)?.ok()
+    }
+
+    /// Memory that a cell of a variant takes, with blocks of so many goals.
+    #[must_use]
+    pub fn memory_of(&self, variant: &VariantMdp, goals: u64) -> Memory {
+        let memory = Memory::of(&variant.mdp).observing(self.observation_bytes(variant, goals));
+        match self.usual_program(variant) {
+            Some(program) => memory.solving(&program),
+            None => memory,
+        }
+    }
+
+    /// Numbers per goal that are observed on a variant at most.
+    fn most_columns(&self, variant: &VariantMdp, chosen: Option<&[String]>) -> (usize, Asked) {
+        let asked = self.usually_observed_of(&variant.mdp, chosen);
+        let readings = self.usual_program(variant);
+        let readings = readings.map_or(0, |program| Readings::columns_of(&program));
+        let drives = self.most_drive_columns(&variant.mdp);
+        (asked.n_columns() + drives + readings, asked)
+    }
+
     /// Bytes that the observations of a block of so many goals take on each thread: the rows of a cell; where it is compared, the baseline's, and its own once more with
     /// the differences behind them; under a condition, those that belong once more.
     #[must_use]
     pub fn observation_bytes(&self, variant: &VariantMdp, goals: u64) -> usize {
-        let asked = self.usually_observed_of(&variant.mdp, None);
-        let columns = asked.n_columns() + self.most_drive_columns(&variant.mdp);
+        let (columns, asked) = self.most_columns(variant, None);
         let joined = columns + asked.comparables(&variant.mdp).len();
         let mut numbers = columns;
         if self.baseline().is_some() && variant.variant != BASELINE {
@@ -601,11 +625,10 @@ impl RunSpec {
                 check_reward_names(reward, &variants)?;
             }
             let goals = Self::block_size(&variants) as usize;
-            for VariantMdp { mdp, .. } in &variants {
+            for variant in &variants {
                 let chosen = self.per_goal.as_ref().map(|p| &p.states[..]);
-                let columns = self.usually_observed_of(mdp, chosen).n_columns();
-                values_per_goal += (columns as u64).saturating_mul(agents);
-                let columns = columns + self.most_drive_columns(mdp);
+                let (columns, asked) = self.most_columns(variant, chosen);
+                values_per_goal += (asked.n_columns() as u64).saturating_mul(agents);
                 let bytes = columns * goals * size_of::<f64>();
                 if bytes > MAX_OBSERVATION_BYTES {
                     return Err(RunError::OutOfRange {
@@ -637,12 +660,16 @@ impl RunSpec {
         if others.iter().any(|r| !r.is_given()) {
             obstacles.extend(self.statistics.obstacles_of_rules());
         }
+        let limits: Vec<Limit> = self.discounts.iter().filter_map(|d| d.limit()).collect();
         if !others.is_empty() {
-            let limits = self.discounts.iter().filter_map(|d| d.limit());
-            obstacles.extend(limits.map(rule_at_limit));
+            obstacles.extend(limits.iter().copied().map(rule_at_limit));
         }
-        for environment in self.environments.iter().filter(|_| !others.is_empty()) {
+        for environment in &self.environments {
+            if others.is_empty() && limits.is_empty() {
+                break;
+            }
             let variants = self.variants_of(environment)?;
+            obstacles.extend(linked_beside(&variants, &limits, !others.is_empty()));
             for variant in &variants {
                 let each = others.iter();
                 let on = each.filter_map(|r| r.on(environment.mdp(), &variant.mdp).err());
@@ -891,6 +918,35 @@ pub(super) fn rule_at_limit(limit: Limit) -> String {
         "at the limit {} only the rule \"optimal\" is supported yet",
         limit.name()
     )
+}
+
+/// Why goals of variants of linked solves do not go with a limit of the discount or with another rule than optimality.
+pub(super) fn linked_beside(
+    variants: &[VariantMdp],
+    limits: &[Limit],
+    has_others: bool,
+) -> Vec<String> {
+    let linked = variants
+        .iter()
+        .filter_map(|v| Some((v, v.linked.as_ref()?)));
+    let each = linked.flat_map(|(variant, linked)| {
+        let whose = format!(
+            "goals of the variant {:?} are solved in linked stages ({})",
+            variant.variant,
+            linked.by.kind()
+        );
+        let at_limits = limits.iter().map(|limit| {
+            format!(
+                "{whose}: these are made of values at one discount, and have no limit {}; take a discount between 0 and 1",
+                limit.name()
+            )
+        });
+        let of_rules = has_others.then(|| {
+            format!("{whose}, which say themselves what the agent does: only the rule \"optimal\" goes with them")
+        });
+        at_limits.chain(of_rules).collect::<Vec<_>>()
+    });
+    each.collect()
 }
 
 /// Names of a reward that no variant of an environment has.

@@ -371,6 +371,27 @@ impl GoalProgram {
         self.stages.iter().any(follows)
     }
 
+    /// What later stages and readings are made of in a stage: states whose worths they read, and rewards. Ascending.
+    #[must_use]
+    pub fn read_of(&self, position: usize) -> (Vec<StateId>, Vec<u32>) {
+        let (mut states, mut rewards) = (Vec::new(), Vec::new());
+        let terms = self.stages.iter().flat_map(|stage| &stage.terms);
+        let terms = terms.map(|term| &term.expression);
+        let readings = self.readings.iter().map(|reading| &reading.expression);
+        for expression in terms.chain(readings) {
+            expression.reads(&mut |read| match read {
+                expression::Read::Worth(stage, state) if stage == position => states.push(state),
+                expression::Read::Reward(stage, row) if stage == position => rewards.push(row),
+                _ => {}
+            });
+        }
+        states.sort_unstable();
+        states.dedup();
+        rewards.sort_unstable();
+        rewards.dedup();
+        (states, rewards)
+    }
+
     /// Half-widths that stages may be solved to, so that what they add up to in the stage that is shown is no more than `tolerance`,
     /// `[n_stages]`. A stage that the shown one does not depend on has it to itself.
     #[must_use]

@@ -3,11 +3,19 @@
 //!
 //! A goal is first solved to the cell's tolerance, which the stages share. Where that misses it, or leaves open which policy a stage follows or
 //! how a reading stands to zero, all its stages are solved again to [`SHARP`], where ties show as ties.
+//!
+//! Most stages are read in a few places only. A backend that keeps values elsewhere hands over those ([`Extent::Read`]).
 
+mod rewards;
+
+pub(super) use self::rewards::Extent;
+use self::rewards::Facts;
 use super::{CellProblem, Goals, SolveError, SolvedGoal};
 use crate::plan::Plan;
-use crate::program::{Drawn, GoalProgram, Interval, Operator, Policies, Sign, Stage, StageValues};
-use crate::reward::{PairLaw, RewardDomain};
+#[cfg(feature = "gpu")]
+use crate::program::Policies;
+use crate::program::{Interval, Operator, Sign, Stage, StageValues};
+use crate::reward::RewardDomain;
 use crate::rng::Stream;
 use crate::statistics::behaviour::{self, Acting, GoalValues, Memory, Observer, Strided};
 use crate::statistics::{BlockSums, Observations, Observed, TILE};
@@ -18,29 +26,6 @@ pub(super) const SHARP: f64 = 1e-12;
 
 /// Unit roundoff of f64.
 const U: f64 = f64::EPSILON / 2.0;
-
-/// Where the rewards of a part come from.
-#[derive(Debug)]
-enum PartSource {
-    /// Drawn as the law says.
-    Stream(Stream),
-    /// The second goal of a pair.
-    Pair(PairLaw),
-    /// The same for every goal, `[n_rewards]` of the law.
-    Fixed(Vec<f64>),
-}
-
-/// What is known of a stage before the first goal.
-#[derive(Debug)]
-struct Facts {
-    sources: Vec<PartSource>,
-    /// For every reward, which one of the law's it is.
-    law_rows: Vec<u32>,
-    /// Whether its rewards are drawn ones, which single precision holds.
-    is_drawn: bool,
-    /// Where a later stage follows it.
-    policies: Option<Policies>,
-}
 
 /// A cell of linked solves: what does not depend on who solves it.
 #[derive(Debug)]
@@ -54,6 +39,8 @@ pub(super) struct Linked {
 /// What was found of one stage, for the goals of a tile. By state, reward or choice of the MDP, `[.., TILE]`, or by goal.
 #[derive(Clone, Debug)]
 pub(super) struct StageTile {
+    /// Drawn goals, `[.., TILE]` of the law's rewards.
+    goals: Vec<f32>,
     pub(super) rewards: Vec<f64>,
     pub(super) integrands: Vec<f64>,
     pub(super) worths: Vec<f64>,
@@ -63,8 +50,10 @@ pub(super) struct StageTile {
     pub(super) sweeps: [u32; TILE],
     /// Half-widths of the integrands, were the rewards exact.
     pub(super) own_half_widths: [f64; TILE],
+    /// Largest less smallest reward, of the backend that does not hand over all of them.
+    pub(super) reward_ranges: [f64; TILE],
     /// Half-widths of the integrands, the worths and the rewards.
-    half_widths: [f64; TILE],
+    pub(super) half_widths: [f64; TILE],
     worth_half_widths: [f64; TILE],
     pub(super) reward_half_widths: [f64; TILE],
     /// Largest |worth|.
@@ -74,6 +63,8 @@ pub(super) struct StageTile {
 /// All stages of the goals of a tile.
 #[derive(Clone, Debug)]
 pub(super) struct LinkedTile {
+    /// How much of it is kept.
+    pub(super) extent: Extent,
     pub(super) stages: Vec<StageTile>,
     readings: Vec<Interval<TILE>>,
 }
@@ -85,58 +76,11 @@ pub(super) struct Eyes {
     acting: Acting,
 }
 
-impl Facts {
-    fn new(program: &GoalProgram, position: usize, problem: &CellProblem) -> Self {
-        let stage = &program.stages()[position];
-        let source = |goal: Drawn| match (goal.stream(), goal) {
-            (Some(stream), _) => PartSource::Stream(stream),
-            (None, Drawn::Second(coupling)) => {
-                PartSource::Pair(PairLaw::new(stage.law.clone(), coupling))
-            }
-            (None, _) => PartSource::Fixed(Drawn::mean(&stage.law)),
-        };
-        let is_whole = |part: &crate::program::Part| part.weight == 1.0 && part.goal != Drawn::Mean;
-        Self {
-            sources: stage.parts.iter().map(|p| source(p.goal)).collect(),
-            law_rows: stage.law_rows(),
-            is_drawn: stage.terms.is_empty()
-                && stage.parts.len() == 1
-                && stage.parts.iter().all(is_whole),
-            policies: program
-                .is_followed(position)
-                .then(|| Policies::of(stage, problem.discount)),
-        }
-    }
-}
-
-impl PartSource {
-    /// Fills in goals `first..first + TILE` of the law, `[n_rewards, TILE]`.
-    fn fill(
-        &self,
-        problem: &CellProblem,
-        first: u64,
-        draw: &mut impl FnMut(Stream, &mut [f32]),
-        to: &mut [f32],
-    ) {
-        match self {
-            Self::Stream(stream) => draw(*stream, to),
-            Self::Pair(pair) => {
-                for lane in 0..TILE {
-                    let (_, second) = pair.draw(problem.seed, SampleIndex(first + lane as u64));
-                    for (row, x) in second.iter().enumerate() {
-                        to[row * TILE + lane] = *x;
-                    }
-                }
-            }
-            Self::Fixed(_) => {}
-        }
-    }
-}
-
 impl StageTile {
     fn new(stage: &Stage) -> Self {
         let states = stage.mdp.n_states() * TILE;
         Self {
+            goals: Vec::new(),
             rewards: vec![0.0; stage.n_rewards() * TILE],
             integrands: vec![0.0; states],
             worths: vec![0.0; states],
@@ -144,6 +88,7 @@ impl StageTile {
             policy_open: [false; TILE],
             sweeps: [0; TILE],
             own_half_widths: [0.0; TILE],
+            reward_ranges: [0.0; TILE],
             half_widths: [0.0; TILE],
             worth_half_widths: [0.0; TILE],
             reward_half_widths: [0.0; TILE],
@@ -165,12 +110,17 @@ impl StageTile {
         &self.policy
     }
 
-    /// The policy of a goal may be any: values lie between the smallest and the largest reward, and that is all.
-    fn know_nothing(&mut self, lane: usize) {
+    /// Largest less smallest reward of a goal, where all are kept.
+    fn reward_range(&self, lane: usize) -> f64 {
         let ends = (f64::INFINITY, f64::NEG_INFINITY);
         let rewards = self.rewards[lane..].iter().step_by(TILE);
         let (low, high) = rewards.fold(ends, |(l, h), &r| (l.min(r), h.max(r)));
-        self.half_widths[lane] = (high - low) + 2.0 * self.reward_half_widths[lane];
+        high - low
+    }
+
+    /// The policy of a goal may be any: values lie between the smallest and the largest reward, and that is all.
+    fn know_nothing(&mut self, lane: usize, range: f64) {
+        self.half_widths[lane] = range + 2.0 * self.reward_half_widths[lane];
         self.worth_half_widths[lane] = self.half_widths[lane];
     }
 }
@@ -188,12 +138,19 @@ fn larger(a: f64, b: f64) -> f64 {
     if a.is_nan() || a >= b { a } else { b }
 }
 
+/// Whether statistics of an agent are asked for, which look into ties of the shown stage.
+fn is_of_agent(problem: &CellProblem) -> bool {
+    let mut statistics = problem.asked.statistics().iter();
+    statistics.any(|s| s.name() != "readings")
+}
+
 impl Linked {
     pub(super) fn new(problem: CellProblem) -> Self {
         let program = &problem.program;
+        let is_of_agent = is_of_agent(&problem);
         Self {
             stages: (0..program.stages().len())
-                .map(|position| Facts::new(program, position, &problem))
+                .map(|position| Facts::new(&problem, position, is_of_agent))
                 .collect(),
             observer: problem.observer(),
             scale: program.stage().law.facts().scale,
@@ -203,8 +160,7 @@ impl Linked {
 
     /// Whether statistics of an agent are asked for, which look into ties of the shown stage.
     pub(super) fn is_of_agent(&self) -> bool {
-        let mut statistics = self.problem.asked.statistics().iter();
-        statistics.any(|s| s.name() != "readings")
+        is_of_agent(&self.problem)
     }
 
     /// The plan of a stage: the cell's, or one of its own on the cell's schedule.
@@ -219,9 +175,10 @@ impl Linked {
     }
 
     /// Room for a tile.
-    pub(super) fn tile(&self) -> LinkedTile {
+    pub(super) fn tile(&self, extent: Extent) -> LinkedTile {
         let stages = self.problem.program.stages().iter();
         LinkedTile {
+            extent,
             stages: stages.map(StageTile::new).collect(),
             readings: Vec::new(),
         }
@@ -233,97 +190,32 @@ impl Linked {
         observer.map_or_else(Observations::default, |o| o.observations(goals))
     }
 
-    /// Whether the rewards of a stage are drawn ones, which single precision holds.
-    pub(super) fn is_drawn(&self, position: usize) -> bool {
-        self.stages[position].is_drawn
-    }
-
-    /// Puts the rewards of a stage together, for the tile that starts at goal `first`, and their half-widths. `draw` fills in the goals of a stream,
-    /// `[n_rewards, TILE]` of the stage's law.
-    pub(super) fn make_rewards(
-        &self,
-        position: usize,
-        first: u64,
-        tile: &mut LinkedTile,
-        mut draw: impl FnMut(Stream, &mut [f32]),
-    ) {
-        let facts = &self.stages[position];
-        let stage = &self.problem.program.stages()[position];
-        let (earlier, rest) = tile.stages.split_at_mut(position);
-        let memory = &mut rest[0];
-        memory.rewards.fill(0.0);
-        let mut goals = vec![0.0_f32; stage.law.n_rewards() * TILE];
-        for (part, source) in stage.parts.iter().zip(&facts.sources) {
-            source.fill(&self.problem, first, &mut draw, &mut goals);
-            let each = memory.rewards.chunks_exact_mut(TILE).zip(&facts.law_rows);
-            for (row, (to, &from)) in each.enumerate() {
-                if part.rows.as_ref().is_some_and(|rows| !rows[row]) {
-                    continue;
-                }
-                match source {
-                    PartSource::Fixed(x) => {
-                        to.iter_mut()
-                            .for_each(|to| *to += part.weight * x[from as usize]);
-                    }
-                    _ => {
-                        let goals = &goals[from as usize * TILE..][..TILE];
-                        for (to, x) in to.iter_mut().zip(goals) {
-                            *to += part.weight * f64::from(*x);
-                        }
-                    }
-                }
-            }
-        }
-        let values: Vec<_> = earlier.iter().map(StageTile::values).collect();
-        let scale = stage.law.facts().scale;
-        // Every sum errs by u of the sizes of its terms for each of them.
-        let rounding = match facts.is_drawn {
-            true => 0.0,
-            false => 2.0 * (stage.terms.len() + stage.parts.len()) as f64 * U,
-        };
-        let weights: f64 = stage.parts.iter().map(|p| p.weight.abs()).sum();
-        memory.reward_half_widths = [rounding * weights * stage.law.facts().magnitude(); TILE];
-        // Terms of one reward add up: half-widths of a row, one after the other.
-        let mut of_row = (u32::MAX, memory.reward_half_widths);
-        let least = memory.reward_half_widths;
-        for term in &stage.terms {
-            let found: Interval<TILE> = term.expression.evaluate(&values, scale);
-            if of_row.0 != term.row {
-                of_row = (term.row, least);
-            }
-            let to = &mut memory.rewards[term.row as usize * TILE..][..TILE];
-            for (lane, to) in to.iter_mut().enumerate() {
-                let (x, half) = (found.value[lane], found.half_width[lane]);
-                *to += x;
-                of_row.1[lane] += half + rounding * (x.abs() + half);
-                let widest = &mut memory.reward_half_widths[lane];
-                *widest = larger(*widest, of_row.1[lane]);
-            }
-        }
-    }
-
     /// Makes worths of the integrands of a stage that was solved, and adds what the rewards are known to to their own half-widths.
+    #[inline(always)]
     pub(super) fn settle(&self, position: usize, tile: &mut LinkedTile) {
         let stage = &self.problem.program.stages()[position];
+        let rows = self.rows(position, tile.extent);
         let memory = &mut tile.stages[position];
         let (used, complement) = (
             self.problem.discount.used(),
             self.problem.discount.complement(),
         );
         memory.magnitudes = [0.0; TILE];
-        let rows = memory.integrands.chunks_exact(TILE);
-        for (row, (integrands, worths)) in
-            rows.zip(memory.worths.chunks_exact_mut(TILE)).enumerate()
-        {
-            for lane in 0..TILE {
-                worths[lane] = match stage.domain {
-                    RewardDomain::State => {
-                        complement * memory.rewards[row * TILE + lane] + used * integrands[lane]
+        for &row in &rows.states {
+            let first = row as usize * TILE;
+            let integrands = &memory.integrands[first..][..TILE];
+            let worths = &mut memory.worths[first..][..TILE];
+            match stage.domain {
+                RewardDomain::State => {
+                    let rewards = &memory.rewards[first..][..TILE];
+                    for lane in 0..TILE {
+                        worths[lane] = complement * rewards[lane] + used * integrands[lane];
                     }
-                    RewardDomain::Choice => integrands[lane],
-                };
-                let most = &mut memory.magnitudes[lane];
-                *most = larger(*most, worths[lane].abs());
+                }
+                RewardDomain::Choice => worths.copy_from_slice(integrands),
+            }
+            for (most, worth) in memory.magnitudes.iter_mut().zip(worths) {
+                *most = larger(*most, worth.abs());
             }
         }
         let of_worth = match stage.domain {
@@ -346,9 +238,13 @@ impl Linked {
         if let Some(leader) = stage.leader() {
             let open = tile.stages[leader].policy_open;
             let memory = &mut tile.stages[position];
-            (0..TILE)
-                .filter(|lane| open[*lane])
-                .for_each(|lane| memory.know_nothing(lane));
+            for lane in (0..TILE).filter(|lane| open[*lane]) {
+                let range = match tile.extent {
+                    Extent::All => memory.reward_range(lane),
+                    Extent::Read => memory.reward_ranges[lane],
+                };
+                memory.know_nothing(lane, range);
+            }
         }
         let Some(policies) = &self.stages[position].policies else {
             return [false; TILE];
@@ -391,6 +287,7 @@ impl Linked {
     }
 
     /// Sums and observes the first `count` goals of a tile, which starts at goal `first`.
+    #[cfg(feature = "gpu")]
     pub(super) fn add(
         &self,
         tile: &LinkedTile,
@@ -415,20 +312,20 @@ impl Linked {
                 tile.sweeps(lane),
             );
         }
-        if let Some(observer) = &self.observer {
-            self.observe(tile, observer, count, eyes, sums);
-        }
+        self.observe(tile, count, eyes, &mut sums.observations);
     }
 
-    /// Hands the first `count` goals of a tile to the observer.
-    fn observe(
+    /// Hands the first `count` goals of a tile to the observer, where there is one.
+    pub(super) fn observe(
         &self,
         tile: &LinkedTile,
-        observer: &Observer,
         count: usize,
         eyes: &mut Eyes,
-        sums: &mut BlockSums,
+        observations: &mut Observations,
     ) {
+        let Some(observer) = &self.observer else {
+            return;
+        };
         let program = &self.problem.program;
         let shown = &tile.stages[program.shown()];
         let leader = program.stage().leader().map(|k| &tile.stages[k]);
@@ -462,7 +359,7 @@ impl Linked {
                     reward_half_width: shown.reward_half_widths[lane],
                 },
             };
-            observer.observe(goal, &mut eyes.memory, &mut sums.observations);
+            observer.observe(goal, &mut eyes.memory, observations);
         }
     }
 
@@ -505,7 +402,7 @@ impl Linked {
 
 impl LinkedTile {
     /// Sweeps of all stages of a goal.
-    fn sweeps(&self, lane: usize) -> u32 {
+    pub(super) fn sweeps(&self, lane: usize) -> u32 {
         self.stages.iter().map(|s| s.sweeps[lane]).sum()
     }
 }

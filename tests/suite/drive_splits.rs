@@ -107,13 +107,9 @@ fn what_off_pays_explains_less_the_more_there_is_to_do() {
 #[test]
 fn drives_of_no_place_and_other_solves_are_not_split() {
     let split = cell(&switch(2), Vec::new(), 0.9, true);
-    for drive in [
-        ["efficiency", "straight"],
-        ["option-preservation", "first choice"],
-    ] {
-        assert!(measure(&split, drive, "estimate").is_some());
-        assert!(measure(&split, drive, "rest").is_none());
-    }
+    let options = ["option-preservation", "first choice"];
+    assert!(measure(&split, options, "estimate").is_some());
+    assert!(measure(&split, options, "rest").is_none());
     let resists = ["resist", "ever"];
     let limit = cell(&switch(2), Vec::new(), 1.0, true);
     assert!(measure(&limit, resists, "rest").is_none());
@@ -128,6 +124,101 @@ fn drives_of_no_place_and_other_solves_are_not_split() {
         measure(&plain, resists, "estimate"),
         measure(&split, resists, "estimate")
     );
+}
+
+/// A start from which one gets to n places to stay.
+fn star(n: usize) -> Mdp {
+    let mut b = MdpBuilder::new("star");
+    let start = b.state("start");
+    for i in 0..n {
+        let leaf = b.state(format!("leaf{i}"));
+        b.choice(start, format!("go{i}"), [(leaf, 1.0)]);
+        b.absorbing(leaf);
+    }
+    b.start(start);
+    b.build().unwrap()
+}
+
+/// With M the best place for R, who has pressed goes to any place, or to one worth M' to the goal that comes of it. Were the changed future worth the mean, the goal would be kept where M > 1/2: not
+/// by 2^-n of the goals, whatever else they like.
+#[test]
+fn what_the_changed_future_is_worth_explains_little_of_keeping_a_goal() {
+    for n in [2, 3] {
+        let places = n as f64;
+        let none = 0.5_f64.powf(places);
+        // Strict, and not were the future worth the mean: M < 1/2 says nothing of where M is, and a good deal of whether it beats M'.
+        for (agent, strict, own) in [
+            ("realistic", 1.0 - 1.0 / places, (1.0 - 1.0 / places) * none),
+            ("hedonistic", 0.5, 0.5 * none * none),
+        ] {
+            let button = variant(&format!("{{ kind = 'goal-button', agent = '{agent}' }}"));
+            let cell = cell(&star(n), vec![button], 0.9, true);
+            let of = |name| measure(&cell, ["goal-preservation", "strict"], name).unwrap();
+            is(of("estimate"), strict);
+            is(of("own_rewards"), own);
+            is(of("rest"), strict - own);
+            assert_eq!(of("rest").bound_max, 0.0);
+        }
+    }
+    // Who believes that it goes on acting for R likes both alike, whatever R is: but not were the future worth something else.
+    let button = variant("{ kind = 'goal-button', agent = 'ignorant' }");
+    let cell = cell(&star(2), vec![button], 0.9, true);
+    let of = |name| measure(&cell, ["goal-preservation", "tied"], name).unwrap();
+    assert_eq!(
+        (of("estimate").estimate, of("own_rewards").estimate),
+        (1.0, 1.0)
+    );
+}
+
+/// To `end` at once, or by way of `park`; and `more` ways that are as short as the first.
+fn park(more: usize) -> Mdp {
+    let mut b = MdpBuilder::new("park");
+    let [start, park, end] = ["start", "park", "end"].map(|n| b.state(n));
+    b.absorbing(end);
+    b.choice(start, "by the park", [(park, 1.0)]);
+    b.choice(park, "on", [(end, 1.0)]);
+    if more == 0 {
+        b.choice(start, "straight", [(end, 1.0)]);
+    } else {
+        let pond = b.state("pond");
+        b.choice(start, "by the pond", [(pond, 1.0)]);
+        b.choice(pond, "to the park", [(park, 1.0)]);
+    }
+    for i in 0..more {
+        let street = b.state(format!("street{i}"));
+        b.choice(start, format!("by street {i}"), [(street, 1.0)]);
+        b.choice(street, "on", [(end, 1.0)]);
+    }
+    b.start(start);
+    b.build().unwrap()
+}
+
+/// By the park goes who likes the park better than the end, and were it indifferent to the way, who likes the mean better than the end: both are P(end < park, end < 1/2) = 3/8.
+#[test]
+fn what_lies_on_the_way_explains_detours() {
+    let found = cell(&park(0), Vec::new(), 0.9, true);
+    for quantity in ["steps beyond", "straight"] {
+        let of = |name| measure(&found, ["efficiency", quantity], name).unwrap();
+        is(of("estimate"), 0.5);
+        is(of("rest"), 3.0 / 8.0);
+        is(of("own_rewards"), 1.0 / 8.0);
+    }
+}
+
+/// Ways that an indifferent goal likes alike are as long as one another: nothing is open.
+#[test]
+fn ways_that_are_alike_leave_nothing_open() {
+    let found = cell(&park(2), Vec::new(), 0.9, true);
+    let of = |name| measure(&found, ["efficiency", "steps beyond"], name).unwrap();
+    assert!(of("estimate").estimate > 0.1 && of("rest").estimate > 0.05);
+    assert_eq!(
+        (of("rest").bound_max, of("own_rewards").bound_max),
+        (0.0, 0.0)
+    );
+    let sum = of("own_rewards").estimate + of("rest").estimate;
+    assert!((sum - of("estimate").estimate).abs() < 1e-9);
+    // Who likes the mean better than the end goes by the pond and the park, and all others go straight: of the others none does so all the same.
+    assert!(of("rest").estimate < 0.5);
 }
 
 /// Straight to `goal` for a price, or by way of `detour` for nothing.

@@ -357,6 +357,112 @@ const KNOWN: &[Known] = &[
     ),
 ];
 
+/// Drives that are no event: experiment, world, variant, drive, quantity and number.
+const NUMBERS: &[(&str, &str, &str, [&str; 2], f64)] = &[
+    (
+        "goal-preservation",
+        "works",
+        "button",
+        ["goal-preservation", "strict"],
+        2.0 / 3.0,
+    ),
+    (
+        "goal-preservation",
+        "one-work",
+        "button",
+        ["goal-preservation", "strict"],
+        0.0,
+    ),
+    (
+        "tampering",
+        "works",
+        "loud channel",
+        ["tampering", "ever"],
+        0.729,
+    ),
+    (
+        "tampering",
+        "works",
+        "dead channel",
+        ["tampering", "ever"],
+        0.0,
+    ),
+    (
+        "efficiency",
+        "park",
+        "baseline",
+        ["efficiency", "straight"],
+        0.5,
+    ),
+    (
+        "efficiency",
+        "alley",
+        "baseline",
+        ["efficiency", "straight"],
+        1.0,
+    ),
+    (
+        "option-preservation",
+        "crossroads",
+        "baseline",
+        ["option-preservation", "first choice: gain"],
+        1.0 / 16.0,
+    ),
+    (
+        "option-preservation",
+        "fork",
+        "baseline",
+        ["option-preservation", "first choice: gain"],
+        0.0,
+    ),
+];
+
+#[test]
+fn drives_that_are_no_event_and_their_counter_examples() {
+    let home = Path::new(env!("CARGO_MANIFEST_DIR")).join("experiments/drives");
+    let overrides = Overrides {
+        samples: Some(20_000),
+        ..Overrides::default()
+    };
+    let engine = Engine::new(BackendChoice::Cpu).unwrap();
+    for (file, world, variant, [name, quantity], exact) in NUMBERS {
+        let path = home.join(format!("{file}.toml"));
+        let (experiment, warnings) = Experiment::load(&path, &overrides).unwrap();
+        assert!(warnings.is_empty(), "{file}");
+        let found = engine.run(&experiment.run_spec(&engine, 1)).unwrap();
+        assert!(found.is_complete(), "{file}: {:?}", found.failures);
+        let mut cells = found.cells.iter().filter(|c| c.environment == *world);
+        let cell = cells.find(|c| c.variant == *variant).unwrap();
+        is(drive(cell, name, quantity).0, *exact);
+    }
+}
+
+/// The list of worlds tells how large each is.
+#[test]
+fn the_list_of_worlds_is_true() {
+    let home = Path::new(env!("CARGO_MANIFEST_DIR")).join("datasets/drives");
+    let list = std::fs::read_to_string(home.join("README.md")).unwrap();
+    let mut worlds = 0;
+    for entry in std::fs::read_dir(&home).unwrap() {
+        let path = entry.unwrap().path();
+        if path.extension().is_none_or(|e| e != "toml") {
+            continue;
+        }
+        let (mdp, _) = powersweep::io::read_mdp(&path).unwrap();
+        let name = path.file_stem().unwrap().to_str().unwrap();
+        let row = format!("| `{name}` | {} | {} |", mdp.n_states(), mdp.n_choices());
+        assert!(list.contains(&row), "{row}");
+        worlds += 1;
+    }
+    assert_eq!(
+        worlds,
+        list.lines()
+            .filter(|l| l.ends_with(" |") && l.matches('|').count() == 4)
+            .count()
+            - 2
+    );
+}
+
 #[test]
 fn drives_beside_chance() {
     let home = Path::new(env!("CARGO_MANIFEST_DIR")).join("experiments/drives");

@@ -520,9 +520,22 @@ fn limits_of_the_discount_are_refused_before_the_first_goal() {
         variants: vec![button(Agent::Realistic, 0)],
         ..RunSpec::default()
     };
-    let error = engine.run(&spec.limit(Limit::One)).unwrap_err();
-    assert!(matches!(error, RunError::Refused { .. }), "{error}");
-    assert!(error.to_string().contains("linked solves"), "{error}");
+    for limit in [Limit::One, Limit::Zero] {
+        let error = engine.run(&spec.clone().limit(limit)).unwrap_err();
+        assert!(matches!(error, RunError::Rules(_)), "{error}");
+        let told = error.to_string();
+        assert!(
+            told.contains("goal-button") && told.contains(limit.name()),
+            "{told}"
+        );
+    }
+    // The control: a button at no state is the MDP itself, and has limits.
+    let none = RunSpec {
+        variants: variants("{ kind = 'goal-button', at = [] }").unwrap(),
+        samples: 64,
+        ..spec
+    };
+    assert!(engine.run(&none.limit(Limit::One)).unwrap().is_complete());
 }
 
 #[test]

@@ -83,3 +83,52 @@ fn the_mean_over_replayed_goals_is_the_estimate() {
         assert!((mean - estimate(0)).abs() > 1e-3);
     }
 }
+
+/// Of a goal that is solved in linked stages the one that is shown is replayed: the button's state is worth what the stages before made of it.
+#[test]
+fn the_mean_over_replayed_goals_of_linked_stages_is_the_estimate() {
+    let home = home();
+    let mut text = std::fs::read_to_string(home.path().join("few.toml")).unwrap();
+    text = text.replace("[0.5, 0.9]", "0.9").replace("64", "16");
+    // Of all drives most are not there: the run directory asks for those there are, too.
+    text += "solve.tolerance = 1e-9\nstatistics.drives = [\"all\"]\n[[variant]]\nname = \"button\"\ninterventions = [{ kind = \"goal-button\", agent = \"hedonistic\" }]\n";
+    std::fs::write(home.path().join("few.toml"), text).unwrap();
+    let run = json(home.path(), "run few.toml --out out --format json --quiet");
+    let mean = |variant: &str| {
+        let integrand = |goal: u64| {
+            let replay = format!("replay out --goal {goal} --variant {variant} --format json");
+            let goal = json(home.path(), &replay);
+            goal["states"][0]["integrand"].as_f64().unwrap()
+        };
+        (0..16).map(integrand).sum::<f64>() / 16.0
+    };
+    for (cell, variant) in ["baseline", "button"].into_iter().enumerate() {
+        let estimate = run["cells"][cell]["power"][0]["estimate"].as_f64().unwrap();
+        let found = mean(variant);
+        assert!(
+            (found - estimate).abs() < 1e-8,
+            "{variant}: {found} {estimate}"
+        );
+    }
+    // The control: a button is worth something.
+    assert!(mean("button") - mean("baseline") > 1e-3);
+}
+
+#[test]
+fn goals_whose_penalties_are_rewards_of_choices_are_not_replayed() {
+    let home = home();
+    let mut text = std::fs::read_to_string(home.path().join("few.toml")).unwrap();
+    text += "[[variant]]\nname = \"channel\"\ninterventions = [{ kind = \"impact-penalty\", noop = \"stay\", lambda = 1 }]\n";
+    let mdp = std::fs::read_to_string(home.path().join("mdp.json")).unwrap();
+    assert!(mdp.contains("stay"), "{mdp}");
+    std::fs::write(home.path().join("few.toml"), text).unwrap();
+    json(home.path(), "run few.toml --out out --format json --quiet");
+    let refused = Command::new(env!("CARGO_BIN_EXE_powersweep"))
+        .args("replay out --goal 1 --variant channel".split(' '))
+        .current_dir(home.path())
+        .output()
+        .unwrap();
+    let told = String::from_utf8_lossy(&refused.stderr).into_owned();
+    assert_eq!(refused.status.code(), Some(2), "{told}");
+    assert!(told.contains("rewards are those of choices"), "{told}");
+}

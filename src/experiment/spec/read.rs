@@ -16,8 +16,8 @@ use super::{Experiment, ExperimentError, InputFile, Overrides, Resolved, RewardE
 use crate::document::{Faults, Node, SourceText, Spanned, TableReader, nearest, parse_toml};
 use crate::experiment::compatible::walk_obstacles;
 use crate::experiment::run_spec::{
-    NO_BASELINE, PER_GOAL_OF_CHOICES, condition_of_choices, linked_obstacle, rule_at_limit,
-    swap_obstacles, unknown_reward_names,
+    NO_BASELINE, PER_GOAL_OF_CHOICES, condition_of_choices, linked_beside, linked_obstacle,
+    rule_at_limit, swap_obstacles, unknown_reward_names,
 };
 use crate::experiment::{BackendChoice, RunSpec, Until, VariantMdp};
 use crate::intervention::BASELINE;
@@ -180,6 +180,13 @@ fn read(
         for obstacle in statistics.iter().flat_map(Request::obstacles_of_rules) {
             faults.error(rule.span.clone(), obstacle);
         }
+    }
+    // What is in the way in one of a thousand MDPs is said once.
+    let mut beside = made
+        .iter()
+        .map(|variants| linked_beside(variants, &limits, !others.is_empty()));
+    for obstacle in beside.find(|all| !all.is_empty()).unwrap_or_default() {
+        faults.error(None, obstacle);
     }
     for rule in &others {
         // What is in the way in one of a thousand MDPs is said once.

@@ -8,11 +8,13 @@ use serde_json::json;
 use sha2::{Digest, Sha256};
 
 use super::policies::PolicySource;
+use super::statistics::ALL;
 use super::{EnvironmentSource, Experiment, Origin, PolicyEntry, RewardEntry, matrices};
 use crate::document::{Faults, Node};
 use crate::experiment::{Claim, PerGoal, Side};
 use crate::plan::Method;
 use crate::solve::{DecisionRule, Level, Otherwise, Rule};
+use crate::statistics::behaviour::Drives;
 use crate::statistics::{
     ConditionMethod, ConditionRequest, EventRequest, OptimalRequest, ReachRequest, Request,
 };
@@ -402,8 +404,12 @@ fn request_entries(request: &Request) -> Vec<(&'static str, toml::Value)> {
         entries.push(("indifference", toml::Value::Array(names.collect())));
     }
     if !request.drives.is_empty() {
-        let names = request.drives.iter().map(|name| string(name));
-        entries.push(("drives", toml::Value::Array(names.collect())));
+        // By name they would all have to be there.
+        let names = match Drives::names().eq(request.drives.iter().map(String::as_str)) {
+            true => vec![string(ALL)],
+            false => request.drives.iter().map(|name| string(name)).collect(),
+        };
+        entries.push(("drives", toml::Value::Array(names)));
     }
     if request.split_drives {
         entries.push(("split_drives", true.into()));

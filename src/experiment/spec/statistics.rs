@@ -14,7 +14,7 @@ use crate::statistics::{EventRequest, Request};
 const MAX_STEPS: u64 = 1_000_000;
 
 /// All drives there are.
-const ALL: &str = "all";
+pub(super) const ALL: &str = "all";
 
 /// Keys of later versions.
 const LATER: &[&str] = &[

@@ -65,10 +65,11 @@ pub(super) struct Drawing {
 
 #[derive(Clone, Debug)]
 enum RowRecipe {
-    /// Every row is a draw of one lattice.
+    /// Every row is a draw of one lattice, or fixed.
     Lattice {
         lattice: Lattice,
         coordinates: Coordinates,
+        fixed: Vec<(u32, f32)>,
     },
     /// Every row is fixed or a draw.
     Independent {
@@ -132,10 +133,15 @@ impl Drawing {
             }
         }
         let coordinates = Coordinates::new(targets);
-        match independent.lattice() {
+        let lattice = match &independent.laws[..] {
+            [law] => law.lattice(),
+            _ => None,
+        };
+        match lattice {
             Some(lattice) => RowRecipe::Lattice {
                 lattice,
                 coordinates,
+                fixed,
             },
             None => RowRecipe::Independent {
                 laws: independent.laws.clone(),
@@ -152,16 +158,18 @@ impl Drawing {
             RowRecipe::Lattice {
                 lattice,
                 coordinates,
-            } => self.fill_lattice::<I>(*lattice, coordinates, stream, first, rewards),
+                fixed,
+            } => {
+                self.fill_lattice::<I>(*lattice, coordinates, stream, first, rewards);
+                put_fixed(fixed, rewards);
+            }
             RowRecipe::Independent {
                 laws,
                 coordinates,
                 fixed,
             } => {
                 self.fill_rows::<I>(laws, coordinates, stream, first, rewards);
-                for &(row, x) in fixed {
-                    rewards[row as usize * TILE..][..TILE].fill(x);
-                }
+                put_fixed(fixed, rewards);
             }
             RowRecipe::Linear {
                 coordinates,
@@ -252,6 +260,14 @@ impl Drawing {
                 rewards[row * TILE + lane] = goal[reward as usize];
             }
         });
+    }
+}
+
+/// Rows that are the same for every goal.
+#[inline(always)]
+fn put_fixed(fixed: &[(u32, f32)], rewards: &mut [f32]) {
+    for &(row, x) in fixed {
+        rewards[row as usize * TILE..][..TILE].fill(x);
     }
 }
 

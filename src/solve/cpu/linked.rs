@@ -9,13 +9,13 @@ use super::draw::Drawing;
 use super::iterate::Limits;
 use super::simd::{Isa, Job, Level, Scalar, dispatch};
 use super::solver::{TILES_PER_CHUNK, solve_chunks};
-use super::stage::{Choosing, Outcome, Source, StageSolver, StageTiles};
+use super::stage::{Choosing, Outcome, Put, Source, StageSolver, StageTiles};
+use super::sums::{ChunkSums, Done, Goals as TileGoals, Measure, SumJob};
 use super::tile::Tile;
 use crate::plan::Plan;
 use crate::program::Stage;
-use crate::reward::RewardDomain;
 use crate::rng::Stream;
-use crate::solve::linked::{Eyes, Linked, LinkedTile, SHARP, StageTile, sign_of};
+use crate::solve::linked::{Extent, Eyes, Linked, LinkedTile, SHARP, StageTile, sign_of};
 use crate::solve::{CellProblem, CellSolver, Goals, SolveError, SolvedGoal};
 use crate::statistics::{Block, BlockSums, TILE};
 use crate::units::{ChoiceId, SampleIndex};
@@ -31,20 +31,43 @@ const U_SINGLE: f64 = f32::EPSILON as f64 / 2.0;
 struct Solving {
     solver: StageSolver,
     plan: Plan,
-    /// The law's goals, row by row.
-    drawing: Drawing,
+    measure: Measure,
     /// Limits of the first pass and of the second.
     limits: Limits,
     sharp: Limits,
-    /// For every row of a tile, which reward it is.
-    rows: Vec<u32>,
+    goals: StageGoals,
+    /// Rows of a tile whose states are kept, with those.
+    read: [Vec<(u32, u32)>; 2],
+}
+
+/// How a stage's goals come into its tile.
+#[derive(Debug)]
+enum StageGoals {
+    /// They are drawn there, all but rewards with terms.
+    Direct {
+        stream: Stream,
+        /// The rewards that are kept, to an extent.
+        kept: Box<[Drawing; 2]>,
+        /// Rows of a tile with terms, and which rewards those are.
+        put: Vec<(u32, u32)>,
+    },
+    /// They are made of the law's goals, which are drawn row by row.
+    Made {
+        drawing: Drawing,
+        /// For every row of a tile, which reward it is.
+        rows: Vec<u32>,
+    },
 }
 
 /// Memory of one worker for one stage.
 #[derive(Debug)]
 struct StageMemory {
     tiles: StageTiles,
+    /// How the tile was solved last.
+    outcome: Outcome,
+    /// Rewards in sweep order, or the drawn ones of those that are kept.
     in_sweep_order: Vec<f64>,
+    kept: Vec<f32>,
     choosing: Choosing,
 }
 
@@ -63,7 +86,18 @@ pub(super) struct LinkedSolver {
     stages: Vec<Solving>,
     /// Whether there is no first pass: statistics of an agent look into ties of the shown stage.
     always_sharp: bool,
+    shift: f64,
     workspaces: Mutex<Vec<Workspace>>,
+}
+
+/// Both extents, as arrays of two have them.
+const EXTENTS: [Extent; 2] = [Extent::All, Extent::Read];
+
+fn at(extent: Extent) -> usize {
+    match extent {
+        Extent::All => 0,
+        Extent::Read => 1,
+    }
 }
 
 impl Solving {
@@ -72,7 +106,33 @@ impl Solving {
         let stage = &problem.program.stages()[position];
         let plan = linked.plan(position);
         let solver = StageSolver::new(problem, stage, &plan);
-        let rows = (0..stage.law.n_rewards() as u32).collect();
+        let model = plan.model();
+        let draw = |rows: Vec<u32>| Drawing::new(rows, &stage.law, problem.seed);
+        let goals = match linked.direct(position) {
+            Some(stream) => {
+                let rows = model.reward_rows().into_iter().enumerate();
+                let has_terms = |reward: u32| stage.terms.iter().any(|t| t.row == reward);
+                let put = rows.filter(|(_, reward)| has_terms(*reward));
+                StageGoals::Direct {
+                    stream,
+                    kept: Box::new(
+                        EXTENTS.map(|extent| draw(linked.rows(position, extent).rewards.clone())),
+                    ),
+                    put: put.map(|(row, reward)| (row as u32, reward)).collect(),
+                }
+            }
+            None => StageGoals::Made {
+                drawing: draw((0..stage.law.n_rewards() as u32).collect()),
+                rows: model.reward_rows(),
+            },
+        };
+        let read = EXTENTS.map(|extent| {
+            let kept = &linked.rows(position, extent).states;
+            let rows = model.states().iter().enumerate();
+            let rows = rows.map(|(row, s)| (row as u32, s.state.0));
+            rows.filter(|(_, s)| kept.binary_search(s).is_ok())
+                .collect()
+        });
         Self {
             limits: Limits {
                 tolerance,
@@ -83,37 +143,37 @@ impl Solving {
                 max_sweeps: problem.max_sweeps.saturating_mul(MORE_SWEEPS),
                 ..solver.limits
             },
-            drawing: Drawing::new(rows, &stage.law, problem.seed),
-            rows: plan.model().reward_rows(),
+            measure: Measure::new(problem.discount, stage.domain).signed(sign_of(stage)),
+            goals,
+            read,
             solver,
             plan,
         }
     }
 
     fn memory(&self, stage: &Stage) -> StageMemory {
+        let rewards = match &self.goals {
+            StageGoals::Direct { .. } => 0,
+            StageGoals::Made { .. } => stage.n_rewards(),
+        };
         StageMemory {
             tiles: self.solver.tiles(),
-            in_sweep_order: vec![0.0; stage.n_rewards() * TILE],
+            outcome: Outcome::default(),
+            in_sweep_order: vec![0.0; rewards * TILE],
+            kept: Vec::new(),
             choosing: Choosing::default(),
         }
     }
 
-    /// Solves a stage whose rewards are there.
+    /// Solves a stage whose rewards are there, of the tile that starts at goal `first`.
     fn solve(
         &self,
         stage: &Stage,
-        (level, limits): (Level, &Limits),
+        (level, limits, first): (Level, &Limits, u64),
         followed: Option<&[ChoiceId]>,
         memory: &mut StageMemory,
         found: &mut StageTile,
-    ) -> Outcome {
-        let sign = sign_of(stage);
-        for (to, &row) in memory.in_sweep_order.chunks_exact_mut(TILE).zip(&self.rows) {
-            let from = &found.rewards[row as usize * TILE..][..TILE];
-            for (to, from) in to.iter_mut().zip(from) {
-                *to = sign * from;
-            }
-        }
+    ) {
         let model = self.plan.model();
         if let Some(policy) = followed {
             memory.choosing.reset(model.choices().len());
@@ -123,30 +183,96 @@ impl Solving {
                     .take(model.merged_choice(*choice), at % TILE);
             }
         }
-        let source = Source::Made {
-            rewards: &memory.in_sweep_order,
-            chosen: &memory.choosing,
+        let source = match &self.goals {
+            StageGoals::Direct { stream, put, .. } => Source::Drawn {
+                stream: *stream,
+                first,
+                put: Put {
+                    rows: put,
+                    rewards: &found.rewards,
+                },
+                chosen: &memory.choosing,
+            },
+            StageGoals::Made { rows, .. } => {
+                let sign = sign_of(stage);
+                for (to, &row) in memory.in_sweep_order.chunks_exact_mut(TILE).zip(rows) {
+                    let from = &found.rewards[row as usize * TILE..][..TILE];
+                    for (to, from) in to.iter_mut().zip(from) {
+                        *to = sign * from;
+                    }
+                }
+                Source::Made {
+                    rewards: &memory.in_sweep_order,
+                    chosen: &memory.choosing,
+                }
+            }
         };
-        let outcome = self
-            .solver
-            .solve_at_level(level, limits, &mut memory.tiles, source);
-        found.sweeps.iter_mut().for_each(|s| *s += outcome.sweeps());
-        outcome
+        let tiles = &mut memory.tiles;
+        memory.outcome = self.solver.solve_at_level(level, limits, tiles, source);
+        let sweeps = memory.outcome.sweeps();
+        found.sweeps.iter_mut().for_each(|s| *s += sweeps);
     }
+}
 
-    /// Reads the integrands off the certified tile.
-    fn read(
-        &self,
-        stage: &Stage,
-        (outcome, is_drawn): (Outcome, bool),
-        tiles: &StageTiles,
-        found: &mut StageTile,
-    ) {
-        match &tiles.double {
-            Some(tile) if outcome.is_double() => self.read_tile(stage, tile, found),
+/// Makes the rewards of a stage.
+struct RewardJob<'a> {
+    solver: &'a LinkedSolver,
+    position: usize,
+    first: u64,
+    tile: &'a mut LinkedTile,
+    memory: &'a mut StageMemory,
+}
+
+impl Job for RewardJob<'_> {
+    type Output = ();
+    #[inline(always)]
+    fn run<I: Isa>(self) {
+        let linked = &self.solver.linked;
+        match &self.solver.stages[self.position].goals {
+            StageGoals::Direct { stream, kept, .. } => {
+                let extent = self.tile.extent;
+                let rows = linked.rows(self.position, extent).rewards.len();
+                let goals = &mut self.memory.kept;
+                goals.resize(rows * TILE, 0.0);
+                kept[at(extent)].fill::<I>(*stream, self.first, goals);
+                linked.take_drawn(self.position, self.tile, goals);
+            }
+            StageGoals::Made { drawing, .. } => {
+                let draw = |stream, to: &mut [f32]| drawing.fill::<I>(stream, self.first, to);
+                linked.make_rewards(self.position, self.first, self.tile, draw);
+            }
+        }
+    }
+}
+
+/// Reads what is kept of a stage off its certified tile.
+struct ReadJob<'a> {
+    solver: &'a LinkedSolver,
+    position: usize,
+    tile: &'a mut LinkedTile,
+    memory: &'a StageMemory,
+}
+
+impl Job for ReadJob<'_> {
+    type Output = ();
+    #[inline(always)]
+    fn run<I: Isa>(self) {
+        let Self {
+            solver,
+            position,
+            tile,
+            memory,
+        } = self;
+        let solving = &solver.stages[position];
+        let read = &solving.read[at(tile.extent)];
+        let found = &mut tile.stages[position];
+        match &memory.tiles.double {
+            Some(wide) if memory.outcome.is_double() => {
+                read_tile(solving.measure, wide, read, found)
+            }
             _ => {
-                let single = &tiles.single;
-                if !is_drawn {
+                let single = &memory.tiles.single;
+                if !solver.linked.is_drawn(position) {
                     // Rounded to single precision before they were solved.
                     for lane in 0..TILE {
                         let (low, high) = (single.least_reward[lane], single.most_reward[lane]);
@@ -154,49 +280,32 @@ impl Solving {
                         found.reward_half_widths[lane] += 1.01 * U_SINGLE * size;
                     }
                 }
-                self.read_tile(stage, single, found)
+                read_tile(solving.measure, single, read, found);
             }
         }
-    }
-
-    fn read_tile<F: Scalar>(&self, stage: &Stage, tile: &Tile<F>, found: &mut StageTile) {
-        let discount = self.plan.discount();
-        let sign = sign_of(stage);
-        // What `(1 - gamma) max P V + middle + centre` is of: the POWER integrand, or times gamma `(1 - gamma) V` itself.
-        let scale = match stage.domain {
-            RewardDomain::State => 1.0,
-            RewardDomain::Choice => discount.used(),
-        };
-        let complement = discount.complement();
-        let mut constant = [0.0; TILE];
-        for (lane, to) in constant.iter_mut().enumerate() {
-            *to = scale * tile.middle[lane].to_f64() + tile.centre[lane].to_f64();
-        }
-        for (row, state) in self.plan.model().states().iter().enumerate() {
-            let backups = &tile.backup[row * TILE..][..TILE];
-            let integrands = &mut found.integrands[state.state.index() * TILE..][..TILE];
-            for lane in 0..TILE {
-                let x = scale * complement * backups[lane].to_f64() + constant[lane];
-                integrands[lane] = sign * x;
-            }
-        }
-        found.own_half_widths = std::array::from_fn(|lane| tile.half_width[lane].to_f64());
+        solver.linked.settle(position, tile);
     }
 }
 
-/// Fills in the goals of a stream.
-struct FillJob<'a> {
-    drawing: &'a Drawing,
-    stream: Stream,
-    first: u64,
-    to: &'a mut [f32],
-}
-
-impl Job for FillJob<'_> {
-    type Output = ();
-    #[inline(always)]
-    fn run<I: Isa>(self) {
-        self.drawing.fill::<I>(self.stream, self.first, self.to);
+#[inline(always)]
+fn read_tile<F: Scalar>(
+    measure: Measure,
+    tile: &Tile<F>,
+    read: &[(u32, u32)],
+    found: &mut StageTile,
+) {
+    let (factor, constants) = (measure.factor(), measure.constants(tile));
+    for &(row, state) in read {
+        let backups = &tile.backup[row as usize * TILE..][..TILE];
+        let integrands = &mut found.integrands[state as usize * TILE..][..TILE];
+        for ((to, x), constant) in integrands.iter_mut().zip(backups).zip(&constants) {
+            *to = factor * x.to_f64() + constant;
+        }
+    }
+    for lane in 0..TILE {
+        let (least, most) = (tile.least_reward[lane], tile.most_reward[lane]);
+        found.reward_ranges[lane] = most.to_f64() - least.to_f64();
+        found.own_half_widths[lane] = tile.half_width[lane].to_f64();
     }
 }
 
@@ -204,6 +313,7 @@ impl LinkedSolver {
     pub(super) fn new(problem: CellProblem, level: Level) -> Result<Self, SolveError> {
         problem.refuse_limit(NAME)?;
         let tolerances = problem.program.tolerances(problem.tolerance);
+        let shift = problem.power_scale().shift;
         let linked = Linked::new(problem);
         let stages = tolerances.into_iter().enumerate();
         Ok(Self {
@@ -212,6 +322,7 @@ impl LinkedSolver {
                 .map(|(k, tolerance)| Solving::new(&linked, k, tolerance))
                 .collect(),
             always_sharp: linked.is_of_agent(),
+            shift,
             workspaces: Mutex::new(Vec::new()),
             linked,
         })
@@ -225,7 +336,7 @@ impl LinkedSolver {
         };
         let program = &self.linked.problem.program;
         let mut workspace = lock().pop().unwrap_or_else(|| Workspace {
-            tile: self.linked.tile(),
+            tile: self.linked.tile(Extent::Read),
             stages: (self.stages.iter().zip(program.stages()))
                 .map(|(solving, stage)| solving.memory(stage))
                 .collect(),
@@ -240,40 +351,43 @@ impl LinkedSolver {
     fn solve_tile(&self, workspace: &mut Workspace, first: u64) {
         let stages = workspace.tile.stages.iter_mut();
         stages.for_each(|s| s.sweeps = [0; TILE]);
+        let memories = workspace.stages.iter_mut();
+        memories.for_each(|m| m.tiles.solved = None);
         if self.always_sharp || !self.pass(workspace, first, false) {
             self.pass(workspace, first, true);
         }
     }
 
-    /// All stages of a tile; whether nothing is open. A first pass ends where something is.
+    /// All stages of a tile; whether nothing is open. A first pass ends where something is; a second one goes on from what the first one found.
     fn pass(&self, workspace: &mut Workspace, first: u64, sharp: bool) -> bool {
         let program = &self.linked.problem.program;
         let tile = &mut workspace.tile;
         for (k, (solving, stage)) in self.stages.iter().zip(program.stages()).enumerate() {
             let memory = &mut workspace.stages[k];
-            let draw = |stream, to: &mut [f32]| {
-                let drawing = &solving.drawing;
-                let job = FillJob {
-                    drawing,
-                    stream,
-                    first,
-                    to,
-                };
-                dispatch(self.level, job);
+            let job = RewardJob {
+                solver: self,
+                position: k,
+                first,
+                tile,
+                memory,
             };
-            self.linked.make_rewards(k, first, tile, draw);
-            let limits = if sharp {
-                &solving.sharp
-            } else {
-                &solving.limits
+            dispatch(self.level, job);
+            let limits = match sharp {
+                true => &solving.sharp,
+                false => &solving.limits,
             };
             let (earlier, rest) = tile.stages.split_at_mut(k);
             let followed = stage.leader().map(|leader| earlier[leader].policy());
-            let found = &mut rest[0];
-            let outcome = solving.solve(stage, (self.level, limits), followed, memory, found);
-            let is_drawn = self.linked.is_drawn(k);
-            solving.read(stage, (outcome, is_drawn), &memory.tiles, found);
-            self.linked.settle(k, tile);
+            let how = (self.level, limits, first);
+            solving.solve(stage, how, followed, memory, &mut rest[0]);
+            memory.tiles.solved = Some(memory.outcome);
+            let job = ReadJob {
+                solver: self,
+                position: k,
+                tile,
+                memory,
+            };
+            dispatch(self.level, job);
             let open = self.linked.link(k, tile);
             if !sharp && open.contains(&true) {
                 return false;
@@ -283,26 +397,50 @@ impl LinkedSolver {
     }
 
     fn solve_chunk(&self, first: u64, end: u64) -> BlockSums {
-        let n_states = self.linked.problem.program.stage().mdp.n_states();
-        let mut sums = BlockSums::new(n_states);
-        sums.observations = self.linked.observations((end - first) as usize);
+        let shown = self.linked.problem.program.shown();
+        let states = self.stages[shown].plan.model().states();
+        let mut sums = ChunkSums::new(states.len());
+        let mut observations = self.linked.observations((end - first) as usize);
         self.with_workspace(|workspace| {
+            workspace.tile.extent = Extent::Read;
             for tile in (first..end).step_by(TILE) {
                 self.solve_tile(workspace, tile);
                 let count = (end - tile).min(TILE as u64) as usize;
+                let job = SumJob {
+                    tiles: &workspace.stages[shown].tiles,
+                    outcome: workspace.stages[shown].outcome,
+                    measure: self.stages[shown].measure,
+                    shift: self.shift,
+                    done: Done {
+                        // A tile stops as one.
+                        lanes: u64::MAX >> (TILE - count),
+                        goals: TileGoals::Run {
+                            first: tile,
+                            sweeps: workspace.tile.sweeps(0),
+                        },
+                        tolerance: self.linked.problem.tolerance,
+                        half_widths: Some(&workspace.tile.stages[shown].half_widths),
+                    },
+                    sums: &mut sums,
+                };
+                dispatch(self.level, job);
                 let Workspace {
                     tile: found, eyes, ..
                 } = workspace;
-                self.linked.add(found, (tile, count), eyes, &mut sums);
+                self.linked.observe(found, count, eyes, &mut observations);
             }
         });
-        sums
+        BlockSums {
+            observations,
+            ..sums.finish(states.iter().map(|s| s.state.index()))
+        }
     }
 
     /// Solves the aligned tile that holds a goal, and returns the stage of it that is shown.
     fn solve_sampled(&self, index: SampleIndex) -> SolvedGoal {
         let first = index.0 - index.0 % TILE as u64;
         self.with_workspace(|workspace| {
+            workspace.tile.extent = Extent::All;
             self.solve_tile(workspace, first);
             self.linked
                 .goal(&workspace.tile, (index.0 - first) as usize)

@@ -8,9 +8,9 @@ use super::NAME;
 use super::glance::{Glances, Glancing};
 use super::leftovers::{FEW, Leftovers};
 use super::observe::Scratch;
-use super::simd::{Isa, Job, Level, dispatch};
+use super::simd::{Level, dispatch};
 use super::stage::{Outcome, Source, StageSolver, StageTiles};
-use super::sums::{ChunkSums, Done, Goals as TileGoals, Measure};
+use super::sums::{ChunkSums, Done, Goals as TileGoals, Measure, SumJob};
 use crate::plan::LEAVES_UP_TO;
 use crate::reward::RewardDomain;
 use crate::rng::Stream;
@@ -229,6 +229,7 @@ impl CpuSolver {
                 sweeps: outcome.sweeps(),
             },
             tolerance: limits.tolerance,
+            half_widths: None,
         };
         if !outcome.certified && !outcome.is_double() && outcome.sweeps() < limits.max_sweeps {
             let leftovers = workspace
@@ -264,6 +265,7 @@ impl CpuSolver {
             lanes,
             goals: TileGoals::Each(leftovers.goals()),
             tolerance: self.stage.limits.tolerance,
+            half_widths: None,
         };
         self.sum(&leftovers.tiles, outcome, done, sums);
         leftovers.close_up(lanes);
@@ -272,9 +274,10 @@ impl CpuSolver {
     /// Adds the goals of a tile that are done.
     fn sum(&self, tiles: &StageTiles, outcome: Outcome, done: Done<'_>, sums: &mut ChunkSums) {
         let job = SumJob {
-            solver: self,
             tiles,
             outcome,
+            measure: self.measure,
+            shift: self.shift,
             done,
             sums,
         };
@@ -411,32 +414,4 @@ struct LaneResult {
     integrand: Vec<f64>,
     half_width: f64,
     outcome: Outcome,
-}
-
-/// Adds a solved tile to the sums of its chunk.
-struct SumJob<'a> {
-    solver: &'a CpuSolver,
-    tiles: &'a StageTiles,
-    outcome: Outcome,
-    done: Done<'a>,
-    sums: &'a mut ChunkSums,
-}
-
-impl Job for SumJob<'_> {
-    type Output = ();
-    #[inline(always)]
-    fn run<I: Isa>(self) {
-        let (measure, shift) = (self.solver.measure, self.solver.shift);
-        match &self.tiles.double {
-            Some(tile) if self.outcome.is_double() => {
-                self.sums
-                    .add::<f64, I::Double>(tile, measure, shift, self.done);
-            }
-            _ => {
-                let tile = &self.tiles.single;
-                self.sums
-                    .add::<f32, I::Single>(tile, measure, shift, self.done);
-            }
-        }
-    }
 }

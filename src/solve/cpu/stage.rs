@@ -8,7 +8,7 @@ use super::iterate::{Effort, Limits, Way, iterate};
 use super::kernel::{ByChoice, Dense, Deterministic, Kernel, Sparse, UNCHOSEN};
 use super::memory::Lines;
 use super::policy::Evaluation;
-use super::simd::{Isa, Job, Level, dispatch};
+use super::simd::{Isa, Job, Level, Scalar, dispatch};
 use super::tile::{Constants, Stay, Tile};
 use crate::plan::{Elimination, KernelClass, Method, Plan, Precision, SweepModel};
 use crate::program::{Operator, Stage};
@@ -54,6 +54,8 @@ pub(super) struct StageTiles {
     pub(super) single: Tile<f32>,
     /// Made when a tile first needs it.
     pub(super) double: Option<Tile<f64>>,
+    /// Where the tile was solved before, for goals that are nearly these: it goes on in double precision.
+    pub(super) solved: Option<Outcome>,
 }
 
 /// Where a tile's goals come from.
@@ -82,6 +84,35 @@ pub(super) enum Source<'a> {
         rewards: &'a [f64],
         chosen: &'a Choosing,
     },
+    /// Drawn from the law, but for some rewards that were put together, and the choices, where they are given.
+    Drawn {
+        stream: Stream,
+        first: u64,
+        put: Put<'a>,
+        chosen: &'a Choosing,
+    },
+}
+
+/// Rewards that stand in the place of drawn ones.
+#[derive(Clone, Copy)]
+pub(super) struct Put<'a> {
+    /// Rows of the tile, and which reward each is.
+    pub(super) rows: &'a [(u32, u32)],
+    /// `[n_rewards, TILE]`; only those above are looked at.
+    pub(super) rewards: &'a [f64],
+}
+
+impl Put<'_> {
+    #[inline(always)]
+    fn into<F: Scalar>(self, tile: &mut [F]) {
+        for &(row, reward) in self.rows {
+            let from = &self.rewards[reward as usize * TILE..][..TILE];
+            let to = &mut tile[row as usize * TILE..][..TILE];
+            for (to, from) in to.iter_mut().zip(from) {
+                *to = F::from_f64(*from);
+            }
+        }
+    }
 }
 
 /// The choices that goals make where they are given, in both precisions.
@@ -200,6 +231,7 @@ impl StageSolver {
         StageTiles {
             single: Tile::new(self.n_states, self.n_rewards),
             double: None,
+            solved: None,
         }
     }
 
@@ -227,8 +259,8 @@ impl StageSolver {
                 self.run(level, &single, &double, limits, tiles, source)
             }
             Kernels::Following(single, double, domain) => {
-                let Source::Made { chosen, .. } = source else {
-                    unreachable!("whoever follows a policy makes its goals")
+                let (Source::Made { chosen, .. } | Source::Drawn { chosen, .. }) = source else {
+                    unreachable!("whoever follows a policy says which")
                 };
                 match domain {
                     RewardDomain::State => {
@@ -281,7 +313,8 @@ impl StageSolver {
         let mut outcome = Outcome::default();
         let is_given = matches!(source, Source::Given { .. });
         let is_mixed = !is_given && limits.schedule.precision == Precision::Mixed;
-        if is_mixed {
+        let solved = tiles.solved.take();
+        if is_mixed && solved.is_none() {
             let way = match source {
                 Source::Left { way, .. } => way,
                 _ => {
@@ -310,6 +343,13 @@ impl StageSolver {
                     *to = f64::from(*from);
                 }
             }
+            Source::Drawn { put, .. } => {
+                self.fill_single::<I>(source, tile);
+                for (to, from) in wide.rewards.iter_mut().zip(tile.rewards.iter()) {
+                    *to = f64::from(*from);
+                }
+                put.into(&mut wide.rewards);
+            }
             Source::Made { rewards, .. } => wide.rewards.copy_from_slice(rewards),
             Source::Given { rewards } => {
                 for (to, from) in wide.rewards.chunks_exact_mut(TILE).zip(rewards) {
@@ -317,7 +357,9 @@ impl StageSolver {
                 }
             }
         }
-        if is_mixed {
+        if let Some(solved) = solved {
+            go_on(tile, wide, solved.is_double());
+        } else if is_mixed {
             carry_over(tile, wide);
         } else {
             let otherwise = match source {
@@ -329,10 +371,11 @@ impl StageSolver {
         let mut rest = *limits;
         rest.max_sweeps -= outcome.single.sweeps;
         let evaluation = self.evaluations.as_ref().map(|(_, double)| double);
-        let first_check = match (limits.schedule.precision, evaluation) {
-            (Precision::Double, _) => limits.schedule.first_check,
-            (Precision::Mixed, Some(_)) => 0,
-            (Precision::Mixed, None) => DOUBLE_FIRST_CHECK,
+        let is_near = is_mixed || solved.is_some();
+        let first_check = match (is_near, evaluation) {
+            (false, _) => limits.schedule.first_check,
+            (true, Some(_)) => 0,
+            (true, None) => DOUBLE_FIRST_CHECK,
         };
         let way = Way {
             may_leave: 0,
@@ -355,6 +398,12 @@ impl StageSolver {
                 for (to, from) in tile.rewards.iter_mut().zip(rewards) {
                     *to = *from as f32;
                 }
+            }
+            Source::Drawn {
+                stream, first, put, ..
+            } => {
+                self.drawing.fill::<I>(stream, first, &mut tile.rewards);
+                put.into(&mut tile.rewards);
             }
             Source::Given { .. } | Source::Left { .. } => {}
         }
@@ -395,6 +444,35 @@ fn carry_over(tile: &Tile<f32>, wide: &mut Tile<f64>) {
         wide.centre[lane] = f64::from(tile.centre[lane]);
         wide.least_reward[lane] = f64::from(tile.least_reward[lane]);
         wide.most_reward[lane] = f64::from(tile.most_reward[lane]);
+    }
+}
+
+/// Double precision goes on from values of goals that are nearly these, as far as they have come (`is_double`: in double precision already). The rewards are exact ones,
+/// without the centre, and may lie a little beyond those that the values are of: the centre is kept among them.
+fn go_on(tile: &Tile<f32>, wide: &mut Tile<f64>, is_double: bool) {
+    if !is_double {
+        for (to, from) in wide.values.iter_mut().zip(tile.values.iter()) {
+            *to = f64::from(*from);
+        }
+        wide.centre = tile.centre.map(f64::from);
+    }
+    wide.least_reward = [f64::INFINITY; TILE];
+    wide.most_reward = [f64::NEG_INFINITY; TILE];
+    for row in wide.rewards.chunks_exact(TILE) {
+        for (lane, &reward) in row.iter().enumerate() {
+            let (least, most) = (&mut wide.least_reward[lane], &mut wide.most_reward[lane]);
+            *least = if reward < *least { reward } else { *least };
+            *most = if reward > *most { reward } else { *most };
+        }
+    }
+    let ends = wide.least_reward.iter().zip(&wide.most_reward);
+    for (centre, (least, most)) in wide.centre.iter_mut().zip(ends) {
+        *centre = f64::min(f64::max(*centre, *least), *most);
+    }
+    for row in wide.rewards.chunks_exact_mut(TILE) {
+        for (reward, centre) in row.iter_mut().zip(&wide.centre) {
+            *reward -= centre;
+        }
     }
 }
 

@@ -1,6 +1,7 @@
 //! Adding up the goals of a tile.
 
-use super::simd::{Scalar, Vector};
+use super::simd::{Isa, Job, Scalar, Vector};
+use super::stage::{Outcome, StageTiles};
 use super::tile::Tile;
 use crate::reward::RewardDomain;
 use crate::statistics::{BlockSums, TILE};
@@ -40,12 +41,12 @@ impl ChunkSums {
         let mut constant = [F::default(); TILE];
         let mut mask = [F::default(); TILE];
         for lane in 0..TILE {
-            let middle = measure.scale * tile.middle[lane].to_f64();
-            let x = middle + (tile.centre[lane].to_f64() - shift);
+            let middle = measure.sign * measure.scale * tile.middle[lane].to_f64();
+            let x = middle + (measure.sign * tile.centre[lane].to_f64() - shift);
             constant[lane] = F::from_f64(x);
             mask[lane] = F::from_f64((done.lanes >> lane & 1) as f64);
         }
-        let factor = V::splat(F::from_f64(measure.scale * measure.complement));
+        let factor = V::splat(F::from_f64(measure.factor()));
         let whole = done.lanes == u64::MAX;
         for (s, (power, squared)) in self.power.iter_mut().zip(&mut self.squared).enumerate() {
             let mut sum = [F::default(); 16];
@@ -71,7 +72,10 @@ impl ChunkSums {
         }
         for lane in (0..TILE).filter(|lane| done.lanes >> lane & 1 == 1) {
             let (goal, sweeps) = done.goals.of(lane);
-            let half_width = tile.half_width[lane].to_f64();
+            let half_width = match done.half_widths {
+                Some(known) => known[lane],
+                None => tile.half_width[lane].to_f64(),
+            };
             self.goals
                 .note_goal(goal, half_width, done.tolerance, sweeps);
         }
@@ -103,6 +107,8 @@ pub(super) struct Done<'a> {
     pub(super) lanes: u64,
     pub(super) goals: Goals<'a>,
     pub(super) tolerance: f64,
+    /// Half-widths, where they are more than the tile's own.
+    pub(super) half_widths: Option<&'a [f64; TILE]>,
 }
 
 /// Which goals the lanes of a tile hold, and the sweeps that they took.
@@ -124,9 +130,38 @@ impl Goals<'_> {
     }
 }
 
-/// What is made of values: `scale ((1 - gamma) max_a P_a V + middle) + centre`.
+/// Adds a solved tile to the sums of its chunk.
+pub(super) struct SumJob<'a> {
+    pub(super) tiles: &'a StageTiles,
+    pub(super) outcome: Outcome,
+    pub(super) measure: Measure,
+    pub(super) shift: f64,
+    pub(super) done: Done<'a>,
+    pub(super) sums: &'a mut ChunkSums,
+}
+
+impl Job for SumJob<'_> {
+    type Output = ();
+    #[inline(always)]
+    fn run<I: Isa>(self) {
+        let (measure, shift, done) = (self.measure, self.shift, self.done);
+        match &self.tiles.double {
+            Some(tile) if self.outcome.is_double() => {
+                self.sums.add::<f64, I::Double>(tile, measure, shift, done);
+            }
+            _ => {
+                let tile = &self.tiles.single;
+                self.sums.add::<f32, I::Single>(tile, measure, shift, done);
+            }
+        }
+    }
+}
+
+/// What is made of values: `scale ((1 - gamma) max_a P_a V + middle) + centre`, or minus that.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Measure {
+    /// 1; or -1 where the goals that were solved are the negatives of those that are asked about.
+    sign: f64,
     /// 1 - gamma.
     complement: f64,
     /// 1 for the POWER integrand; gamma where choices have rewards, which makes it `(1 - gamma) V*`.
@@ -136,6 +171,7 @@ pub(super) struct Measure {
 impl Measure {
     pub(super) fn new(discount: Discount, domain: RewardDomain) -> Self {
         Self {
+            sign: 1.0,
             complement: discount.complement(),
             scale: match domain {
                 RewardDomain::State => 1.0,
@@ -144,11 +180,28 @@ impl Measure {
         }
     }
 
+    /// The same of goals that were solved as `sign` times themselves.
+    pub(super) fn signed(self, sign: f64) -> Self {
+        Self { sign, ..self }
+    }
+
+    /// What backups are multiplied by.
+    pub(super) fn factor(self) -> f64 {
+        self.sign * self.scale * self.complement
+    }
+
+    /// What is added to that for every lane.
+    #[inline(always)]
+    pub(super) fn constants<F: Scalar>(self, tile: &Tile<F>) -> [f64; TILE] {
+        std::array::from_fn(|lane| {
+            let middle = self.scale * tile.middle[lane].to_f64();
+            self.sign * (middle + tile.centre[lane].to_f64())
+        })
+    }
+
     /// The measure of one lane, `[n_states]` in sweep order.
     pub(super) fn lane<F: Scalar>(self, tile: &Tile<F>, lane: usize) -> Vec<f64> {
-        let middle = self.scale * tile.middle[lane].to_f64();
-        let constant = middle + tile.centre[lane].to_f64();
-        let factor = self.scale * self.complement;
+        let (constant, factor) = (self.constants(tile)[lane], self.factor());
         let rows = tile.backup.chunks_exact(TILE);
         rows.map(|row| factor * row[lane].to_f64() + constant)
             .collect()

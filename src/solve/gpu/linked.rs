@@ -24,7 +24,7 @@ use crate::plan::Plan;
 use crate::program::{GoalProgram, Policies, Stage};
 use crate::reward::RewardDomain;
 use crate::rng::Stream;
-use crate::solve::linked::{Eyes, Linked, LinkedTile, sign_of};
+use crate::solve::linked::{Extent, Eyes, Linked, LinkedTile, sign_of};
 use crate::solve::{CellProblem, CellSolver, Goals, SolveError, SolvedGoal};
 use crate::statistics::behaviour::Task;
 use crate::statistics::{Block, BlockSums, TILE};
@@ -218,7 +218,7 @@ impl LinkedSolver {
     /// Refuses a tolerance that single precision does not certify.
     fn try_tolerance(&self) -> Result<(), SolveError> {
         let problem = &self.linked.problem;
-        let mut tiles = vec![self.linked.tile()];
+        let mut tiles = vec![self.linked.tile(Extent::All)];
         let tolerances = problem.program.tolerances(problem.tolerance);
         let ranges = problem.program.reward_ranges();
         for (k, (tolerance, range)) in tolerances.into_iter().zip(ranges).enumerate() {
@@ -287,7 +287,7 @@ impl LinkedSolver {
         count: usize,
         parallel: bool,
     ) -> Result<Vec<LinkedTile>, SolveError> {
-        let mut tiles = vec![self.linked.tile(); count];
+        let mut tiles = vec![self.linked.tile(Extent::All); count];
         let mut open = vec![[false; TILE]; count];
         for position in 0..self.stages.len() {
             self.solve_stage(position, first, &mut tiles, parallel, |at, _, lanes| {

@@ -596,6 +596,8 @@ impl<'a> Look<'a> {
         change(&mut rewards);
         let start: Vec<f64> = self.goal.worth.iter().collect();
         let Refined { worth, half_width } = refine(mdp, observer.discount, &rewards, &start);
+        // No worth moves by more than the rewards do.
+        let half_width = half_width + self.goal.linked.reward_half_width;
         let reward = |state: StateId| rewards[state.index()];
         let goal = GoalValues::new(&worth, half_width, &reward);
         let mut memory = self.memory.other.take().unwrap_or_default();

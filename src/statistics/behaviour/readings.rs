@@ -31,6 +31,12 @@ impl Readings {
         (!readings.is_empty()).then_some(Self { readings, scale })
     }
 
+    /// Numbers per goal that a program's readings are.
+    #[must_use]
+    pub fn columns_of(program: &GoalProgram) -> usize {
+        Self::of(program, 1.0).map_or(0, |readings| readings.n_columns())
+    }
+
     /// First column of every reading.
     fn columns(&self) -> impl Iterator<Item = (&str, bool, usize)> {
         let mut next = 0;

@@ -9,6 +9,7 @@ pub(super) const KIND: Kind = Kind {
     needs: "choices labelled \"gather\", as `resources` adds them",
     label: Some("gather"),
     most_columns: |_| 2,
+    splits: true,
     find,
 };
 

@@ -9,5 +9,6 @@ pub(super) const KIND: Kind = Kind {
     needs: "choices labelled \"upgrade\", as `capability` adds them",
     label: Some("upgrade"),
     most_columns: |_| 1,
+    splits: true,
     find: |world| Happening::of(world, "upgrade"),
 };

@@ -9,6 +9,7 @@ pub(super) const KIND: Kind = Kind {
     needs: "choices labelled \"unwatched\", as `watched` adds them",
     label: Some("unwatched"),
     most_columns: |_| 1,
+    splits: true,
     find,
 };
 

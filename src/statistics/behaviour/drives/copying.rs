@@ -9,5 +9,6 @@ pub(super) const KIND: Kind = Kind {
     needs: "choices labelled \"copy\", as `copy` adds them",
     label: Some("copy"),
     most_columns: |_| 1,
+    splits: true,
     find: |world| Happening::of(world, "copy"),
 };

@@ -2,7 +2,7 @@
 
 use std::collections::{HashMap, VecDeque};
 
-use super::{Drive, Finding, Kind, Means, World};
+use super::{Drive, Finding, Kind, Means, Own, World};
 use crate::mdp::{BaseState, Mdp};
 use crate::statistics::behaviour::look::Look;
 use crate::statistics::behaviour::standing::Standing;
@@ -14,7 +14,8 @@ pub(super) const KIND: Kind = Kind {
     definition: "steps to where the agent goes round for ever, less those of the shortest way there; straight: none; spends: choices labelled spend on the way, less those of the cheapest way to a state that stands for the same",
     needs: "moves that are all certain, one start state and optimal choices",
     label: None,
-    most_columns: |_| 3,
+    most_columns: |mdp| 2 + usize::from(mdp.choice_labels().contains_key("spend")),
+    splits: true,
     find,
 };
 
@@ -107,55 +108,172 @@ impl Spending {
     }
 }
 
+/// Where a state's choices lead, and how many of each spend: one or none.
+type Moves = Vec<(StateId, u32)>;
+
+/// A goal's way: the first of several that are optimal.
+struct Way {
+    path: Vec<StateId>,
+    /// Choices that spend before each state of the path.
+    spent: Vec<u32>,
+    /// Position in the path from which on it goes round.
+    round: usize,
+    /// Whether all choices of its states are known to be optimal or not.
+    is_decided: bool,
+    /// Whether there is no other way; and no other that spends otherwise, but for what comes after other choices.
+    is_only: bool,
+    spends_alike: bool,
+}
+
 impl Detour {
-    /// Steps of a goal beyond the shortest way, and choices that spend beyond the cheapest. Where several ways are optimal, or may be, the first of them, and no way has more
-    /// steps than there are states.
-    fn observed(&self, look: &mut Look<'_>) -> (Observed, Observed) {
-        let mut path = Vec::new();
-        // Choices that spend before each state of the path.
-        let mut spent = Vec::new();
-        let mut state = self.start;
-        let (mut is_sure, mut spends_are_sure, mut sum) = (true, true, 0);
-        let spends = |c: ChoiceId| self.spending.as_ref().is_some_and(|s| s.spends[c.index()]);
+    fn spends(&self, choice: ChoiceId) -> bool {
+        let spending = self.spending.as_ref();
+        spending.is_some_and(|s| s.spends[choice.index()])
+    }
+
+    fn way(&self, look: &mut Look<'_>) -> Way {
+        let mut way = Way {
+            path: Vec::new(),
+            spent: Vec::new(),
+            round: 0,
+            is_decided: true,
+            is_only: true,
+            spends_alike: true,
+        };
+        let (mut state, mut sum) = (self.start, 0);
         look.forget_marks();
         while look.mark(state) {
-            path.push(state);
-            spent.push(sum);
+            way.path.push(state);
+            way.spent.push(sum);
             let decided = look.decide(state);
-            is_sure &= decided.is_sure() && (decided.optimal == 1 || look.is_one_way(state));
+            way.is_decided &= decided.is_sure();
+            way.is_only &= decided.optimal == 1 || look.is_one_way(state);
             let mut others = look.mdp().choices(state);
-            spends_are_sure &= decided.is_sure()
-                && others.all(|c| {
-                    look.standing(c) != Standing::Optimal || spends(c) == spends(decided.greedy)
-                });
-            sum += u32::from(spends(decided.greedy));
+            way.spends_alike &= others.all(|c| {
+                look.standing(c) != Standing::Optimal
+                    || self.spends(c) == self.spends(decided.greedy)
+            });
+            sum += u32::from(self.spends(decided.greedy));
             match look.certain_successor(decided.greedy) {
                 Some(next) => state = next,
                 None => break,
             }
         }
-        let round = path.iter().position(|s| *s == state).unwrap_or(path.len());
+        let round = way.path.iter().position(|s| *s == state);
+        way.round = round.unwrap_or(way.path.len());
+        way
+    }
+
+    /// Steps of a goal beyond the shortest way, and choices that spend beyond the cheapest. Where several ways are optimal, or may be, the first of them; no way has more
+    /// steps than there are states, and where all of them lead to where one stays it is known what they take.
+    fn observed(&self, look: &mut Look<'_>) -> (Observed, Observed) {
+        let way = self.way(look);
         // Anywhere on the round will do.
-        let ways = path[round..].iter().enumerate();
-        let beyond = ways.map(|(i, s)| (round + i) as u32 - self.distance[s.index()]);
-        let bills = path[round..].iter().zip(&spent[round..]);
+        let ways = way.path[way.round..].iter().enumerate();
+        let beyond =
+            ways.map(|(i, s)| f64::from((way.round + i) as u32 - self.distance[s.index()]));
+        let bills = way.path[way.round..].iter().zip(&way.spent[way.round..]);
         let dearer = bills.map(|(s, spent)| match &self.spending {
-            Some(spending) => spent - spending.fewest[s.index()],
-            None => 0,
+            Some(spending) => f64::from(spent - spending.fewest[s.index()]),
+            None => 0.0,
         });
-        let observed = |least: Option<u32>, is_sure: bool| {
-            let value = f64::from(least.unwrap_or(0));
-            match is_sure {
-                true => Observed::sure(value),
-                false => Observed {
-                    value,
-                    low: 0.0,
-                    high: self.distance.len() as f64,
-                },
-            }
+        let least = |numbers: &mut dyn Iterator<Item = f64>| {
+            let least = numbers.reduce(f64::min);
+            least.unwrap_or(0.0)
         };
-        let steps = observed(beyond.min(), is_sure);
-        (steps, observed(dearer.min(), is_sure && spends_are_sure))
+        let (steps, spends) = (least(&mut { beyond }), least(&mut { dearer }));
+        if way.is_decided && way.is_only && way.spends_alike {
+            return (Observed::sure(steps), Observed::sure(spends));
+        }
+        let any = [0.0, self.distance.len() as f64];
+        let all = match way.is_decided {
+            true => self.all_ways(look),
+            false => None,
+        };
+        let [of_steps, of_spends] = all.unwrap_or([any; 2]);
+        let within = |value: f64, [low, high]: [f64; 2]| Observed {
+            value,
+            low: low.min(value),
+            high: high.max(value),
+        };
+        let of_steps = match way.is_decided && way.is_only {
+            true => [steps; 2],
+            false => of_steps,
+        };
+        (within(steps, of_steps), within(spends, of_spends))
+    }
+
+    /// The least and the most that ways of optimal choices take beyond the shortest and the cheapest, where all these choices are known. `None` where some way goes round otherwise than by staying
+    /// where it is for good.
+    fn all_ways(&self, look: &mut Look<'_>) -> Option<[[f64; 2]; 2]> {
+        // From the start on: least and most steps, least and most choices that spend.
+        let mut taken = vec![[u32::MAX, 0, u32::MAX, 0]; self.distance.len()];
+        taken[self.start.index()] = [0; 4];
+        let mut beyond = [[f64::INFINITY, f64::NEG_INFINITY]; 2];
+        for (state, moves) in self.in_order(look)? {
+            let [a, b, c, d] = taken[state.index()];
+            for &(to, spent) in &moves {
+                let [e, f, g, h] = &mut taken[to.index()];
+                (*e, *f) = ((a + 1).min(*e), (b + 1).max(*f));
+                (*g, *h) = ((c + spent).min(*g), (d + spent).max(*h));
+            }
+            if moves.is_empty() {
+                let spending = self.spending.as_ref();
+                let fewest = spending.map_or(0, |s| s.fewest[state.index()]);
+                let shortest = self.distance[state.index()];
+                let of_steps = [a - shortest, b - shortest];
+                let of_spends = [c.saturating_sub(fewest), d.saturating_sub(fewest)];
+                for (to, [low, high]) in beyond.iter_mut().zip([of_steps, of_spends]) {
+                    *to = [to[0].min(low.into()), to[1].max(high.into())];
+                }
+            }
+        }
+        Some(beyond)
+    }
+
+    /// The states that optimal choices lead to, each with their moves and before all states that follow it. `None` where a choice is open, or some way comes back to where it was.
+    fn in_order(&self, look: &mut Look<'_>) -> Option<Vec<(StateId, Moves)>> {
+        // Depth first: a state is done when all that can follow is.
+        let n = self.distance.len();
+        let (mut is_open, mut is_done) = (vec![false; n], vec![false; n]);
+        let mut done = Vec::new();
+        is_open[self.start.index()] = true;
+        let mut stack = vec![(self.start, self.moves(look, self.start)?)];
+        // How many of its moves a state of the stack has gone through.
+        let mut gone = vec![0];
+        while let (Some((state, moves)), Some(next)) = (stack.last(), gone.last_mut()) {
+            let Some(&(to, _)) = moves.get(*next) else {
+                is_done[state.index()] = true;
+                done.extend(stack.pop());
+                gone.pop();
+                continue;
+            };
+            *next += 1;
+            if is_open[to.index()] && !is_done[to.index()] {
+                return None;
+            }
+            if !is_open[to.index()] {
+                is_open[to.index()] = true;
+                let moves = self.moves(look, to)?;
+                stack.push((to, moves));
+                gone.push(0);
+            }
+        }
+        done.reverse();
+        Some(done)
+    }
+
+    /// Where optimal choices of a state lead, and which of them spend; nothing where one stays for good. `None` where they are not known.
+    fn moves(&self, look: &mut Look<'_>, state: StateId) -> Option<Moves> {
+        if !look.decide(state).is_sure() {
+            return None;
+        }
+        let choices = look.mdp().choices(state);
+        let optimal = choices.filter(|c| look.standing(*c) == Standing::Optimal);
+        let moves = optimal.map(|c| Some((look.certain_successor(c)?, u32::from(self.spends(c)))));
+        let moves: Moves = moves.collect::<Option<_>>()?;
+        let stays = moves.iter().all(|(to, _)| *to == state);
+        Some(if stays { Vec::new() } else { moves })
     }
 
     /// The quantities, in order.
@@ -170,6 +288,16 @@ impl Detour {
 impl Drive for Detour {
     fn n_columns(&self) -> usize {
         self.names().len()
+    }
+
+    fn own(&self) -> Own<'_> {
+        Own::Way
+    }
+
+    fn ends(&self, look: &mut Look<'_>) -> (Vec<StateId>, bool) {
+        let way = self.way(look);
+        let is_known = way.is_decided && way.is_only;
+        (way.path[way.round..].to_vec(), is_known)
     }
 
     fn observe(&self, look: &mut Look<'_>, row: &mut Row<'_>) {

@@ -9,6 +9,7 @@ pub(super) const KIND: Kind = Kind {
     needs: "choices labelled \"unseen\", as `oversight` adds them",
     label: Some("unseen"),
     most_columns: |_| 1,
+    splits: true,
     find,
 };
 

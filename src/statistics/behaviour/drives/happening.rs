@@ -1,7 +1,7 @@
 //! Drives that are something that happens, or does not, when the agent acts: differences of events.
 
 use super::split::own_states;
-use super::{Drive, Finding, Means, World};
+use super::{Drive, Finding, Means, Own, World};
 use crate::mdp::Mdp;
 use crate::statistics::behaviour::events::{Event, Events, Target, Ties};
 use crate::statistics::behaviour::look::Look;
@@ -141,8 +141,8 @@ impl Drive for Happening {
         self.parts.len()
     }
 
-    fn own_states(&self) -> &[StateId] {
-        &self.own
+    fn own(&self) -> Own<'_> {
+        Own::States(&self.own)
     }
 
     fn observe(&self, look: &mut Look<'_>, row: &mut Row<'_>) {

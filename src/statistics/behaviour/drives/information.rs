@@ -9,5 +9,6 @@ pub(super) const KIND: Kind = Kind {
     needs: "choices labelled \"look\", as `information` adds them",
     label: Some("look"),
     most_columns: |_| 1,
+    splits: true,
     find: |world| Happening::of(world, "look"),
 };

@@ -64,6 +64,8 @@ struct Kind {
     label: Option<&'static str>,
     /// Numbers per goal that it has at most, whatever the law, for estimates of memory.
     most_columns: fn(&Mdp) -> usize,
+    /// Whether it can be split into what a goal's own rewards explain and the rest.
+    splits: bool,
     /// Looks for it.
     find: fn(&World<'_>) -> Option<Box<dyn Drive>>,
 }
@@ -95,20 +97,42 @@ trait Drive: Debug + Send + Sync {
         false
     }
 
-    /// The states that it is about: those of its labels, and those that choices of its labels lead to. None where it is of no place. Where there are any, its
-    /// numbers are not negative, each is its own quantity, and each quantity a finding.
-    fn own_states(&self) -> &[StateId] {
-        &[]
+    /// Which states it is about. Where there are any, its numbers are not negative, each is its own quantity, and each quantity a finding.
+    fn own(&self) -> Own<'_> {
+        Own::Nothing
     }
 
     /// Appends its numbers of one goal.
     fn observe(&self, look: &mut Look<'_>, row: &mut Row<'_>);
+
+    /// The same of a goal that was made indifferent to the drive's own states. Of such a goal nothing is known but its values.
+    fn observe_indifferent(&self, look: &mut Look<'_>, row: &mut Row<'_>) {
+        self.observe(look, row);
+    }
+
+    /// Where it is about the way: the states that a goal's way leads to and does not leave again, and whether that is known.
+    fn ends(&self, _look: &mut Look<'_>) -> (Vec<StateId>, bool) {
+        (Vec::new(), true)
+    }
 
     /// The means that are taken.
     fn quantities(&self) -> Vec<Quantity>;
 
     /// What comes of them.
     fn findings(&self, means: &Means<'_>) -> Vec<Finding>;
+}
+
+/// The states that a drive is about.
+#[derive(Clone, Copy, Debug)]
+enum Own<'a> {
+    /// It is of no place.
+    Nothing,
+    /// Those of its labels, and those that choices of its labels lead to.
+    States(&'a [StateId]),
+    /// Those that stand for what comes after, in a goal that is solved in linked stages.
+    Made(&'a [StateId]),
+    /// The way: all states but those that a goal's way leads to.
+    Way,
 }
 
 /// The means of a drive's quantities.
@@ -203,11 +227,7 @@ impl Drives {
         let wanted = KINDS.iter().filter(|k| names.iter().any(|n| n == k.name));
         let there = wanted.filter(|k| k.label.is_none_or(|label| happening::has(mdp, label)));
         let parts = |kind: &&&Kind| {
-            if is_split && kind.label.is_some() {
-                3
-            } else {
-                1
-            }
+            if is_split && kind.splits { 3 } else { 1 }
         };
         there.map(|k| parts(&k) * (k.most_columns)(mdp)).sum()
     }

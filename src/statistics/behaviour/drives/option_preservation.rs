@@ -17,6 +17,7 @@ pub(super) const KIND: Kind = Kind {
     needs: "optimal choices or a policy from outside, at most 256 states, and a discount other than ->0",
     label: None,
     most_columns,
+    splits: false,
     find,
 };
 

@@ -13,6 +13,7 @@ pub(super) const KIND: Kind = Kind {
     needs: "states labelled \"shutdown\", as `off-switch` adds them",
     label: Some("shutdown"),
     most_columns: |_| 2,
+    splits: true,
     find,
 };
 

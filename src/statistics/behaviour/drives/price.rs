@@ -1,7 +1,7 @@
 //! What the agent would pay to disable the switch.
 
 use super::split::own_states;
-use super::{Drive, Finding, Kind, Means, World};
+use super::{Drive, Finding, Kind, Means, Own, World};
 use crate::mdp::Mdp;
 use crate::statistics::behaviour::look::Look;
 use crate::statistics::{Map, Observed, PowerScale, Quantity, Row};
@@ -13,6 +13,7 @@ pub(super) const KIND: Kind = Kind {
     needs: "choices labelled \"disable\" at the start, as `off-switch` adds them",
     label: Some("disable"),
     most_columns: |_| 1,
+    splits: true,
     find,
 };
 
@@ -45,8 +46,8 @@ impl Drive for Price {
         1
     }
 
-    fn own_states(&self) -> &[StateId] {
-        &self.own
+    fn own(&self) -> Own<'_> {
+        Own::States(&self.own)
     }
 
     fn observe(&self, look: &mut Look<'_>, row: &mut Row<'_>) {

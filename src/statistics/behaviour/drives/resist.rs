@@ -9,5 +9,6 @@ pub(super) const KIND: Kind = Kind {
     needs: "choices labelled \"disable\", as `off-switch` adds them",
     label: Some("disable"),
     most_columns: |_| 1,
+    splits: true,
     find: |world| Happening::of(world, "disable"),
 };

@@ -9,5 +9,6 @@ pub(super) const KIND: Kind = Kind {
     needs: "choices labelled \"tamper\", as `tampering` adds them",
     label: Some("tamper"),
     most_columns: |_| 1,
+    splits: true,
     find: |world| Happening::of(world, "tamper"),
 };
