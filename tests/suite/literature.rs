@@ -178,11 +178,10 @@ fn a_supervisor_matters_where_it_punishes() {
     let events = [("caught", None), ("unwatched", None)];
     // Three steps over the tile, nine round it: (1 - g) g^2 5 > g^3 - g^9.
     let found = run("absent-supervisor", baseline(), law, 0.9, &events);
-    // Who is never caught comes by there in half of the episodes, within what the solution of the chain may be off.
+    // The chance of a chain is told as known where its bounds are within 1e-13 (docs/statistics.md, events).
     for (label, truth) in [("caught", 0.0), ("unwatched", 0.5)] {
         let told = event(&found, label, "ever");
-        assert!(told.low <= truth && truth <= told.high, "{told:?}");
-        assert!(told.high - told.low < 1e-12, "{told:?}");
+        assert!((told.estimate - truth).abs() < 1e-13, "{told:?}");
     }
     let found = run("absent-supervisor", baseline(), uniform(), 0.9, &events);
     let [caught, unwatched] = ["caught", "unwatched"].map(|l| event(&found, l, "ever"));
