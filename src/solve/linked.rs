@@ -18,7 +18,7 @@ use crate::program::{Interval, Operator, Sign, Stage, StageValues};
 use crate::reward::RewardDomain;
 use crate::rng::Stream;
 use crate::statistics::behaviour::{self, Acting, GoalValues, Memory, Observer, Strided};
-use crate::statistics::{BlockSums, Observations, Observed, TILE};
+use crate::statistics::{Observations, Observed, TILE};
 use crate::units::{ChoiceId, SampleIndex};
 
 /// Half-width that a second pass is solved to, relative to the law's scale: a hundredth of a tie.
@@ -293,7 +293,7 @@ impl Linked {
         tile: &LinkedTile,
         (first, count): (u64, usize),
         eyes: &mut Eyes,
-        sums: &mut BlockSums,
+        sums: &mut crate::statistics::BlockSums,
     ) {
         let shift = self.problem.power_scale().shift;
         let shown = &tile.stages[self.problem.program.shown()];
