@@ -175,22 +175,20 @@ impl<F: Scalar> Tile<F> {
 
     /// Moves goals on their way to the first lanes. `lanes` is ascending.
     pub(super) fn move_lanes(&mut self, lanes: &[usize]) {
-        let rows = [&mut *self.rewards, &mut *self.values];
-        let constants = [
-            &mut self.centre,
-            &mut self.least_reward,
-            &mut self.most_reward,
-        ];
-        let rows = rows.into_iter().flat_map(|r| r.chunks_exact_mut(TILE));
-        for row in rows.chain(constants.into_iter().map(|c| &mut c[..])) {
+        self.each_row(|row| {
             for (to, &lane) in lanes.iter().enumerate() {
                 row[to] = row[lane];
             }
-        }
+        });
     }
 
     /// Makes the lanes from `first` on those of the goal that is zero everywhere.
     pub(super) fn clear_lanes(&mut self, first: usize) {
+        self.each_row(|row| row[first..].fill(F::default()));
+    }
+
+    /// All that is known of goals on their way, `[TILE]` at a time.
+    fn each_row(&mut self, see: impl FnMut(&mut [F])) {
         let rows = [&mut *self.rewards, &mut *self.values];
         let constants = [
             &mut self.centre,
@@ -198,9 +196,8 @@ impl<F: Scalar> Tile<F> {
             &mut self.most_reward,
         ];
         let rows = rows.into_iter().flat_map(|r| r.chunks_exact_mut(TILE));
-        for row in rows.chain(constants.into_iter().map(|c| &mut c[..])) {
-            row[first..].fill(F::default());
-        }
+        rows.chain(constants.into_iter().map(|c| &mut c[..]))
+            .for_each(see);
     }
 
     /// Rewards of a group of lanes.
