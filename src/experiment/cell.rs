@@ -444,8 +444,8 @@ impl Cell {
             Ok(sums) => sums,
             Err(source) => return Some(Err(Box::new(failed(CellError::Sum { block, source })))),
         };
-        let shares = self.reading.intervals.shares();
-        let (sums, observed) = (sums.power, sums.observed.with_shares(shares));
+        let drawn = self.reading.drawn(sums.power.goals);
+        let (sums, observed) = (sums.power, sums.observed.with_drawn(drawn));
         let goals = sums.goals;
         let (power, tables, samples) = match &self.condition {
             None => {

@@ -64,9 +64,20 @@ pub enum Side {
 
 impl Claim {
     /// Measures of the statistics that claims can be about.
-    pub const MEASURES: [(&'static str, &'static [&'static str]); 11] = [
+    pub const MEASURES: [(&'static str, &'static [&'static str]); 12] = [
         ("power", &["power"]),
         ("optimality", &["weak", "strict", "fractional"]),
+        (
+            "majority",
+            &[
+                "first",
+                "second",
+                "difference",
+                "only_first",
+                "only_second",
+                "ratio",
+            ],
+        ),
         ("choices", &["probability"]),
         ("events", &["ever", "avoid", "within", "discounted", "time"]),
         ("occupancy", &["visits"]),
@@ -195,7 +206,9 @@ fn common(cells: &[&CellStatistics]) -> Vec<Common> {
                 let of = |cell: &&CellStatistics| {
                     let table = cell.table(table.name)?;
                     let same = table.rows.iter().find(|other| other.keys == row.keys)?;
-                    table.measure(same, measure)?.estimate().copied()
+                    let found = table.measure(same, measure)?.estimate()?;
+                    // An infinite ratio has no part in a mean.
+                    found.estimate.is_finite().then_some(*found)
                 };
                 let estimates: Option<Vec<_>> = cells.iter().map(of).collect();
                 all.extend(estimates.map(|estimates| Common {

@@ -514,6 +514,7 @@ impl RunSpec {
         // Which choices are optimal is told beside a policy from outside, and not of it.
         if rule.is_given() {
             request.optimality.clear();
+            request.majority.clear();
             request.indifference.clear();
         }
         for event in &mut request.events {

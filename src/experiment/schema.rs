@@ -694,7 +694,8 @@ fn sample() -> Value {
     table("How many goals, and which.", keys.into())
 }
 
-fn condition() -> Value {
+/// A choice, or a label of choices.
+fn choice() -> Value {
     let choice = table(
         "A choice.",
         vec![
@@ -702,6 +703,23 @@ fn condition() -> Value {
             ("action", json!({ "type": "string", "minLength": 1 }), true),
         ],
     );
+    json!({ "anyOf": [{ "type": "string", "minLength": 1 }, choice] })
+}
+
+/// Two sets of choices.
+fn majority() -> Value {
+    let set = |words| one_or_several(choice(), words);
+    table(
+        "Two sets of choices.",
+        vec![
+            ("name", json!({ "type": "string", "minLength": 1 }), false),
+            ("first", set("Choices, or labels of choices."), true),
+            ("second", set("What they are compared with."), true),
+        ],
+    )
+}
+
+fn condition() -> Value {
     let reach = table(
         "What is reached or avoided.",
         vec![
@@ -718,10 +736,7 @@ fn condition() -> Value {
     let keys = [
         (
             "optimal",
-            one_or_several(
-                named(&choice),
-                "Choices, or labels of choices, that are optimal.",
-            ),
+            one_or_several(choice(), "Choices, or labels of choices, that are optimal."),
             false,
         ),
         (
@@ -786,6 +801,14 @@ fn statistics() -> Value {
         (
             "optimality",
             names("States, labels, or \"start\": whose choices are counted."),
+            false,
+        ),
+        (
+            "majority",
+            one_or_several(
+                majority(),
+                "Pairs of sets of choices: which of them is optimal for more goals.",
+            ),
             false,
         ),
         (

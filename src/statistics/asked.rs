@@ -7,9 +7,9 @@ use std::sync::Arc;
 
 use super::behaviour::{
     Choices, Chosen, Condition, Distribution, End, Event, Events, Glance, Indifference, LawScale,
-    Look, Occupancy, Optimality, Panel, Target, Ties,
+    Look, Majority, Occupancy, Optimality, Panel, Target, Ties,
 };
-use super::{Comparable, Conditioned, Map, ObservedSums, Quantity, Row, Table};
+use super::{Comparable, Conditioned, Map, ObservedSums, OptimalRequest, Quantity, Row, Table};
 use crate::document::nearest;
 use crate::mdp::Mdp;
 use crate::units::{ChoiceId, Limit, StateId};
@@ -77,6 +77,8 @@ pub struct Request {
     /// States, labels of states (`start` for the start states) whose choices are counted, and labels of choices, which are counted
     /// as sets.
     pub optimality: Vec<String>,
+    /// Pairs of sets of choices: which of them is optimal for more goals.
+    pub majority: Vec<MajorityRequest>,
     /// As in `optimality`; the probability that the agent takes each choice, under any decision rule.
     pub choices: Vec<String>,
     /// Labels of states or choices, or states, that the optimal policy may get to from the start.
@@ -104,6 +106,57 @@ pub struct EventRequest {
     pub ties: Ties,
     /// Whether the expected time is left out: random agents may take longer than numbers go.
     pub without_time: bool,
+}
+
+/// Two sets of choices, by the names that stand in the experiment file.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct MajorityRequest {
+    /// What the pair is called.
+    pub name: String,
+    /// The set that may be optimal for more goals.
+    pub first: Vec<OptimalRequest>,
+    /// The one that it is compared with.
+    pub second: Vec<OptimalRequest>,
+}
+
+impl MajorityRequest {
+    /// What a pair without a name is called: `go in s0 over stop in s0`.
+    #[must_use]
+    pub fn name_of(first: &[OptimalRequest], second: &[OptimalRequest]) -> String {
+        let [first, second] = [first, second].map(|set| {
+            let names: Vec<String> = set.iter().map(OptimalRequest::name).collect();
+            names.join(", ")
+        });
+        format!("{first} over {second}")
+    }
+
+    /// All names, in the order in which they are counted where one is not known: those of the first set, then those of the second.
+    fn names(&self) -> impl Iterator<Item = &OptimalRequest> {
+        self.first.iter().chain(&self.second)
+    }
+
+    /// The choices of both sets.
+    ///
+    /// # Errors
+    ///
+    /// Every name that the MDP does not have, counted from number `position` on.
+    fn resolve(&self, mdp: &Mdp, position: usize) -> Result<[Vec<ChoiceId>; 2], Vec<UnknownName>> {
+        let (mut sets, mut unknown) = ([Vec::new(), Vec::new()], Vec::new());
+        for (at, name) in self.names().enumerate() {
+            let set = &mut sets[usize::from(at >= self.first.len())];
+            match name.choices(mdp, "majority") {
+                Ok(choices) => set.extend(choices),
+                Err(name) => unknown.push(UnknownName {
+                    position: position + at,
+                    ..name
+                }),
+            }
+        }
+        match unknown.is_empty() {
+            true => Ok(sets),
+            false => Err(unknown),
+        }
+    }
 }
 
 /// A name that an MDP does not have.
@@ -187,6 +240,7 @@ impl Request {
         let is_states = |name: &String| matches!(find(mdp, name), Some(Named::States(_)));
         let mut known = self.clone();
         known.optimality.retain(|name| find(mdp, name).is_some());
+        known.majority.retain(|pair| pair.resolve(mdp, 0).is_ok());
         known.choices.retain(|name| find(mdp, name).is_some());
         known
             .events
@@ -233,6 +287,12 @@ impl Request {
                     .to_owned(),
             );
         }
+        if !self.majority.is_empty() {
+            obstacles.push(
+                "`majority` compares for how many goals choices are optimal, which other rules than \"optimal\" do not follow"
+                    .to_owned(),
+            );
+        }
         if !self.indifference.is_empty() {
             obstacles.push(
                 "`indifference` is about what is best: other rules than \"optimal\" do not go by that alone"
@@ -274,6 +334,9 @@ impl Request {
             let names = &self.optimality;
             statistics.push(Arc::new(options(mdp, "optimality", names, &mut unknown)));
         }
+        if !self.majority.is_empty() {
+            statistics.push(Arc::new(self.majority(mdp, &mut unknown)));
+        }
         if !self.choices.is_empty() {
             let of = options(mdp, "choices", &self.choices, &mut unknown);
             statistics.push(Arc::new(Choices::new(of)));
@@ -299,6 +362,19 @@ impl Request {
             }),
             false => Err(unknown),
         }
+    }
+
+    fn majority(&self, mdp: &Mdp, unknown: &mut Vec<UnknownName>) -> Majority {
+        let (mut pairs, mut position) = (Vec::new(), 0);
+        for pair in &self.majority {
+            match pair.resolve(mdp, position) {
+                Ok(sets) => pairs.push((&*pair.name, sets)),
+                Err(names) => unknown.extend(names),
+            }
+            position += pair.names().count();
+        }
+        let pairs = pairs.iter().map(|(name, [a, b])| (*name, [&a[..], &b[..]]));
+        Majority::new(mdp, &pairs.collect::<Vec<_>>())
     }
 
     fn events(&self, mdp: &Mdp, unknown: &mut Vec<UnknownName>) -> Events {

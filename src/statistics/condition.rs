@@ -330,10 +330,23 @@ impl OptimalRequest {
         Ok(Largest { winner, among })
     }
 
-    fn part(&self, mdp: &Mdp, strict: bool) -> Result<Part, UnknownName> {
-        let unknown = |wanted, name| Err(unknown(mdp, "optimal", wanted, name));
-        let only = if strict { "only " } else { "" };
-        let (name, choices): (String, Vec<ChoiceId>) = match self {
+    /// How it is called: `action in state`, or the label.
+    #[must_use]
+    pub fn name(&self) -> String {
+        match self {
+            Self::Choice { state, action } => format!("{action} in {state}"),
+            Self::Label(label) => label.clone(),
+        }
+    }
+
+    /// The choices that it stands for in an MDP; `statistic` is who asks.
+    pub(super) fn choices(
+        &self,
+        mdp: &Mdp,
+        statistic: &'static str,
+    ) -> Result<Vec<ChoiceId>, UnknownName> {
+        let unknown = |wanted, name| Err(unknown(mdp, statistic, wanted, name));
+        match self {
             Self::Choice { state, action } => {
                 let Some(at) = mdp.find_state(state) else {
                     return unknown("state", state);
@@ -344,16 +357,29 @@ impl OptimalRequest {
                     let nearest = crate::document::nearest(action, &actions);
                     return Err(UnknownName {
                         nearest: nearest.map(str::to_owned),
-                        ..self::unknown(mdp, "optimal", "such action in that state:", action)
+                        ..self::unknown(mdp, statistic, "such action in that state:", action)
                     });
                 };
-                (format!("{only}{action} in {state}"), vec![choice])
+                Ok(vec![choice])
             }
             Self::Label(label) => match find(mdp, label) {
-                Some(Named::Choices(_, choices)) => (format!("{only}{label}"), choices.to_vec()),
-                _ => return unknown("label of choices", label),
+                Some(Named::Choices(_, choices)) => Ok(choices.to_vec()),
+                _ => {
+                    let labels: Vec<&str> = mdp.choice_labels().keys().map(|l| &**l).collect();
+                    let nearest = crate::document::nearest(label, &labels);
+                    Err(UnknownName {
+                        nearest: nearest.map(str::to_owned),
+                        ..self::unknown(mdp, statistic, "label of choices", label)
+                    })
+                }
             },
-        };
+        }
+    }
+
+    fn part(&self, mdp: &Mdp, strict: bool) -> Result<Part, UnknownName> {
+        let choices = self.choices(mdp, "optimal")?;
+        let only = if strict { "only " } else { "" };
+        let name = format!("{only}{}", self.name());
         let sets = Optimality::new(mdp, &[], &[(&name, &choices)]).into_rows();
         Ok(Part {
             name: name.clone(),

@@ -30,9 +30,10 @@ pub struct Estimate {
 }
 
 /// What a mean over goals says about the mean of their law.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum Sampling {
     /// Independent draws of finite variance.
+    #[default]
     Independent,
     /// All goals there are, equally likely.
     Exhaustive,
@@ -74,6 +75,7 @@ impl Estimate {
     pub fn of_sampling(self, sampling: Sampling) -> Self {
         let (std_error, half) = match sampling {
             Sampling::Independent => return self,
+            Sampling::Exhaustive if self.exact => return self,
             Sampling::Exhaustive => (Some(0.0), 0.0),
             Sampling::HeavyTailed => (None, f64::INFINITY),
         };

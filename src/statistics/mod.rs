@@ -19,13 +19,16 @@ mod estimate;
 mod fixed;
 mod moments;
 mod observations;
+mod paired;
 mod ranks;
 mod sequence;
 mod sums;
 mod table;
 
 pub use accepted::{Accepted, Conditioned};
-pub use asked::{Asked, EventRequest, Request, Statistic, UnknownName, named_states};
+pub use asked::{
+    Asked, EventRequest, MajorityRequest, Request, Statistic, UnknownName, named_states,
+};
 
 pub use block::{Block, Blocks, TILE, block_size, rounding_of_mean};
 pub use block_set::{BlockSet, SharedBlock};
@@ -36,7 +39,8 @@ pub use estimate::{Estimate, Sampling, normal_quantile, wilson};
 pub use fixed::{FixedPoint, FixedPointError};
 pub use moments::{Map, Moments, ObservedSums, Quantity};
 pub use observations::{Observations, Observed, Row, Uncertain};
+pub use paired::PairedCounts;
 pub use ranks::{kendall, order_of, order_of_estimates, spearman};
-pub use sequence::{Intervals, ShareInterval, exact_share};
+pub use sequence::{Drawn, Intervals, ShareInterval, exact_share};
 pub use sums::{BlockSums, CellSums, MAX_LISTED_GOALS, PowerScale};
 pub use table::{Key, KeyKind, Measure, Table, TableRow};

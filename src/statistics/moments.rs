@@ -4,7 +4,7 @@ use std::ops::Range;
 
 use super::block::PARTIAL;
 use super::estimate::normal_quantile;
-use super::{Estimate, FixedPoint, FixedPointError, Observations, PowerScale, ShareInterval};
+use super::{Drawn, Estimate, FixedPoint, FixedPointError, Observations, PowerScale};
 
 /// What is summed of a column.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -121,8 +121,8 @@ pub struct ObservedSums {
     moments: Vec<Moments>,
     /// Goals of which it is open whether they belong to these, where there are any.
     doubt: Option<Doubt>,
-    /// How shares are read off.
-    shares: ShareInterval,
+    /// How goals were drawn, and intervals are to be read.
+    drawn: Drawn,
 }
 
 /// Goals of which it is open whether they belong to some sums.
@@ -158,14 +158,20 @@ impl ObservedSums {
             goals,
             moments,
             doubt: None,
-            shares: ShareInterval::default(),
+            drawn: Drawn::default(),
         }
     }
 
-    /// The same sums, with another interval for shares.
+    /// The same sums, of goals that were drawn in another way.
     #[must_use]
-    pub fn with_shares(self, shares: ShareInterval) -> Self {
-        Self { shares, ..self }
+    pub fn with_drawn(self, drawn: Drawn) -> Self {
+        Self { drawn, ..self }
+    }
+
+    /// How the goals were drawn.
+    #[must_use]
+    pub fn drawn(&self) -> Drawn {
+        self.drawn
     }
 
     /// The same sums of these goals with those of other quantities behind them.
@@ -176,7 +182,7 @@ impl ObservedSums {
 
     /// The sums of some quantities, over so many goals.
     pub(super) fn part(&self, quantities: Range<usize>, goals: u64) -> Self {
-        Self::from_moments(goals, self.moments[quantities].to_vec()).with_shares(self.shares)
+        Self::from_moments(goals, self.moments[quantities].to_vec()).with_drawn(self.drawn)
     }
 
     /// The same, where it is open whether the goals of `open` belong; `sure` goals belong without them.
@@ -200,6 +206,24 @@ impl ObservedSums {
             uncertain: moments.uncertain,
             uncertain_ones: whole(moments.below),
         }
+    }
+
+    /// The same as the least, the found and the largest number of goals that have it, whatever the open ones have and whichever of them belong.
+    pub(super) fn count_range(&self, at: usize) -> [u64; 3] {
+        let of = |counts: Counts| {
+            let rest = counts.uncertain - counts.uncertain_ones;
+            [
+                counts.ones - counts.uncertain_ones,
+                counts.ones,
+                counts.ones + rest,
+            ]
+        };
+        let [least, found, most] = of(self.counts(at));
+        let Some(doubt) = &self.doubt else {
+            return [least, found, most];
+        };
+        let [_, _, open] = of(Self::from_moments(doubt.goals, doubt.moments.clone()).counts(at));
+        [least.saturating_sub(open), found, most + open]
     }
 
     /// How far the mean of quantity number `at` can move when any of the goals belong of which that is open, and how many goals it then stands on at least.
@@ -334,7 +358,7 @@ impl ObservedSums {
 
     /// The estimate of quantity number `at`.
     ///
-    /// Where every goal's value is 0 or 1 the mean is a share and its interval Wilson's (or what [`with_shares`](Self::with_shares) said); else it is the normal one. `low` and
+    /// Where every goal's value is 0 or 1 the mean is a share and its interval Wilson's (or what [`with_drawn`](Self::with_drawn) said); else it is the normal one. `low` and
     /// `high` are the ends of the intervals that the least and the most of every goal's bracket would give.
     #[must_use]
     pub fn estimate(&self, at: usize, quantity: &Quantity, level: f64) -> Estimate {
@@ -366,7 +390,7 @@ impl ObservedSums {
                 ..estimate
             };
         }
-        let interval = |share: f64, n: u64| self.shares.around(share, n, level);
+        let interval = |share: f64, n: u64| self.drawn.intervals.shares().around(share, n, level);
         let (ci_low, ci_high) = interval(mean, n);
         if sure == 0 {
             return Estimate {

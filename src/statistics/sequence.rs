@@ -15,7 +15,7 @@
 //! The alternative for means is the normal mixture of Robbins (1970; Waudby-Smith et al. 2024, "Time-uniform central limit theory and asymptotic confidence sequences"), which holds between the looks, too. Tuned to the fifth
 //! look it is wider at the first four (4.4 standard errors at the first, and 2.2 here), narrower by up to 6% from there to the tenth or so, and wider after that; and it is nothing for shares.
 
-use super::estimate::{Estimate, wilson};
+use super::estimate::{Estimate, Sampling, wilson};
 
 /// How intervals are to be read.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -52,6 +52,12 @@ impl Intervals {
         }
     }
 
+    /// What a p-value is multiplied by, so that the one at whichever look holds: the error of that look is so many times smaller than the whole.
+    #[must_use]
+    pub fn looks(self) -> f64 {
+        (1.0 - self.level(0.0)).recip()
+    }
+
     /// The interval of shares.
     #[must_use]
     pub fn shares(self) -> ShareInterval {
@@ -59,6 +65,25 @@ impl Intervals {
             Self::Fixed => ShareInterval::Wilson,
             Self::Sequence { .. } => ShareInterval::Exact,
         }
+    }
+}
+
+/// How the goals of some sums were drawn, and how intervals are to be read.
+#[derive(Clone, Copy, Debug, Default, PartialEq)]
+pub struct Drawn {
+    /// Whether an interval stands alone.
+    pub intervals: Intervals,
+    /// What a mean over the goals says of their law.
+    pub sampling: Sampling,
+    /// What goals have in common: the variance of a mean over n of them is 1/n and this of one goal's.
+    pub shared: f64,
+}
+
+impl Drawn {
+    /// So many independent goals one goal's worth of them is: 1 where they are independent.
+    #[must_use]
+    pub fn goals_per_goal(self, goals: u64) -> f64 {
+        1.0 + goals as f64 * self.shared
     }
 }
 
@@ -89,7 +114,7 @@ impl ShareInterval {
 
 /// Goals with and goals without, from which on a share's interval is Wilson's. The third moment of the score is at most
 /// `1 / sqrt(1000)` there, which moves its tails at the errors of the fifteenth look by 20%, one up and the other down, and both together by 2%.
-const MANY: u64 = 1_000;
+pub(super) const MANY: u64 = 1_000;
 
 /// The interval of Clopper and Pearson (1934) around a share of `n` goals: each end is the share that would give what was seen, or more extreme,
 /// with probability `(1 - level) / 2`. Where there are a thousand goals on both sides it is Wilson's.
@@ -152,9 +177,12 @@ fn solve(holds: impl Fn(f64) -> bool) -> f64 {
     (low + high) / 2.0
 }
 
+/// Terms fall from the largest on, so that all after one that is smaller by this are together less than 2^53 times that: nothing in double precision.
+const NOTHING: f64 = 1e-40;
+
 /// Probability of at most `k` of `n` with chance `p` each. Terms are positive, so that nothing cancels; the first one is the largest, so
 /// that none is lost that matters.
-fn at_most(k: u64, n: u64, p: f64) -> f64 {
+pub(super) fn at_most(k: u64, n: u64, p: f64) -> f64 {
     let trials = n as f64;
     let first = k.min((trials * p) as u64);
     let count = first as f64;
@@ -171,8 +199,10 @@ fn at_most(k: u64, n: u64, p: f64) -> f64 {
         *term *= ratio(i);
         Some(*term)
     });
-    let sum: f64 = largest + below.sum::<f64>() + above.sum::<f64>();
-    sum.min(1.0)
+    let matters = |term: &f64| *term > NOTHING * largest;
+    let below = below.take_while(matters).sum::<f64>();
+    let above = above.take_while(matters).sum::<f64>();
+    (largest + below + above).min(1.0)
 }
 
 /// The logarithm of the factorial.

@@ -10,7 +10,9 @@ use powersweep::reward::{GoalLaw, Marginal, RewardDistribution};
 use powersweep::solve::cpu::{CpuBackend, Level};
 use powersweep::solve::{CellProblem, GoalProgram};
 use powersweep::statistics::behaviour::{LawScale, Observer, Ties};
-use powersweep::statistics::{EventRequest, Observations, Request, Uncertain};
+use powersweep::statistics::{
+    EventRequest, MajorityRequest, Observations, OptimalRequest, Request, Uncertain,
+};
 use powersweep::{Discount, Seed};
 
 use super::behaviour::{observe, small_mdp};
@@ -30,7 +32,22 @@ fn request(mdp: &Mdp) -> Request {
         ties: ties[i % 3],
         without_time: i % 4 == 3,
     });
+    let choice = |state: powersweep::StateId, last: bool| {
+        let mut choices = mdp.choices(state);
+        let choice = if last { choices.last() } else { choices.next() };
+        OptimalRequest::Choice {
+            state: mdp.state_name(state).to_owned(),
+            action: mdp.action_name(choice.unwrap()).to_owned(),
+        }
+    };
+    let states: Vec<_> = mdp.states().take(3).collect();
+    let majority = MajorityRequest {
+        name: "pair".to_owned(),
+        first: states.iter().map(|&s| choice(s, true)).collect(),
+        second: states.iter().map(|&s| choice(s, false)).collect(),
+    };
     Request {
+        majority: vec![majority],
         events: events.collect(),
         optimality: labels.chain(names.clone()).collect(),
         choices: names,

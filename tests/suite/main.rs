@@ -36,6 +36,7 @@ mod linked;
 mod linked_interventions;
 mod literature;
 mod long_runs;
+mod majority;
 mod malformed;
 mod matrices;
 mod numpy_mdps;

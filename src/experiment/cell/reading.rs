@@ -1,7 +1,7 @@
 //! From sums of a cell to estimates: what its law allows to be said.
 
 use crate::reward::Facts;
-use crate::statistics::{CellSums, Estimate, Intervals, Sampling};
+use crate::statistics::{CellSums, Drawn, Estimate, Intervals, Sampling};
 
 /// How sums become estimates.
 #[derive(Clone, Copy)]
@@ -20,17 +20,31 @@ impl Reading {
 
     /// A mean of POWER integrands over some of so many goals.
     pub(super) fn of_law(self, estimate: Estimate, goals: u64) -> Estimate {
-        let sampling = match self.all_goals(goals) {
-            true => Sampling::Exhaustive,
-            false if self.facts.finite_variance => Sampling::Independent,
-            false => Sampling::HeavyTailed,
-        };
+        let sampling = self.sampling(goals);
         let error = self
             .facts
             .error_of_power(estimate.estimate + estimate.bound);
         let estimate = estimate.of_sampling(sampling);
         let estimate = estimate.of_shared(self.facts.shared).widened(error);
         self.guarded(estimate, self.facts.high - self.facts.low)
+    }
+
+    /// What a mean over so many goals of the law says.
+    fn sampling(self, goals: u64) -> Sampling {
+        match self.all_goals(goals) {
+            true => Sampling::Exhaustive,
+            false if self.facts.finite_variance => Sampling::Independent,
+            false => Sampling::HeavyTailed,
+        }
+    }
+
+    /// How so many goals were drawn.
+    pub(super) fn drawn(self, goals: u64) -> Drawn {
+        Drawn {
+            intervals: self.intervals,
+            sampling: self.sampling(goals),
+            shared: self.facts.shared,
+        }
     }
 
     /// Numbers of goals that were all the same stop no run by themselves.

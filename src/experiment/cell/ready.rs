@@ -63,6 +63,7 @@ impl Ready {
             Some(_) => asked
                 .unwrap_or_default()
                 .without("optimality")
+                .without("majority")
                 .without("indifference")
                 .without("chosen"),
             None => asked.unwrap_or_default(),

@@ -176,12 +176,20 @@ fn entries<T: PartialEq>(
     all
 }
 
-/// A label of choices, or a table with a `state` and an `action`.
 fn read_optimal(node: &Spanned<Node>, faults: &mut Faults) -> Option<OptimalRequest> {
+    read_choice(node, ["optimal", "[condition]"], faults)
+}
+
+/// A label of choices, or a table with a `state` and an `action`, under a key of a table.
+pub(super) fn read_choice(
+    node: &Spanned<Node>,
+    [key, place]: [&str; 2],
+    faults: &mut Faults,
+) -> Option<OptimalRequest> {
     match &node.value {
         Node::String(label) => Some(OptimalRequest::Label(label.clone())),
         Node::Table(_) => {
-            let mut table = TableReader::open(node, "a choice of [condition]", faults)?;
+            let mut table = TableReader::open(node, format!("a choice of {place}"), faults)?;
             table.require("state", faults);
             table.require("action", faults);
             let state = table.string("state", faults);
@@ -194,7 +202,7 @@ fn read_optimal(node: &Spanned<Node>, faults: &mut Faults) -> Option<OptimalRequ
         }
         other => {
             let message = format!(
-                "`optimal` in [condition] holds labels of choices and tables {{ state, action }}, this is {}",
+                "`{key}` in {place} holds labels of choices and tables {{ state, action }}, this is {}",
                 other.type_name()
             );
             faults.error(node.span.clone(), message);

@@ -22,6 +22,7 @@ impl Beside<'_> {
         let asked = self.statistics;
         let is_there = |name: &str| match name {
             "optimality" => asked.is_some_and(|r| !r.optimality.is_empty()),
+            "majority" => asked.is_some_and(|r| !r.majority.is_empty()),
             "choices" => asked.is_some_and(|r| !r.choices.is_empty()),
             "events" => asked.is_some_and(|r| !r.events.is_empty()),
             "occupancy" => asked.is_some_and(|r| r.occupancy),

@@ -16,7 +16,8 @@ use crate::plan::Method;
 use crate::solve::{DecisionRule, Level, Otherwise, Rule};
 use crate::statistics::behaviour::Drives;
 use crate::statistics::{
-    ConditionMethod, ConditionRequest, EventRequest, OptimalRequest, ReachRequest, Request,
+    ConditionMethod, ConditionRequest, EventRequest, MajorityRequest, OptimalRequest, ReachRequest,
+    Request,
 };
 
 /// Column of the comments that name origins.
@@ -384,6 +385,10 @@ fn request_entries(request: &Request) -> Vec<(&'static str, toml::Value)> {
         let names = request.optimality.iter().map(|name| string(name));
         entries.push(("optimality", toml::Value::Array(names.collect())));
     }
+    if !request.majority.is_empty() {
+        let pairs = request.majority.iter().map(pair_value);
+        entries.push(("majority", toml::Value::Array(pairs.collect())));
+    }
     if !request.choices.is_empty() {
         let names = request.choices.iter().map(|name| string(name));
         entries.push(("choices", toml::Value::Array(names.collect())));
@@ -428,16 +433,34 @@ fn per_goal_value(per_goal: &PerGoal) -> toml::Value {
     toml::Value::Table(pairs.into_iter().collect())
 }
 
-/// The keys of `[condition]`.
-fn condition_entries(condition: &ConditionRequest) -> Vec<(&'static str, toml::Value)> {
-    let optimal = condition.optimal.iter().map(|optimal| match optimal {
+/// A choice, or a label of choices.
+fn choice_value(choice: &OptimalRequest) -> toml::Value {
+    match choice {
         OptimalRequest::Label(label) => string(label),
         OptimalRequest::Choice { state, action } => {
             let pairs = [("state", state), ("action", action)];
             let pairs = pairs.map(|(key, name)| (key.to_owned(), string(name)));
             toml::Value::Table(pairs.into_iter().collect())
         }
-    });
+    }
+}
+
+/// Two sets of choices.
+fn pair_value(pair: &MajorityRequest) -> toml::Value {
+    let set =
+        |choices: &[OptimalRequest]| toml::Value::Array(choices.iter().map(choice_value).collect());
+    let entries = [
+        ("name", string(&pair.name)),
+        ("first", set(&pair.first)),
+        ("second", set(&pair.second)),
+    ];
+    let entries = entries.map(|(key, value)| (key.to_owned(), value));
+    toml::Value::Table(entries.into_iter().collect())
+}
+
+/// The keys of `[condition]`.
+fn condition_entries(condition: &ConditionRequest) -> Vec<(&'static str, toml::Value)> {
+    let optimal = condition.optimal.iter().map(choice_value);
     let reach = |list: &[ReachRequest]| -> Vec<toml::Value> {
         let each = list.iter().map(|reach| {
             if reach.within.is_none() && reach.probability == 1.0 {

@@ -2,13 +2,14 @@
 
 use std::collections::HashSet;
 
+use super::condition::read_choice;
 use super::read::{in_range, one_of};
 use crate::document::{Faults, Node, Span, Spanned, TableReader, nearest};
 use crate::experiment::run_spec::unknown_per_goal;
 use crate::experiment::{PerGoal, VariantMdp};
 use crate::mdp::{Influence, Mdp};
 use crate::statistics::behaviour::{Drives, Ties};
-use crate::statistics::{EventRequest, Request};
+use crate::statistics::{EventRequest, MajorityRequest, OptimalRequest, Request};
 
 /// Most steps of the measure `within`.
 const MAX_STEPS: u64 = 1_000_000;
@@ -61,6 +62,11 @@ pub(super) fn read_statistics(
         let names = read_names("optimality", &list, faults);
         places.push(("optimality", names.iter().map(|n| n.span.clone()).collect()));
         request.optimality = names.into_iter().map(|n| n.value).collect();
+    }
+    if let Some(list) = table.list("majority") {
+        let (pairs, spans) = read_majority(&list, faults);
+        places.push(("majority", spans));
+        request.majority = pairs;
     }
     if let Some(list) = table.list("choices") {
         let names = read_names("choices", &list, faults);
@@ -235,6 +241,62 @@ fn read_drives(
         true => known.into_iter().map(str::to_owned).collect(),
         false => wanted,
     }
+}
+
+/// A list of tables with two sets of choices, and the places of all choices in the order in which [`MajorityRequest`] counts them.
+fn read_majority(
+    list: &[&Spanned<Node>],
+    faults: &mut Faults,
+) -> (Vec<MajorityRequest>, Vec<Span>) {
+    let (mut pairs, mut spans): (Vec<MajorityRequest>, Vec<Span>) = (Vec::new(), Vec::new());
+    for node in list {
+        let Some(mut table) = TableReader::open(node, "a pair of `majority`", faults) else {
+            continue;
+        };
+        let name = table.string("name", faults);
+        let mut set = |key: &'static str| {
+            let is_there = table.require(key, faults).is_some();
+            let list = table.list(key).unwrap_or_default();
+            if list.is_empty() && is_there {
+                let message = format!("`{key}` in `majority` holds no choice");
+                faults.error(node.span.clone(), message);
+            }
+            let each = list.into_iter().filter_map(|node| {
+                let choice = read_choice(node, [key, "`majority`"], faults)?;
+                Some((choice, node.span.clone()))
+            });
+            each.unzip::<_, _, Vec<OptimalRequest>, Vec<Span>>()
+        };
+        let sets = [set("first"), set("second")];
+        table.finish(faults);
+        let [(first, of_first), (second, of_second)] = sets;
+        if first.is_empty() || second.is_empty() {
+            continue;
+        }
+        let own = MajorityRequest::name_of(&first, &second);
+        let pair = MajorityRequest {
+            name: name.as_ref().map_or(own, |name| name.value.clone()),
+            first,
+            second,
+        };
+        let problem = if pair.first == pair.second {
+            Some("`majority` compares two sets of choices, and these are the same".to_owned())
+        } else if pairs.iter().any(|other| other.name == pair.name) {
+            let name = &pair.name;
+            Some(format!(
+                "two pairs of `majority` are called {name:?}: give each its own `name`"
+            ))
+        } else {
+            None
+        };
+        if let Some(problem) = problem {
+            faults.error(node.span.clone(), problem);
+            continue;
+        }
+        pairs.push(pair);
+        spans.extend(of_first.into_iter().chain(of_second));
+    }
+    (pairs, spans)
 }
 
 /// A list of names, or of tables with a `label`.

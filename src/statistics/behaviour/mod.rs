@@ -2,7 +2,7 @@
 //!
 //! No backend is known here. A backend hands every goal of a block to an [`Observer`], which asks each statistic for its
 //! observations. `standing` compares the choices of a state, `second_look` solves a goal again in f64 where the first certificate leaves
-//! choices open, `look` puts both together, state by state, `glance` is what needs none of that, a tile of goals at a time, `acting` is what an agent does that follows another rule, `optimality`, `choices`, `events`,
+//! choices open, `look` puts both together, state by state, `glance` is what needs none of that, a tile of goals at a time, `acting` is what an agent does that follows another rule, `optimality`, `majority`, `choices`, `events`,
 //! `occupancy`, `distribution`, `readings` and `drives` are statistics, `condition` says which goals belong, `chosen` is for tables of goals, `arena` is where an agent may get to until an event happens, `paths` are those of goals side by side,
 //! `chain` is a policy at work, and `factors` solves its equations.
 
@@ -20,6 +20,7 @@ mod glance;
 mod indifference;
 mod integrands;
 mod look;
+mod majority;
 mod occupancy;
 mod optimality;
 mod paths;
@@ -39,6 +40,7 @@ pub use glance::{Crossings, Glance, OPEN, Panel};
 pub use indifference::{End, Indifference};
 pub use integrands::Integrands;
 pub use look::{Decided, GoalValues, Linked, Look, Memory, Observer};
+pub use majority::Majority;
 pub use occupancy::Occupancy;
 pub use optimality::Optimality;
 pub use readings::Readings;
