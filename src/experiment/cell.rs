@@ -52,7 +52,11 @@ impl Cell {
         let walks = self.ready.walks.as_ref();
         tables.extend(walks.map(|walks| walk_table(walks, goals)));
         let shared = self.reading.facts.shared;
-        let spread = |table: Table| table.map_estimates(|e| e.of_shared(shared));
+        // Ranks are whole numbers, and have looked at that themselves.
+        let spread = |table: Table| match table.name {
+            "ranking" => table,
+            _ => table.map_estimates(|e| e.of_shared(shared)),
+        };
         let mut tables: Vec<Table> = tables.into_iter().map(spread).collect();
         tables.iter_mut().for_each(|table| self.guard(table));
         // A policy from outside does the same whatever the goal: there is nothing to estimate of what it does.

@@ -64,7 +64,7 @@ pub enum Side {
 
 impl Claim {
     /// Measures of the statistics that claims can be about.
-    pub const MEASURES: [(&'static str, &'static [&'static str]); 12] = [
+    pub const MEASURES: [(&'static str, &'static [&'static str]); 13] = [
         ("power", &["power"]),
         ("optimality", &["weak", "strict", "fractional"]),
         (
@@ -97,6 +97,7 @@ impl Claim {
             "comparison",
             &["greater", "less", "difference", "correlation"],
         ),
+        ("ranking", &["rank"]),
         ("indifference", &["price"]),
         ("drives", &["estimate"]),
         ("readings", &["mean", "above", "tied", "below"]),

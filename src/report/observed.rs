@@ -3,7 +3,7 @@
 use super::digits::{decimals, grouped, outward, plain_name, small, with_half_width};
 use super::table::{TableOptions, layout};
 use crate::experiment::CellStatistics;
-use crate::statistics::{Key, KeyKind, Measure, Table};
+use crate::statistics::{Estimate, Key, KeyKind, Measure, Table};
 
 /// Rows that are shown of a long table.
 const SHOWN: usize = 40;
@@ -39,8 +39,11 @@ pub(super) fn table(table: &Table, options: &TableOptions) -> String {
     };
     let rows = table.rows[..shown].iter().map(|row| {
         let keys = keys.iter().map(|&i| key(&row.keys[i]));
-        keys.chain(measures.iter().map(|&i| measure(&row.measures[i])))
-            .collect()
+        let shown = |&i: &usize| match (table.name, &row.measures[i]) {
+            ("ranking", Measure::Estimate(e)) => rank(e),
+            (_, found) => measure(found),
+        };
+        keys.chain(measures.iter().map(shown)).collect()
     });
     // The last column is laid out as a picture is, to the left: an empty one keeps the numbers to the right.
     let header: Vec<String> = header.chain([String::new()]).collect();
@@ -70,6 +73,11 @@ fn key(key: &Key) -> String {
     }
 }
 
+/// `3 (2 .. 5)`: a whole number, and the set that it is in.
+fn rank(e: &Estimate) -> String {
+    format!("{} ({} .. {})", e.estimate, e.low, e.high)
+}
+
 fn measure(measure: &Measure) -> String {
     match measure {
         Measure::Estimate(e) => {
@@ -86,7 +94,7 @@ fn measure(measure: &Measure) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::statistics::{Estimate, TableRow};
+    use crate::statistics::TableRow;
 
     fn estimate(value: f64, low: f64, high: f64) -> Measure {
         Measure::Estimate(Estimate {

@@ -47,6 +47,14 @@ impl PairedCounts {
         (self.both + self.only_first) as f64 / (self.both + self.only_second) as f64
     }
 
+    /// Standard error of the ratio by the delta method, where either is seen: the logarithm of a ratio of paired shares has the variance `(a + b) / ((a + c) (b + c))`.
+    #[must_use]
+    pub fn ratio_error(self) -> Option<f64> {
+        let [a, b, c] = [self.only_first, self.only_second, self.both].map(|n| n as f64);
+        let error = self.ratio() * ((a + b) / ((a + c) * (b + c))).sqrt();
+        error.is_finite().then_some(error)
+    }
+
     /// The two-sided p-value of McNemar's test in its exact form (the sign test): were both as frequent, each of the goals that have one alone would be as likely to
     /// have the one as the other.
     ///

@@ -295,7 +295,7 @@ fn keys_of_later_features_are_told_apart_from_mistakes() {
     let later = [
         "[agent]\nkind = \"x\"",
         "[condition]\nnot = [\"s\"]\noptimal = { state = \"s\", action = \"toss\" }",
-        "[statistics]\ncorrelation = [\"off\"]",
+        "[statistics]\norbits = [\"off\"]",
         "[statistics]\njoint = [\"s\"]",
     ];
     for table in later {

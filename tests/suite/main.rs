@@ -45,6 +45,7 @@ mod parity;
 mod per_goal;
 mod policies;
 mod properties;
+mod ranking;
 mod readme;
 mod results;
 mod robustness;

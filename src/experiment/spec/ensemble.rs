@@ -26,7 +26,9 @@ impl Beside<'_> {
             "choices" => asked.is_some_and(|r| !r.choices.is_empty()),
             "events" => asked.is_some_and(|r| !r.events.is_empty()),
             "occupancy" => asked.is_some_and(|r| r.occupancy),
-            "distribution" | "comparison" => asked.is_some_and(|r| !r.distribution.is_empty()),
+            "distribution" | "comparison" | "ranking" => {
+                asked.is_some_and(|r| !r.distribution.is_empty())
+            }
             "indifference" => asked.is_some_and(|r| !r.indifference.is_empty()),
             "drives" => asked.is_some_and(|r| !r.drives.is_empty()),
             "differences" => self.compared,

@@ -19,7 +19,6 @@ pub(super) const ALL: &str = "all";
 
 /// Keys of later versions.
 const LATER: &[&str] = &[
-    "correlation",
     "joint",
     "paired",
     "orbits",

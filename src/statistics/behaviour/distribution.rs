@@ -5,8 +5,8 @@ use crate::mdp::Mdp;
 use crate::reward::Facts;
 use crate::statistics::asked::Statistic;
 use crate::statistics::{
-    Estimate, Key, KeyKind, Map, Measure, Observed, ObservedSums, PowerScale, Quantity, Row, Table,
-    TableRow, normal_quantile,
+    Differing, Estimate, Key, KeyKind, Map, Measure, Observed, ObservedSums, PowerScale, Quantity,
+    Row, Sampling, Table, TableRow, normal_quantile, ranks_of,
 };
 use crate::units::StateId;
 
@@ -193,6 +193,7 @@ impl Statistic for Distribution {
         let mut tables = vec![reading.distribution(), reading.histogram()];
         if self.states.len() > 1 {
             tables.push(reading.comparison());
+            tables.push(reading.ranking());
         }
         tables
     }
@@ -381,9 +382,7 @@ impl Reading<'_> {
         let rows = self.of.pairs().enumerate().map(|(pair, (a, b))| {
             let at = self.of.quantity_of_pair(pair);
             let [greater, less] = [0, 1].map(|i| Measure::Estimate(self.estimate(at + i)));
-            let product = self.estimate(at + 2).estimate;
-            let [x, y] = [a, b].map(|s| self.powers(self.of.quantity_of(s)));
-            let covariance = product - x.mean * y.mean;
+            let (x, y, covariance) = self.joint(pair, a, b);
             TableRow {
                 keys: vec![self.name(a), self.name(b)],
                 measures: vec![
@@ -402,6 +401,19 @@ impl Reading<'_> {
         }
     }
 
+    /// The powers of two states' integrands, and their covariance.
+    fn joint(&self, pair: usize, a: usize, b: usize) -> (Powers, Powers, f64) {
+        let product = self.estimate(self.of.quantity_of_pair(pair) + 2).estimate;
+        let [x, y] = [a, b].map(|s| self.powers(self.of.quantity_of(s)));
+        (x, y, product - x.mean * y.mean)
+    }
+
+    /// [`difference`](Self::difference) of a pair.
+    fn difference_of_pair(&self, pair: usize, a: usize, b: usize) -> Estimate {
+        let (x, y, covariance) = self.joint(pair, a, b);
+        self.difference(a, b, x, y, covariance)
+    }
+
     /// Mean difference of the integrands, goal by goal: paired.
     fn difference(&self, a: usize, b: usize, x: Powers, y: Powers, covariance: f64) -> Estimate {
         let scale = self.of.law.scale;
@@ -417,6 +429,54 @@ impl Reading<'_> {
             bound,
             bound,
         )
+    }
+
+    /// Where the states stand among each other by their POWER.
+    fn ranking(&self) -> Table {
+        let drawn = self.sums.drawn();
+        let widened = drawn.goals_per_goal(self.sums.goals).sqrt();
+        let differences = self.of.pairs().enumerate().map(|(pair, (a, b))| {
+            let difference = self.difference_of_pair(pair, a, b);
+            let std_error = match drawn.sampling {
+                Sampling::Exhaustive => Some(0.0),
+                Sampling::Independent => difference.std_error.map(|e| widened * e),
+                Sampling::HeavyTailed => None,
+            };
+            Differing {
+                pair: (a, b),
+                difference: difference.estimate,
+                std_error: std_error.unwrap_or(f64::INFINITY),
+                bound: difference.bound,
+            }
+        });
+        let differences: Vec<Differing> = differences.collect();
+        let ranks = ranks_of(self.of.states.len(), &differences, self.level);
+        let rows = ranks.into_iter().enumerate().map(|(state, rank)| {
+            let ((ci_low, ci_high), (low, high)) = (rank.statistical, rank.all);
+            let [ci_low, ci_high, low, high] = [ci_low, ci_high, low, high].map(|r| r as f64);
+            let rank = Estimate {
+                n: self.sums.goals,
+                estimate: rank.found as f64,
+                std_error: None,
+                ci_low,
+                ci_high,
+                bound: rank.bound as f64,
+                bound_max: rank.bound as f64,
+                low,
+                high,
+                exact: drawn.sampling == Sampling::Exhaustive,
+            };
+            TableRow {
+                keys: vec![self.name(state)],
+                measures: vec![Measure::Estimate(rank)],
+            }
+        });
+        Table {
+            name: "ranking",
+            keys: &[("state", KeyKind::Text)],
+            measures: &["rank"],
+            rows: rows.collect(),
+        }
     }
 
     /// Pearson's correlation of the integrands with Fisher's interval.

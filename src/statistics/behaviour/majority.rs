@@ -356,7 +356,10 @@ impl<'a> Counted<'a> {
         Measure::Estimate(Estimate {
             n: self.sums.goals,
             estimate,
-            std_error: None,
+            std_error: match drawn.sampling {
+                Sampling::Exhaustive => Some(0.0),
+                _ => found.ratio_error(),
+            },
             ci_low,
             ci_high,
             bound,
