@@ -1,8 +1,11 @@
-// Centres the goals and starts the values: what staying is worth, or the least that any state is worth.
+// Centres the goals and starts the values: what staying is worth, or the own reward and then the least that any state is worth (zero where nobody can stay).
 //
 // The centre is the largest reward among the states that surely stay (staying there for good is worth exactly that), else the
 // middle of the law's lattice: values then stay near zero where one class of states is recurrent. Any start is sound; a good one is
 // fast. Grid: (tiles, any number), the second strides over states.
+
+// Whether every choice has a reward of its own, and states have none.
+override CHOICE_REWARDS: bool = false;
 
 @group(0) @binding(1) var<storage, read> goals: array<u32>;
 @group(0) @binding(2) var<storage, read_write> drawn: array<Drawn>;
@@ -32,10 +35,15 @@ fn start(
     }
     for (var s = group.y; s < cell.n_states; s += groups.y) {
         let at = base + s * LANES;
-        if ((stays[s / 32u] >> (s % 32u)) & 1u) != 0u {
-            values[at] = f32(i32(goals[goal_base + s * LANES]) - i32(centre)) * cell.spacing * cell.horizon;
-        } else {
-            values[at] = least;
+        var value = least;
+        if !CHOICE_REWARDS {
+            let own = f32(i32(goals[goal_base + s * LANES]) - i32(centre)) * cell.spacing;
+            if ((stays[s / 32u] >> (s % 32u)) & 1u) != 0u {
+                value = own * cell.horizon;
+            } else {
+                value = own + cell.discount * least;
+            }
         }
+        values[at] = value;
     }
 }

@@ -89,6 +89,8 @@ pub struct Schedule {
     pub precision: Precision,
     /// Of extrapolated sweeps: what two sweeps leave of an error at most, as the steps are made for it.
     pub contraction: Percent,
+    /// Of Jacobi sweeps over rows of most states: so many of the first are done with numbers of 16 bits, where the processor has instructions for them.
+    pub rough_sweeps: u32,
     /// Whether a tile is done when most of its goals are, and the others go on with those of other tiles.
     pub leaves: bool,
 }
@@ -115,6 +117,7 @@ impl Default for Schedule {
             first_check: 8,
             precision: Precision::Mixed,
             contraction: Percent(50),
+            rough_sweeps: 0,
             leaves: false,
         }
     }
@@ -187,6 +190,10 @@ impl Plan {
         if self.schedule.method == Method::Extrapolated {
             hash.update([self.schedule.contraction.0]);
         }
+        if self.schedule.rough_sweeps > 0 {
+            hash.update("rough");
+            hash.update(self.schedule.rough_sweeps.to_le_bytes());
+        }
         if self.schedule.leaves {
             hash.update("leaves");
         }
@@ -216,6 +223,13 @@ impl fmt::Display for Plan {
             writeln!(
                 f,
                 "steps        as if two sweeps left up to {left}% of an error"
+            )?;
+        }
+        if self.schedule.rough_sweeps > 0 {
+            writeln!(
+                f,
+                "rough        the first {} sweeps are in bfloat16 where the processor multiplies it",
+                self.schedule.rough_sweeps
             )?;
         }
         if self.schedule.leaves {

@@ -15,6 +15,7 @@ use crate::plan::{
     Elimination, KernelClass, Method, Percent, Plan, Precision, Schedule, SweepModel,
 };
 use crate::program::Stage;
+use crate::reward::RewardDomain;
 use crate::rng::Stream;
 use crate::statistics::TILE;
 
@@ -50,6 +51,9 @@ pub struct PilotCandidate {
     /// Of extrapolated sweeps: what two sweeps leave of an error, in per cent, as the steps were made for it.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub contraction_percent: Option<u8>,
+    /// So many of the first sweeps in numbers of 16 bits.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub rough_sweeps: Option<u32>,
     /// Sweeps per tile in single precision, ascending.
     pub single_sweeps: Vec<u32>,
     /// Sweeps per tile in double precision, ascending.
@@ -121,20 +125,27 @@ pub fn pilot(
         first_check: FIRST_LOOK,
         ..problem.plan.schedule()
     };
+    let model = problem.plan.model();
+    // Where rows hold most states it is nearly always the best, and nothing else need be tried for long.
+    methods.sort_by_key(|&m| model.class() == KernelClass::Dense && m != Method::Jacobi);
+    let saved = |method| match method {
+        Method::InPlace if extrapolates => MOST_SAVED,
+        _ => 1.0,
+    };
+    let sweep = Units::of(model, None).sweep;
     let mut cap = FIRST_CAP.min(problem.max_sweeps);
-    let mut tried = Vec::new();
+    let mut tried: Vec<Tried> = Vec::new();
     for &method in &methods {
-        tried.push(attempt(trial(method), cap)?);
+        let worth = |best: &Tried| (saved(method) * best.candidate.work / sweep).ceil() as u32;
+        let most = cheapest(&tried).map_or(cap, |best| worth(best).clamp(FIRST_LOOK, cap));
+        tried.push(attempt(trial(method), most)?);
     }
     loop {
         let best = cheapest(&tried).map(|t| t.candidate.work);
         // Whoever is not done yet may still be the cheapest, until that much work went into it.
         let may_win = |t: &Tried| {
-            let saved = match t.schedule.method {
-                Method::InPlace if extrapolates => MOST_SAVED,
-                _ => 1.0,
-            };
-            !t.candidate.certified && best.is_none_or(|best| t.candidate.work < saved * best)
+            let is_worse = |best| t.candidate.work >= saved(t.schedule.method) * best;
+            !t.candidate.certified && !best.is_some_and(is_worse)
         };
         if cap >= problem.max_sweeps || !tried.iter().any(may_win) {
             break;
@@ -164,7 +175,25 @@ pub fn pilot(
         first_check: Schedule::default().first_check,
         ..problem.plan.schedule()
     };
-    let schedule = cheapest(eligible).map_or_else(fallback, Tried::settled);
+    let mut schedule = cheapest(eligible).map_or_else(fallback, Tried::settled);
+    if let Some(plain) = cheapest(&tried).filter(|_| may_be_rough(problem, schedule)) {
+        // As many as do not make more sweeps in all: a processor without these instructions loses nothing by it.
+        let first = schedule.first_check;
+        let enough: u32 = plain.needed.iter().map(|&n| n.max(first)).sum();
+        let mut too_many = first;
+        while schedule.rough_sweeps + 1 < too_many {
+            let with = Schedule {
+                rough_sweeps: schedule.rough_sweeps.midpoint(too_many),
+                ..schedule
+            };
+            let rough = attempt(with, cap)?;
+            match rough.candidate.certified && rough.sweeps() <= enough {
+                true => schedule = with,
+                false => too_many = with.rough_sweeps,
+            }
+            tried.push(rough);
+        }
+    }
     let report = PilotReport {
         chosen: schedule.method.name(),
         forced: forced.is_some(),
@@ -201,6 +230,12 @@ impl Tried {
             ..self.schedule
         }
     }
+
+    /// Sweeps of all tiles, in either precision.
+    fn sweeps(&self) -> u32 {
+        let each = [&self.candidate.single_sweeps, &self.candidate.double_sweeps];
+        each.into_iter().flatten().sum()
+    }
 }
 
 /// The certified trial that took the least work, the first of equals.
@@ -224,6 +259,15 @@ fn contractions(tried: &[Tried], forced: bool) -> Vec<Percent> {
     let mut all = CONTRACTIONS.map(part).to_vec();
     all.dedup();
     all
+}
+
+/// Whether there is a kernel for sweeps that need not be right.
+fn may_be_rough(problem: &CellProblem, schedule: Schedule) -> bool {
+    let model = problem.plan.model();
+    schedule.method == Method::Jacobi
+        && schedule.precision == Precision::Mixed
+        && model.class() == KernelClass::Dense
+        && model.domain() == RewardDomain::State
 }
 
 /// The problem itself where it is of the plain kind. Of linked solves, optimal values of the stage that is shown: structure decides, not the
@@ -266,7 +310,8 @@ fn try_schedule(
     };
     let mean =
         |of: &dyn Fn(&Outcome) -> f64| outcomes.iter().map(of).sum::<f64>() / outcomes.len() as f64;
-    let whole = mean(&|o| units.total(o));
+    let saved = (1.0 - ROUGH) * f64::from(schedule.rough_sweeps) * units.sweep;
+    let whole = mean(&|o| units.total(o)) - saved;
     // Policies are evaluated until none changes, and double precision is for goals that are as slow as their tile.
     let sweeps = matches!(schedule.method, Method::InPlace | Method::Extrapolated);
     let leaving = match may_leave && sweeps && schedule.precision == Precision::Mixed {
@@ -282,6 +327,7 @@ fn try_schedule(
     let candidate = PilotCandidate {
         method: schedule.method.name(),
         contraction_percent: is_extrapolated.then_some(schedule.contraction.0),
+        rough_sweeps: (schedule.rough_sweeps > 0).then_some(schedule.rough_sweeps),
         single_sweeps: sorted(|o| o.single.sweeps),
         double_sweeps: sorted(|o| o.double.sweeps),
         policies: sorted(|o| o.single.evaluations + o.double.evaluations),
@@ -339,6 +385,8 @@ const PER_ENTRY: f64 = 12.0;
 const PER_STATE_EVALUATED: f64 = 36.0;
 /// Per state of a step: two values loaded, two stored. Set so that the work of extrapolated sweeps over that of plain ones is the ratio of their times on W2.
 const PER_STATE_STEP: f64 = 16.0;
+/// A product of two numbers of 16 bits.
+const ROUGH: f64 = 0.5;
 /// Half as many lanes to a vector.
 const DOUBLE: f64 = 2.0;
 
@@ -492,6 +540,29 @@ mod tests {
                 (schedule, report)
             );
         }
+    }
+
+    #[test]
+    fn sweeps_are_rough_where_they_may_and_take_no_more_of_them() {
+        let problem = problem(dense(40));
+        let (schedule, report) = pilot(&problem, &CpuBackend::new(), None).unwrap();
+        assert!(schedule.rough_sweeps > 0, "{report:?}");
+        assert!(schedule.rough_sweeps < schedule.first_check);
+        let tried = |of: Option<u32>| {
+            let mut all = report.candidates.iter();
+            all.find(|c| c.method == "jacobi" && c.rough_sweeps == of)
+                .unwrap()
+        };
+        let (plain, rough) = (tried(None), tried(Some(schedule.rough_sweeps)));
+        assert!(rough.certified && rough.work < plain.work);
+        // One more would have cost a sweep, or there is no other.
+        if schedule.rough_sweeps + 1 < schedule.first_check {
+            let more = tried(Some(schedule.rough_sweeps + 1));
+            let sweeps = |of: &PilotCandidate| of.single_sweeps.iter().sum::<u32>();
+            assert!(sweeps(more) > sweeps(rough));
+        }
+        let (sparse, _) = pilot(&self::problem(slippery(4)), &CpuBackend::new(), None).unwrap();
+        assert_eq!(sparse.rough_sweeps, 0);
     }
 
     #[test]

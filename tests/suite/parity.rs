@@ -9,7 +9,7 @@ use std::sync::Arc;
 use powersweep::io::read_mdp;
 use powersweep::mdp::Mdp;
 use powersweep::mdp::families::{Dense, Family, Garnet, RandomDeterministic};
-use powersweep::plan::{Method, Plan, Precision, Schedule};
+use powersweep::plan::{KernelClass, Method, Plan, Precision, Schedule};
 use powersweep::reward::{GoalLaw, Marginal, Uniform};
 use powersweep::rng::Stream;
 use powersweep::solve::cpu::{CpuBackend, Level};
@@ -268,6 +268,40 @@ fn policy_iteration_needs_no_more_policies_close_to_a_discount_of_one() {
     let cell = CpuBackend::new().prepare(problem).unwrap();
     let swept = solve(&*cell, &[SampleIndex(0)]);
     assert!(swept[0].sweeps > 1_200, "{}", swept[0].sweeps);
+}
+
+#[test]
+fn rough_first_sweeps_are_certified_like_all_others() {
+    for (states, choices) in [(37, 1), (64, 3), (129, 5)] {
+        let mdp = Arc::new(
+            Family::Dense(Dense { states, choices })
+                .generate(7)
+                .unwrap(),
+        );
+        for (gamma, tolerance) in DISCOUNTS {
+            let mut problem = problem(&mdp, Uniform::unit(), gamma, tolerance);
+            let numbers = [SampleIndex(0), SampleIndex(63), SampleIndex(130)];
+            let judge = ReferenceBackend::new().prepare(problem.clone()).unwrap();
+            let judged = solve(&*judge, &numbers);
+            for rough_sweeps in [1, 2, 7] {
+                let schedule = Schedule {
+                    method: Method::Jacobi,
+                    rough_sweeps,
+                    ..Schedule::default()
+                };
+                let plan = Plan::draw(&mdp, problem.discount).with_schedule(schedule);
+                assert_eq!(plan.model().class(), KernelClass::Dense);
+                problem.plan = Arc::new(plan);
+                for level in Level::available() {
+                    let cell = CpuBackend::with_level(level)
+                        .prepare(problem.clone())
+                        .unwrap();
+                    let place = format!("{} at {gamma}, {rough_sweeps}, {level}", mdp.name());
+                    agrees(&problem, solve(&*cell, &numbers), &judged, &place);
+                }
+            }
+        }
+    }
 }
 
 #[test]

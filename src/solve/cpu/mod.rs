@@ -13,6 +13,7 @@ mod linked;
 mod memory;
 mod observe;
 mod policy;
+mod rough;
 mod simd;
 mod solver;
 mod stage;

@@ -150,6 +150,53 @@ pub(super) trait Isa {
     type Words: Words;
 }
 
+/// Vectors that multiply numbers of 16 bits by twos. They are bfloat16, the upper half of single precision: eight significant bits. Numbers next to the smallest may be taken for zero.
+pub(super) trait Halves: Vector<Scalar = f32> {
+    /// Two such numbers for each of `WIDTH` goals.
+    type Pairs: Copy;
+    /// The same two, the first in the lower half, for every goal.
+    fn pairs(both: u32) -> Self::Pairs;
+    /// Loads the first `WIDTH` pairs. Panics if there are fewer.
+    fn load_pairs(from: &[u32]) -> Self::Pairs;
+    /// Rounds to pairs, to nearest or to even, and stores them.
+    fn store_pairs(first: Self, second: Self, to: &mut [u32]);
+    /// `self` and the sum of the two products.
+    fn add_products(self, a: Self::Pairs, b: Self::Pairs) -> Self;
+}
+
+/// Work that is compiled for processors that multiply pairs of bfloat16, and for those that do not.
+pub(super) trait HalvesJob {
+    /// Must be `#[inline(always)]`, and so must all it calls in its loops.
+    fn run<V: Halves>(self);
+}
+
+/// Whether a level multiplies pairs of bfloat16 on this processor.
+pub(super) fn has_halves(level: Level) -> bool {
+    #[cfg(target_arch = "x86_64")]
+    if level.min(Level::detect()) == Level::Avx512 {
+        return is_x86_feature_detected!("avx512bf16");
+    }
+    let _ = level;
+    false
+}
+
+/// Runs a job with the instructions for it where the level has them; else with single precision that is rounded alike, which is slow.
+pub(super) fn dispatch_halves(level: Level, job: impl HalvesJob) {
+    #[cfg(target_arch = "x86_64")]
+    if has_halves(level) {
+        // SAFETY: `has_halves` found AVX-512 and BF16.
+        return unsafe { x86::run_halves(job) };
+    }
+    let _ = level;
+    job.run::<[f32; 8]>();
+}
+
+/// A number rounded to bfloat16, to nearest or to even. Not for NaN.
+pub(super) fn halved(x: f32) -> u16 {
+    let bits = x.to_bits();
+    ((bits + 0x7fff + (bits >> 16 & 1)) >> 16) as u16
+}
+
 /// Work that is compiled once per instruction set.
 pub(super) trait Job {
     type Output;
@@ -270,6 +317,30 @@ macro_rules! array_vector {
 array_vector!(f32, 8);
 array_vector!(f64, 4);
 
+impl Halves for [f32; 8] {
+    type Pairs = [u32; 8];
+    #[inline(always)]
+    fn pairs(both: u32) -> [u32; 8] {
+        [both; 8]
+    }
+    #[inline(always)]
+    fn load_pairs(from: &[u32]) -> [u32; 8] {
+        std::array::from_fn(|i| from[i])
+    }
+    #[inline(always)]
+    fn store_pairs(first: Self, second: Self, to: &mut [u32]) {
+        for i in 0..8 {
+            to[i] = u32::from(halved(first[i])) | u32::from(halved(second[i])) << 16;
+        }
+    }
+    #[inline(always)]
+    fn add_products(self, a: [u32; 8], b: [u32; 8]) -> Self {
+        let low = |x: u32| f32::from_bits(x << 16);
+        let high = |x: u32| f32::from_bits(x & 0xffff_0000);
+        std::array::from_fn(|i| self[i] + (low(a[i]) * low(b[i]) + high(a[i]) * high(b[i])))
+    }
+}
+
 impl Words for [u64; 4] {
     const WIDTH: usize = 4;
     #[inline(always)]
@@ -312,7 +383,7 @@ impl Words for [u64; 4] {
 mod x86 {
     use std::arch::x86_64::*;
 
-    use super::{Isa, Job, Level, Vector, Words};
+    use super::{Halves, HalvesJob, Isa, Job, Level, Vector, Words};
 
     pub(super) struct Avx2;
     pub(super) struct Avx512;
@@ -337,6 +408,47 @@ mod x86 {
     #[target_feature(enable = "avx512f,avx2,fma")]
     pub(super) fn run_avx512<J: Job>(job: J) -> J::Output {
         job.run::<Avx512>()
+    }
+
+    #[target_feature(enable = "avx512f,avx512bf16,avx2,fma")]
+    pub(super) fn run_halves(job: impl HalvesJob) {
+        job.run::<Single512>();
+    }
+
+    impl Halves for Single512 {
+        type Pairs = __m512i;
+        #[inline(always)]
+        fn pairs(both: u32) -> __m512i {
+            // SAFETY: AVX-512 F and BF16 are there: pairs are asked for by `run_halves` alone.
+            unsafe { _mm512_set1_epi32(both.cast_signed()) }
+        }
+        #[inline(always)]
+        fn load_pairs(from: &[u32]) -> __m512i {
+            let from = &from[..16];
+            // SAFETY: as above; 16 words are in the slice.
+            unsafe { _mm512_loadu_si512(from.as_ptr().cast()) }
+        }
+        #[inline(always)]
+        fn store_pairs(first: Self, second: Self, to: &mut [u32]) {
+            let to = &mut to[..16];
+            // SAFETY: as above; 16 words fit in the slice, and 16 numbers of 16 bits are 256 bits whatever their type is called.
+            unsafe {
+                let half = |x| {
+                    let bits = std::mem::transmute::<__m256bh, __m256i>(_mm512_cvtneps_pbh(x));
+                    _mm512_cvtepu16_epi32(bits)
+                };
+                let both = _mm512_or_si512(half(first.0), _mm512_slli_epi32::<16>(half(second.0)));
+                _mm512_storeu_si512(to.as_mut_ptr().cast(), both);
+            }
+        }
+        #[inline(always)]
+        fn add_products(self, a: __m512i, b: __m512i) -> Self {
+            // SAFETY: as above; 32 numbers of 16 bits are 512 bits whatever their type is called.
+            Self(unsafe {
+                let bits = |x| std::mem::transmute::<__m512i, __m512bh>(x);
+                _mm512_dpbf16_ps(self.0, bits(a), bits(b))
+            })
+        }
     }
 
     // SAFETY of every block in the macro: the instruction set is there (see the head of this file), and loads and

@@ -5,10 +5,11 @@ use std::sync::Arc;
 use super::draw::Drawing;
 use super::iterate::{Effort, Limits, Way, iterate};
 
-use super::kernel::{ByChoice, Dense, Deterministic, Kernel, Sparse, UNCHOSEN};
+use super::kernel::{ByChoice, Dense, Deterministic, Kernel, Rough, Sparse, UNCHOSEN};
 use super::memory::Lines;
 use super::policy::Evaluation;
-use super::simd::{Isa, Job, Level, Scalar, dispatch};
+use super::rough::RoughSweeps;
+use super::simd::{Isa, Job, Level, Scalar, Vector, dispatch, has_halves};
 use super::tile::{Constants, Stay, Tile};
 use crate::plan::{Elimination, KernelClass, Method, Plan, Precision, SweepModel};
 use crate::program::{Operator, Stage};
@@ -40,6 +41,8 @@ pub(super) struct StageSolver {
     kernels: Kernels,
     /// Of policies, where the method asks for it and the MDP allows it.
     evaluations: Option<(Evaluation<f32>, Evaluation<f64>)>,
+    /// The first sweeps, where they need not be right.
+    rough: Option<RoughSweeps>,
     /// Rewards that can be had for ever.
     stays: Vec<Stay>,
     pub(super) limits: Limits,
@@ -54,6 +57,8 @@ pub(super) struct StageTiles {
     pub(super) single: Tile<f32>,
     /// Made when a tile first needs it.
     pub(super) double: Option<Tile<f64>>,
+    /// Values by twos, where some sweeps are rough.
+    pairs: Lines<u32>,
     /// Where the tile was solved before, for goals that are nearly these: it goes on in double precision.
     pub(super) solved: Option<Outcome>,
 }
@@ -192,6 +197,13 @@ impl StageSolver {
                 Kernels::Dense(Dense::new(model, discount), Dense::new(model, discount))
             }
         };
+        let rough = match &kernels {
+            Kernels::Dense(single, _) if plan.schedule().rough_sweeps > 0 => {
+                let count = plan.schedule().rough_sweeps.min(problem.max_sweeps);
+                Some(RoughSweeps::new(Rough::of(single), count))
+            }
+            _ => None,
+        };
         let elimination = match plan.schedule().method {
             Method::PolicyIteration => Elimination::of(model).map(Arc::new),
             Method::InPlace | Method::Jacobi | Method::Extrapolated => None,
@@ -209,6 +221,7 @@ impl StageSolver {
             drawing: Drawing::new(rows, &stage.law, problem.seed),
             kernels,
             evaluations,
+            rough,
             stays: stays(model),
             limits: Limits {
                 constants: Constants { discount },
@@ -231,6 +244,7 @@ impl StageSolver {
         StageTiles {
             single: Tile::new(self.n_states, self.n_rewards),
             double: None,
+            pairs: Lines::default(),
             solved: None,
         }
     }
@@ -319,8 +333,18 @@ impl StageSolver {
                 Source::Left { way, .. } => way,
                 _ => {
                     self.fill_single::<I>(source, tile);
-                    tile.start::<I::Single>(&self.stays, self.mean, self.discount);
-                    source.way(limits.schedule.first_check)
+                    tile.start::<I::Single, _>(single, &self.stays, self.mean, self.discount);
+                    let is_trial = matches!(source, Source::Trial { .. });
+                    let level = <I::Single as Vector>::LEVEL;
+                    let rough = self.rough.as_ref();
+                    let rough = rough.filter(|_| is_trial || has_halves(level));
+                    if let Some(rough) = rough {
+                        rough.sweep(level, tile, &mut tiles.pairs);
+                    }
+                    Way {
+                        swept: rough.map_or(0, |r| r.count),
+                        ..source.way(limits.schedule.first_check)
+                    }
                 }
             };
             let evaluation = self.evaluations.as_ref().map(|(single, _)| single);
@@ -366,7 +390,7 @@ impl StageSolver {
                 Source::Given { rewards } => rewards[0],
                 _ => self.mean,
             };
-            wide.start::<I::Double>(&self.stays, otherwise, self.discount);
+            wide.start::<I::Double, _>(double, &self.stays, otherwise, self.discount);
         }
         let mut rest = *limits;
         rest.max_sweeps -= outcome.single.sweeps;

@@ -87,17 +87,19 @@ impl<F: Scalar> Tile<F> {
 
     /// Takes a centre off every reward: the largest among self-loop states (staying there for good is worth exactly
     /// that), else `otherwise`. Values then stay near zero where one class of states is recurrent, and lose no digits to
-    /// a constant. Starts the values: what staying is worth, or the least that any state is worth.
+    /// a constant. Starts the values: what staying is worth, or the own reward and then the least that any state is worth (zero where nobody can stay).
     ///
     /// `stays` is sorted by state.
     #[inline(always)]
-    pub(super) fn start<V: Vector<Scalar = F>>(
+    pub(super) fn start<V: Vector<Scalar = F>, K: Kernel<F>>(
         &mut self,
+        _kernel: &K,
         stays: &[Stay],
         otherwise: f64,
         discount: Discount,
     ) {
         let horizon = V::splat(F::from_f64(1.0 / discount.complement()));
+        let used = V::splat(F::from_f64(discount.used()));
         let (n_rewards, n_states) = (self.rewards.len() / TILE, self.values.len() / TILE);
         let any = !stays.is_empty();
         for lane in (0..TILE).step_by(VECTORS * V::WIDTH) {
@@ -137,13 +139,18 @@ impl<F: Scalar> Tile<F> {
             };
             let mut stays = stays.iter().peekable();
             for s in 0..n_states {
-                let mut value = start;
+                let at = s * TILE + lane;
+                let own = state_reward::<F, V, K>(&self.rewards, at);
+                let mut value = match K::CHOICE_REWARDS {
+                    true => start,
+                    false => each!(|i| start[i].mul_add(used, own[i])),
+                };
                 while let Some(stay) = stays.next_if(|stay| stay.state as usize == s) {
                     let reward: [V; VECTORS] =
                         load_row(&self.rewards, stay.reward as usize * TILE + lane);
                     value = each!(|i| reward[i].mul(horizon).max(value[i]));
                 }
-                store_row(value, &mut self.values, s * TILE + lane);
+                store_row(value, &mut self.values, at);
             }
         }
     }

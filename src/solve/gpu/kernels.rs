@@ -103,7 +103,7 @@ impl Kernels {
         let held = (model.states().len() * TILE) as f64;
         Ok(Self {
             drawing,
-            start: get("start", &[])?,
+            start: get("start", &[on_choices])?,
             in_place: match keeping {
                 Keeping::Storage => get(one_of("in_place", "in_place_followed"), &[on_choices])?,
                 Keeping::Workgroup => get("in_place_workgroup", &[on_choices, ("HELD", held)])?,

@@ -10,7 +10,7 @@ use crate::statistics::TILE;
 use crate::units::Discount;
 
 /// Most choices that are worked on together: with four vectors each they fill half of AVX-512's registers.
-const GROUP: usize = 4;
+pub(super) const GROUP: usize = 4;
 
 /// Products that are summed before they are added to the total. Errors of a sum of n products then grow with `SPAN + n / SPAN`.
 const SPAN: usize = 32;
@@ -18,12 +18,12 @@ const SPAN: usize = 32;
 /// Rows of most states, for the choices of a state side by side.
 #[derive(Clone, Debug)]
 pub(in crate::solve::cpu) struct Dense<F> {
-    n_states: usize,
+    pub(super) n_states: usize,
     /// Per state: range of its groups.
-    states: Vec<(u32, u32)>,
-    groups: Vec<Group>,
+    pub(super) states: Vec<(u32, u32)>,
+    pub(super) groups: Vec<Group>,
     /// Per choice: `1 / (1 - gamma T(s,a,s))`, and `gamma (1 - T(s,a,s))`.
-    choices: Vec<(F, F)>,
+    pub(super) choices: Vec<(F, F)>,
     /// Per group `[n_states, choices of the group]`: gamma T, and 0 for the state itself.
     weights: Vec<F>,
     /// `1 / gamma`.
@@ -34,10 +34,10 @@ pub(in crate::solve::cpu) struct Dense<F> {
 
 /// Choices of one state that are worked on together.
 #[derive(Clone, Copy, Debug)]
-struct Group {
+pub(super) struct Group {
     first_weight: usize,
     first_choice: u32,
-    choices: u32,
+    pub(super) choices: u32,
 }
 
 impl<F: Scalar> Dense<F> {
@@ -102,6 +102,17 @@ impl<F: Scalar> Dense<F> {
     /// 2u; 1 more for taking the bound off and adding it.
     fn sum_error_factor(n: usize) -> f64 {
         1.01 * ((SPAN + n.div_ceil(SPAN)) as f64 + 10.0) * F::UNIT
+    }
+
+    /// `gamma T(s,a,t)` of the choice `at` of a group, `t` another state.
+    pub(super) fn weight(&self, group: &Group, t: usize, at: usize) -> F {
+        self.weights[group.first_weight + t * group.choices as usize + at]
+    }
+
+    /// `gamma T(s,a,s)` of the choice `at` of a group.
+    pub(super) fn own_weight(&self, group: &Group, at: usize) -> F {
+        let (_, leave) = self.choices[group.first_choice as usize + at];
+        F::from_f64(1.0 / self.inverse_discount.to_f64() - leave.to_f64())
     }
 
     /// `gamma sum over s' != s of T(s,a,s') V(s')` for the choices of a group, for the vectors from `vector` on.

@@ -7,11 +7,13 @@ mod by_choice;
 mod dense;
 mod deterministic;
 mod fan;
+mod rough;
 mod sparse;
 
 pub(super) use by_choice::{ByChoice, UNCHOSEN};
 pub(super) use dense::Dense;
 pub(super) use deterministic::Deterministic;
+pub(super) use rough::Rough;
 pub(super) use sparse::Sparse;
 
 use super::simd::{Scalar, Vector};
