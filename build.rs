@@ -159,6 +159,14 @@ mod shaders {
             &["common/cell", "common/rewards", "solve/straight"],
         ),
         (
+            "in_phases_moves",
+            &["common/cell", "common/phase_moves", "solve/in_phases"],
+        ),
+        (
+            "in_phases_terms",
+            &["common/cell", "common/phase_terms", "solve/in_phases"],
+        ),
+        (
             "jacobi",
             &[
                 "common/cell",

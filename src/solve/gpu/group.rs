@@ -69,6 +69,10 @@ impl<'a> Group<'a> {
         u64::from(self.tiles) * TILE as u64
     }
 
+    fn n_states(&self) -> u32 {
+        self.solver.iterations.visits
+    }
+
     fn most_groups(&self) -> u32 {
         self.solver
             .gpu
@@ -125,7 +129,7 @@ impl<'a> Group<'a> {
                 }
             }
         }
-        let n_states = self.solver.iterations.n_states;
+        let n_states = self.n_states();
         let strides = n_states.div_ceil(16).clamp(1, self.most_groups());
         let cost = u64::from(n_states) * self.goals();
         self.batch.push(
@@ -180,7 +184,7 @@ impl<'a> Group<'a> {
                     self.workspace.recentre(&self.solver.kernels, self.side),
                     self.job,
                 );
-                let n_states = self.solver.iterations.n_states;
+                let n_states = self.n_states();
                 let strides = n_states.div_ceil(16).clamp(1, self.most_groups());
                 let cost = u64::from(n_states) * self.goals();
                 self.batch.push(pass, job, [self.tiles, strides], cost);
@@ -201,15 +205,21 @@ impl<'a> Group<'a> {
 
     fn sweep_in_place(&mut self, mut done: u32, sweeps: u32) -> Result<(), SolveError> {
         let solver = self.solver;
+        let (iterations, workgroups) = match &solver.kernels.phases {
+            Some(phases) => (phases.iterations, self.tiles * phases.workgroups_per_tile),
+            None => (solver.iterations, self.tiles),
+        };
         let mut left = sweeps;
         while left > 0 {
             // Cut a few sweeps at a time: the pace is learnt on the way.
             let now = left.min(1024);
             let (goals, cost) = (self.goals(), solver.gpu.pace.cost());
-            let pieces = match solver.kernels.keeping {
+            let pieces = match (&solver.kernels.phases, solver.kernels.keeping) {
+                // An invocation does a part of a slice, for four goals.
+                (Some(phases), _) => iterations.pieces(now, goals * phases.members / 4, cost),
                 // There is no loop over states that could be cut.
-                Keeping::Registers => solver.iterations.whole_passes(now, goals, cost),
-                Keeping::Storage | Keeping::Workgroup => solver.iterations.pieces(now, goals, cost),
+                (None, Keeping::Registers) => iterations.whole_passes(now, goals, cost),
+                (None, _) => iterations.pieces(now, goals, cost),
             };
             for piece in pieces {
                 let job = Job {
@@ -222,11 +232,11 @@ impl<'a> Group<'a> {
                 self.batch.push(
                     self.workspace.in_place(&solver.kernels),
                     job,
-                    [self.tiles, 1],
+                    [workgroups, 1],
                     piece.cost,
                 );
                 self.submit_if_full()?;
-                done += if piece.end == solver.iterations.n_states {
+                done += if piece.end == iterations.visits {
                     piece.passes
                 } else {
                     0
@@ -244,11 +254,9 @@ impl<'a> Group<'a> {
             // The invocations share the states out: only the device's time limits how many a dispatch takes.
             let all = solver.iterations.per_pass * self.goals();
             let dispatches = all.div_ceil(solver.gpu.pace.cost()).max(1);
-            let states = u64::from(solver.iterations.n_states)
-                .div_ceil(dispatches)
-                .max(1) as u32;
-            for first in (0..solver.iterations.n_states).step_by(states as usize) {
-                let end = solver.iterations.n_states.min(first + states);
+            let states = u64::from(self.n_states()).div_ceil(dispatches).max(1) as u32;
+            for first in (0..self.n_states()).step_by(states as usize) {
+                let end = self.n_states().min(first + states);
                 let job = Job {
                     range_first: first,
                     range_end: end,
@@ -270,7 +278,7 @@ impl<'a> Group<'a> {
 
     fn certify(&mut self, done: u32) -> Result<(), SolveError> {
         let solver = self.solver;
-        let n_states = solver.iterations.n_states;
+        let n_states = self.n_states();
         let pieces = solver
             .iterations
             .pieces(1, self.goals(), solver.gpu.pace.cost());
@@ -303,7 +311,7 @@ impl<'a> Group<'a> {
     /// Sums over the goals.
     fn sum(&mut self) {
         let kernels = &self.solver.kernels;
-        let n_states = self.solver.iterations.n_states;
+        let n_states = self.n_states();
         let strides = n_states.div_ceil(TILE as u32).clamp(1, self.most_groups());
         let (tiles, goals) = (self.tiles, self.goals());
         let (reduce, tally) = (

@@ -4,9 +4,10 @@ use std::sync::Arc;
 
 use super::draws::Draws;
 use super::passes::DrawPass;
+use super::phases::{DevicePhases, Phases};
 use super::shaders::Pipeline;
 use super::{Gpu, straight};
-use crate::plan::SweepModel;
+use crate::plan::{Plan, SweepModel};
 use crate::reward::RewardDomain;
 use crate::solve::SolveError;
 use crate::statistics::TILE;
@@ -16,8 +17,10 @@ use crate::statistics::TILE;
 pub(super) enum Keeping {
     /// In storage, `[state][goal]`.
     Storage,
-    /// In the memory that a workgroup shares.
+    /// In the memory that a workgroup shares, 64 goals of them.
     Workgroup,
+    /// The same for a few goals, whose states are updated side by side.
+    Phases,
     /// In registers, in code without a loop over states.
     Registers,
 }
@@ -28,6 +31,7 @@ impl Keeping {
         match self {
             Self::Storage => "the memory",
             Self::Workgroup => "workgroup memory",
+            Self::Phases => "workgroup memory, states side by side,",
             Self::Registers => "registers",
         }
     }
@@ -43,21 +47,26 @@ impl Keeping {
     /// The same of those that are compiled once for all MDPs.
     pub(super) fn of_any(model: &SweepModel, workgroup_bytes: u32) -> Self {
         let bytes = model.states().len() * TILE * size_of::<f32>();
-        match bytes <= workgroup_bytes as usize {
-            true => Self::Workgroup,
-            false => Self::Storage,
+        if bytes <= workgroup_bytes as usize {
+            return Self::Workgroup;
+        }
+        match Phases::of(model, workgroup_bytes) {
+            Some(_) => Self::Phases,
+            None => Self::Storage,
         }
     }
 }
 
 /// The shaders of one cell, compiled.
-#[derive(Clone, Debug)]
+#[derive(Debug)]
 pub(super) struct Kernels {
     /// By the number of the pass; those that there are.
     pub(super) drawing: [Option<Arc<Pipeline>>; DrawPass::ALL.len()],
     pub(super) start: Arc<Pipeline>,
     pub(super) keeping: Keeping,
     pub(super) in_place: Arc<Pipeline>,
+    /// What in-place sweeps read, where they update states side by side.
+    pub(super) phases: Option<DevicePhases>,
     pub(super) jacobi: Arc<Pipeline>,
     pub(super) certify: Arc<Pipeline>,
     pub(super) recentre: Arc<Pipeline>,
@@ -72,10 +81,11 @@ impl Kernels {
     /// in storage.
     pub(super) fn new(
         gpu: &Gpu,
-        model: &SweepModel,
+        plan: &Plan,
         draws: &Draws,
         (keeping, follows): (Keeping, bool),
     ) -> Result<Self, SolveError> {
+        let model = plan.model();
         let flag = |on: bool| f64::from(u8::from(on));
         let on_choices = (
             "CHOICE_REWARDS",
@@ -99,6 +109,10 @@ impl Kernels {
             true => Keeping::Storage,
             false => keeping,
         };
+        let phases = match keeping {
+            Keeping::Phases => Phases::of(model, gpu.device.summary().workgroup_bytes),
+            Keeping::Storage | Keeping::Workgroup | Keeping::Registers => None,
+        };
         let one_of = |free, followed| if follows { followed } else { free };
         let held = (model.states().len() * TILE) as f64;
         Ok(Self {
@@ -106,11 +120,18 @@ impl Kernels {
             start: get("start", &[on_choices])?,
             in_place: match keeping {
                 Keeping::Storage => get(one_of("in_place", "in_place_followed"), &[on_choices])?,
+                Keeping::Phases => {
+                    let (name, constants) = phases.as_ref().expect("it suits").shader(model);
+                    get(name, &constants)?
+                }
                 Keeping::Workgroup => get("in_place_workgroup", &[on_choices, ("HELD", held)])?,
                 Keeping::Registers => gpu.library.write(&gpu.device, "straight", |template| {
                     straight::source(template, model)
                 })?,
             },
+            phases: phases
+                .map(|phases| DevicePhases::upload(&gpu.device, &phases, plan))
+                .transpose()?,
             keeping,
             jacobi: get(one_of("jacobi", "jacobi_followed"), &[on_choices])?,
             certify: get(one_of("certify", "certify_followed"), &[on_choices])?,

@@ -190,6 +190,14 @@ crossing! {
         weight: f32,
     }
 
+    /// States that are updated side by side; see shaders/solve/in_phases.wgsl.
+    struct Slice {
+        first: u32,
+        steps: u32,
+        closes_forwards: u32,
+        closes_backwards: u32,
+    }
+
     /// Sums of one state over goals.
     struct StateSums {
         power_upper: i32,
@@ -305,7 +313,7 @@ mod tests {
             for device in module.structs {
                 let Some(host) = hosts.iter().find(|h| h.0 == device.name) else {
                     // Values inside a shader only.
-                    if !["Differences", "Goal"].contains(&device.name) {
+                    if !["Differences", "Goal", "Walk"].contains(&device.name) {
                         found.push(format!("{}: {} has no twin", module.name, device.name));
                     }
                     continue;

@@ -68,11 +68,12 @@ pub(super) struct Piece {
 /// Loop iterations of one invocation.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct Iterations {
-    pub(super) n_states: u32,
-    /// Of one pass over all states.
+    /// What a pass visits, one after another: states, or slices of states that are updated side by side.
+    pub(super) visits: u32,
+    /// Of one pass over all of them.
     pub(super) per_pass: u64,
-    /// Of the largest state.
-    pub(super) largest_state: u64,
+    /// Of the largest of them.
+    pub(super) largest: u64,
 }
 
 impl Iterations {
@@ -88,9 +89,9 @@ impl Iterations {
         };
         let each = model.states().iter().map(state);
         Self {
-            n_states: model.states().len() as u32,
+            visits: model.states().len() as u32,
             per_pass: each.clone().sum(),
-            largest_state: each.max().unwrap_or(1),
+            largest: each.max().unwrap_or(1),
         }
     }
 
@@ -111,17 +112,17 @@ impl Iterations {
             let mut left = passes;
             while left > 0 {
                 let now = left.min(most);
-                push(0, self.n_states, now, self.per_pass * u64::from(now));
+                push(0, self.visits, now, self.per_pass * u64::from(now));
                 left -= now;
             }
         } else {
-            let states = (allowed / self.largest_state.max(1))
+            let states = (allowed / self.largest.max(1))
                 .max(1)
-                .min(u64::from(self.n_states)) as u32;
+                .min(u64::from(self.visits)) as u32;
             for _ in 0..passes {
-                for first in (0..self.n_states).step_by(states as usize) {
-                    let end = self.n_states.min(first + states);
-                    push(first, end, 1, self.largest_state * u64::from(end - first));
+                for first in (0..self.visits).step_by(states as usize) {
+                    let end = self.visits.min(first + states);
+                    push(first, end, 1, self.largest * u64::from(end - first));
                 }
             }
         }
@@ -137,7 +138,7 @@ impl Iterations {
             let passes = most.min(passes - done);
             Piece {
                 first: 0,
-                end: self.n_states,
+                end: self.visits,
                 passes,
                 cost: self.per_pass * u64::from(passes) * goals,
             }
@@ -148,7 +149,7 @@ impl Iterations {
     /// Workgroups per tile for a pass whose invocations share the states out: few states each, and never too many loop iterations.
     pub(super) fn strides(self, states: u32, most: u32) -> u32 {
         const STATES_EACH: u32 = 16;
-        let by_iterations = MAX_ITERATIONS / self.largest_state.max(1);
+        let by_iterations = MAX_ITERATIONS / self.largest.max(1);
         let each = u64::from(STATES_EACH).min(by_iterations).max(1) as u32;
         states.div_ceil(each).clamp(1, most)
     }
@@ -164,11 +165,11 @@ mod tests {
         let mut done = 0;
         for piece in pieces {
             if piece.first != at
-                || (piece.passes > 1 && piece.end - piece.first != iterations.n_states)
+                || (piece.passes > 1 && piece.end - piece.first != iterations.visits)
             {
                 return false;
             }
-            at = piece.end % iterations.n_states;
+            at = piece.end % iterations.visits;
             done += if at == 0 { piece.passes } else { 0 };
         }
         at == 0 && done == passes
@@ -182,11 +183,11 @@ mod tests {
             (5_000, 400_000, 100),
             (100_000, 2_000_000, 50),
         ];
-        for (n_states, per_pass, largest_state) in sizes {
+        for (visits, per_pass, largest) in sizes {
             let iterations = Iterations {
-                n_states,
+                visits,
                 per_pass,
-                largest_state,
+                largest,
             };
             for (passes, goals, cost) in [
                 (1, 64, FIRST_COST),
@@ -197,12 +198,12 @@ mod tests {
                 let pieces = iterations.pieces(passes, goals, cost);
                 assert!(
                     covers(iterations, passes, &pieces),
-                    "{n_states} {passes} {cost}"
+                    "{visits} {passes} {cost}"
                 );
                 for piece in &pieces {
                     let each = piece.cost / goals;
                     assert!(
-                        each <= MAX_ITERATIONS && (piece.cost <= cost || each <= largest_state),
+                        each <= MAX_ITERATIONS && (piece.cost <= cost || each <= largest),
                         "{piece:?}"
                     );
                 }

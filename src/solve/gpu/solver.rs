@@ -78,7 +78,7 @@ impl GpuSolver {
     }
 
     /// `tolerance`: what the device is to certify, on its own lattice.
-    fn with_scale(
+    pub(super) fn with_scale(
         gpu: Arc<Gpu>,
         problem: CellProblem,
         scale: Scale,

@@ -71,7 +71,7 @@ impl DeviceStage {
             Kind::Linked { follows } => (Keeping::of_any(model, room), follows),
         };
         let keeping = gpu.keeping.unwrap_or(keeping);
-        let kernels = Kernels::new(&gpu, model, draws, (keeping, follows))?;
+        let kernels = Kernels::new(&gpu, plan, draws, (keeping, follows))?;
         let numbers = 3 * u64::from(cell.constants.n_states) + u64::from(cell.constants.n_rewards);
         let tile_bytes = numbers * TILE as u64 * 4;
         let block_bytes = tile_bytes * block_size(model.states().len()) / TILE as u64;

@@ -9,9 +9,9 @@ use crate::mdp::families::{Family, Garnet, RandomDeterministic};
 use crate::plan::{Method, Plan, Schedule};
 use crate::reward::{GoalLaw, Uniform};
 use crate::rng::Stream;
-use crate::solve::{DeviceFault, GoalProgram, Goals};
+use crate::solve::{DeviceFault, GoalProgram};
 use crate::statistics::{BlockSums, Blocks};
-use crate::units::{Discount, SampleIndex, Seed};
+use crate::units::{Discount, Seed};
 
 /// The adapter of the tests, software if need be. `None` where there is none, unless POWERSWEEP_REQUIRE_GPU is set.
 pub(super) fn backend() -> Option<&'static GpuBackend> {
@@ -40,7 +40,7 @@ pub(super) fn drawn_cell(mdp: Arc<crate::mdp::Mdp>, law: Arc<GoalLaw>) -> CellPr
 }
 
 /// A backend of its own with a fault in one shader, which is made to be used.
-fn broken(name: &str, from: &str, to: &str) -> Option<GpuBackend> {
+pub(super) fn broken(name: &str, from: &str, to: &str) -> Option<GpuBackend> {
     backend()?;
     let module = MODULES.iter().find(|m| m.name == name).unwrap();
     assert!(module.source.contains(from), "{name} has changed");
@@ -49,6 +49,7 @@ fn broken(name: &str, from: &str, to: &str) -> Option<GpuBackend> {
     Some(own(
         match name {
             "in_place_workgroup" => Some(Keeping::Workgroup),
+            "in_phases_moves" | "in_phases_terms" => Some(Keeping::Phases),
             "straight" => Some(Keeping::Registers),
             _ => Some(Keeping::Storage),
         },
@@ -67,24 +68,31 @@ pub(super) fn own(keeping: Option<Keeping>, library: Library) -> GpuBackend {
     GpuBackend { gpu: Arc::new(gpu) }
 }
 
-fn problem(method: Method) -> CellProblem {
-    let mdp = match method {
+/// Certain moves.
+pub(super) fn moves(states: u64, choices: u64) -> Family {
+    Family::RandomDeterministic(RandomDeterministic { states, choices })
+}
+
+/// Rows with weights.
+pub(super) fn terms(states: u64, choices: u64) -> Family {
+    Family::Garnet(Garnet {
+        states,
+        choices,
+        branching: states.min(4),
+    })
+}
+
+pub(super) fn problem(method: Method) -> CellProblem {
+    match method {
         Method::InPlace | Method::PolicyIteration | Method::Extrapolated => {
-            Family::RandomDeterministic(RandomDeterministic {
-                states: 40,
-                choices: 3,
-            })
-            .generate(1)
-            .unwrap()
+            problem_on(&moves(40, 3), method)
         }
-        Method::Jacobi => Family::Garnet(Garnet {
-            states: 40,
-            choices: 3,
-            branching: 4,
-        })
-        .generate(1)
-        .unwrap(),
-    };
+        Method::Jacobi => problem_on(&terms(40, 3), method),
+    }
+}
+
+pub(super) fn problem_on(family: &Family, method: Method) -> CellProblem {
+    let mdp = family.generate(1).unwrap();
     let discount = Discount::new(0.9).unwrap();
     let plan = Plan::draw(&mdp, discount).with_schedule(Schedule {
         method,
@@ -104,7 +112,14 @@ fn problem(method: Method) -> CellProblem {
 }
 
 fn block_of(backend: &GpuBackend, method: Method) -> Result<BlockSums, SolveError> {
-    let solver = backend.prepare(problem(method))?;
+    block_on(backend, problem(method))
+}
+
+pub(super) fn block_on(
+    backend: &GpuBackend,
+    problem: CellProblem,
+) -> Result<BlockSums, SolveError> {
+    let solver = backend.prepare(problem)?;
     solver.solve_block(Blocks::new(100, 128).get(0), false)
 }
 
@@ -187,6 +202,36 @@ fn work_that_was_left_out_is_an_error_and_never_a_result() {
             "var updates = 0u;",
             "var updates = 0u; if lane == 63u { return; }",
         ),
+        (
+            "in_phases_moves",
+            "sweep < job.sweeps",
+            "sweep + 1u < job.sweeps",
+        ),
+        (
+            "in_phases_moves",
+            "i < job.range_end; i++",
+            "i + 1u < job.range_end; i++",
+        ),
+        (
+            "in_phases_moves",
+            "who.x != NOBODY",
+            "who.x != NOBODY && who.x != 17u",
+        ),
+        (
+            "in_phases_moves",
+            "var updates = 0u;",
+            "var updates = 0u; if id.x == 6u { return; }",
+        ),
+        (
+            "in_phases_terms",
+            "sweep < job.sweeps",
+            "sweep + 1u < job.sweeps",
+        ),
+        (
+            "in_phases_terms",
+            "who.x != NOBODY",
+            "who.x != NOBODY && who.x != 17u",
+        ),
         ("jacobi", "s < job.range_end;", "s + 1u < job.range_end;"),
         ("certify", "s < job.range_end;", "s + 1u < job.range_end;"),
         (
@@ -204,12 +249,12 @@ fn work_that_was_left_out_is_an_error_and_never_a_result() {
     ];
     for (name, from, to) in cases {
         let backend = broken(name, from, to).unwrap();
-        let method = if name == "jacobi" {
-            Method::Jacobi
-        } else {
-            Method::InPlace
+        let problem = match name {
+            "jacobi" => problem(Method::Jacobi),
+            "in_phases_terms" => problem_on(&terms(40, 3), Method::InPlace),
+            _ => problem(Method::InPlace),
         };
-        let outcome = block_of(&backend, method);
+        let outcome = block_on(&backend, problem);
         let incomplete = matches!(
             &outcome,
             Err(SolveError::Device {
@@ -301,63 +346,4 @@ fn a_tolerance_beyond_single_precision_is_refused_before_the_first_goal() {
         .unwrap();
     assert!(sums.unconverged > 0 && sums.finished == 64 && !sums.unconverged_goals.is_empty());
     assert!(sums.bound_max > 1e-5);
-}
-
-#[test]
-fn where_work_is_cut_changes_no_number() {
-    if backend().is_none() {
-        return;
-    }
-    let keepings = [Keeping::Storage, Keeping::Workgroup, Keeping::Registers];
-    let in_place = keepings.map(|keeping| (Method::InPlace, keeping));
-    for (method, keeping) in in_place
-        .into_iter()
-        .chain([(Method::Jacobi, Keeping::Storage)])
-    {
-        let whole = own(Some(keeping), Library::new());
-        let whole = block_of(&whole, method).unwrap();
-        let cut = own(Some(keeping), Library::new());
-        for _ in 0..40 {
-            cut.gpu
-                .pace
-                .learn(u64::MAX / 2, std::time::Duration::from_secs(3600));
-        }
-        assert_eq!(block_of(&cut, method).unwrap(), whole, "{keeping:?}");
-    }
-}
-
-#[test]
-fn what_keeps_the_values_is_chosen_by_size_and_matters_to_no_more_than_rounding() {
-    let Some(sound) = backend() else { return };
-    let problem = problem(Method::InPlace);
-    let model = problem.plan.model();
-    assert_eq!(Keeping::of(model, 1 << 20), Keeping::Registers);
-    let sparse = self::problem(Method::Jacobi);
-    let bytes = 40 * 64 * 4;
-    for (room, keeping) in [(bytes, Keeping::Workgroup), (bytes - 1, Keeping::Storage)] {
-        assert_eq!(Keeping::of(sparse.plan.model(), room), keeping);
-    }
-    let indices: Vec<_> = (0..128).map(SampleIndex).collect();
-    let goals = Goals::Sampled {
-        stream: Stream::Reward,
-        indices: &indices,
-    };
-    let solve = |backend: &GpuBackend| {
-        let solver = backend.prepare(problem.clone()).unwrap();
-        solver.solve_goals(goals).unwrap()
-    };
-    let chosen = solve(sound);
-    for keeping in [Keeping::Storage, Keeping::Workgroup] {
-        let found = solve(&own(Some(keeping), Library::new()));
-        for (a, b) in chosen.iter().zip(&found) {
-            let allowed = a.half_width + b.half_width;
-            let off = a.integrand.iter().zip(&b.integrand);
-            assert!(off.clone().all(|(x, y)| (x - y).abs() <= allowed));
-            assert_eq!(a.rewards, b.rewards);
-            // The control: another goal is another.
-            let other = &found[usize::from(a.rewards == found[0].rewards)].integrand;
-            let off = a.integrand.iter().zip(other);
-            assert!(off.clone().any(|(x, y)| (x - y).abs() > allowed));
-        }
-    }
 }

@@ -8,6 +8,7 @@ use super::kernels::Kernels;
 use super::layout::{Drawn, Job, Lane, Progress, StateSums, Tally};
 use super::pace::Pace;
 use super::passes::DrawPass;
+use super::phases::DevicePhases;
 use super::shaders::Pipeline;
 use crate::plan::Method;
 use crate::solve::SolveError;
@@ -228,7 +229,8 @@ impl Workspace {
                 ("missed", &missed),
             ];
             let given = followed.iter().map(|buffer| ("followed", buffer));
-            let named: Vec<_> = named.into_iter().chain(given).collect();
+            let phases = kernels.phases.iter().flat_map(DevicePhases::named);
+            let named: Vec<_> = named.into_iter().chain(given).chain(phases).collect();
             pipeline.bind(device, &named)
         };
         let side =

@@ -1,0 +1,209 @@
+//! Kernels against the reference and against each other, at sizes and in company that a backend would not choose by itself.
+
+use std::sync::Arc;
+
+use super::cover::{Cover, HostTiles};
+use super::draws::Draws;
+use super::group::Source;
+use super::layout::FLAG_KEEP;
+use super::tests::{backend, block_on, broken, moves, own, problem, problem_on, terms};
+use super::*;
+use crate::mdp::families::{Chain, Family};
+use crate::reward::{Marginal, RewardDistribution, RewardDomain};
+use crate::rng::Stream;
+use crate::solve::{GoalProgram, Goals, ReferenceBackend, SolvedGoal};
+use crate::statistics::TILE;
+use crate::units::SampleIndex;
+
+#[test]
+fn where_work_is_cut_changes_no_number() {
+    if backend().is_none() {
+        return;
+    }
+    let (moves, terms) = (moves(40, 3), terms(40, 3));
+    for (family, method, keeping) in [
+        (&moves, Method::InPlace, Keeping::Storage),
+        (&moves, Method::InPlace, Keeping::Workgroup),
+        (&moves, Method::InPlace, Keeping::Registers),
+        (&moves, Method::InPlace, Keeping::Phases),
+        (&terms, Method::InPlace, Keeping::Phases),
+        (&terms, Method::Jacobi, Keeping::Storage),
+    ] {
+        let problem = problem_on(family, method);
+        let whole = own(Some(keeping), Library::new());
+        let whole = block_on(&whole, problem.clone()).unwrap();
+        let cut = own(Some(keeping), Library::new());
+        for _ in 0..40 {
+            cut.gpu
+                .pace
+                .learn(u64::MAX / 2, std::time::Duration::from_secs(3600));
+        }
+        assert_eq!(block_on(&cut, problem).unwrap(), whole, "{keeping:?}");
+    }
+}
+
+#[test]
+fn what_keeps_the_values_is_chosen_by_size_and_matters_to_no_more_than_rounding() {
+    let Some(sound) = backend() else { return };
+    let certain = problem(Method::InPlace);
+    assert_eq!(
+        Keeping::of(certain.plan.model(), 1 << 20),
+        Keeping::Registers
+    );
+    let sparse = problem_on(&terms(40, 3), Method::InPlace);
+    let model = sparse.plan.model();
+    for (room, keeping) in [
+        (40 * 64 * 4, Keeping::Workgroup),
+        (40 * 64 * 4 - 1, Keeping::Phases),
+        (40 * 4 * 4, Keeping::Phases),
+        (40 * 4 * 4 - 1, Keeping::Storage),
+    ] {
+        assert_eq!(Keeping::of(model, room), keeping, "{room} bytes");
+    }
+    // So many phases that a sweep waits longer for them than for memory.
+    let corridor = Family::Chain(Chain {
+        states: 300,
+        two_way: true,
+        stay: true,
+    });
+    let corridor = problem_on(&corridor, Method::InPlace);
+    let room = 300 * 64;
+    assert_eq!(Keeping::of(corridor.plan.model(), room), Keeping::Storage);
+    let indices: Vec<_> = (0..128).map(SampleIndex).collect();
+    let goals = Goals::Sampled {
+        stream: Stream::Reward,
+        indices: &indices,
+    };
+    let solve = |backend: &GpuBackend, problem: &CellProblem| {
+        let solver = backend.prepare(problem.clone()).unwrap();
+        solver.solve_goals(goals).unwrap()
+    };
+    for problem in [certain, sparse] {
+        let chosen = solve(sound, &problem);
+        for keeping in [Keeping::Storage, Keeping::Workgroup, Keeping::Phases] {
+            let found = solve(&own(Some(keeping), Library::new()), &problem);
+            for (a, b) in chosen.iter().zip(&found) {
+                let allowed = a.half_width + b.half_width;
+                let off = a.integrand.iter().zip(&b.integrand);
+                assert!(off.clone().all(|(x, y)| (x - y).abs() <= allowed));
+                assert_eq!(a.rewards, b.rewards);
+                // The control: another goal is another.
+                let other = &found[usize::from(a.rewards == found[0].rewards)].integrand;
+                let off = a.integrand.iter().zip(other);
+                assert!(off.clone().any(|(x, y)| (x - y).abs() > allowed));
+            }
+        }
+    }
+}
+
+/// Levels are another way to go through the same order. Where products and sums are not fused one way here and another there, as on software adapters, the numbers are the same.
+#[test]
+fn levels_compute_what_sweep_order_does() {
+    let Some(sound) = backend() else { return };
+    let is_software = sound.adapter().kind == AdapterKind::Software;
+    let problem = problem_on(&moves(257, 3), Method::InPlace);
+    let block = |backend: &GpuBackend| block_on(backend, problem.clone()).unwrap();
+    let in_order = block(&own(Some(Keeping::Storage), Library::new()));
+    let by_level = block(&own(Some(Keeping::Phases), Library::new()));
+    assert!(!is_software || by_level == in_order);
+    // The control: phases from the last to the first, forwards too.
+    let (from, to) = ("let backwards = (", "let backwards = true || (");
+    let wrong = block(&broken("in_phases_moves", from, to).unwrap());
+    assert!(wrong != in_order);
+}
+
+#[test]
+fn states_side_by_side_agree_with_the_reference_at_every_size() {
+    if backend().is_none() {
+        return;
+    }
+    let numbers = [0, 5, 63, (1 << 33) + 5].map(SampleIndex);
+    let goals = Goals::Sampled {
+        stream: Stream::Reward,
+        indices: &numbers,
+    };
+    let backend = own(Some(Keeping::Phases), Library::new());
+    for states in [1, 2, 31, 32, 33, 63, 64, 65, 257] {
+        for choices in [1, 2, 5] {
+            for family in [moves(states, choices), terms(states, choices)] {
+                let mut problem = problem_on(&family, Method::InPlace);
+                for domain in [RewardDomain::State, RewardDomain::Choice] {
+                    let mdp = problem.program.stage().mdp.clone();
+                    let law = RewardDistribution::iid("law", Marginal::uniform(0.0, 1.0).unwrap());
+                    let bound = law.on(domain).bind(&mdp).unwrap();
+                    problem.program = GoalProgram::optimal(bound.mdp, bound.law);
+                    problem.plan = Arc::new(Plan::draw_for(&mdp, problem.discount, domain));
+                    let solve = |backend: &dyn Backend| {
+                        let solver = backend.prepare(problem.clone()).unwrap();
+                        solver.solve_goals(goals).unwrap()
+                    };
+                    let place = format!("{states} states, {choices} choices, {domain:?}");
+                    let (found, judged) = (solve(&backend), solve(&ReferenceBackend::new()));
+                    let far = |a: &SolvedGoal, b: &SolvedGoal| {
+                        let pairs = a.integrand.iter().zip(&b.integrand);
+                        pairs.map(|(x, y)| (x - y).abs()).fold(0.0, f64::max)
+                    };
+                    for (i, (a, b)) in found.iter().zip(&judged).enumerate() {
+                        assert!(a.converged && a.rewards == b.rewards, "{place}");
+                        let allowed = a.half_width + b.half_width;
+                        assert!(far(a, b) <= allowed, "{place}");
+                        // The control: another goal is another.
+                        let other = &judged[(i + 1) % judged.len()];
+                        assert!(far(a, other) > 2.0 * allowed, "{place}");
+                    }
+                }
+            }
+        }
+    }
+}
+
+/// Which goals are in the other lanes, and which of them are done, is nothing to a goal.
+#[test]
+fn a_goal_is_the_same_in_whatever_company() {
+    if backend().is_none() {
+        return;
+    }
+    let (moves, terms) = (moves(40, 3), terms(40, 3));
+    for (family, keeping) in [
+        (&moves, Keeping::Storage),
+        (&moves, Keeping::Phases),
+        (&terms, Keeping::Phases),
+    ] {
+        let problem = problem_on(family, Method::InPlace);
+        let gpu = own(Some(keeping), Library::new()).gpu;
+        let cover = Cover::new(0.0, 1.0);
+        let none = Draws::default();
+        let solver = GpuSolver::with_scale(gpu, problem, cover.scale(), 1e-5, &none).unwrap();
+        // Half of them have one reward in a hundred states' worth: they are done after a sweep or two.
+        let goal = |lane: usize, row: usize| match lane % 2 {
+            0 => (lane * 7_919 + row * row * 104_729) as u32 % (1 << 24),
+            _ => 1 << (lane % 20),
+        };
+        let solve = |turn: usize| {
+            let steps = (0..40 * TILE).map(|at| goal((at % TILE + turn) % TILE, at / TILE));
+            let tile = HostTiles::of_steps(steps.collect(), &solver.stage.stays);
+            let workspace = solver.stage.workspace(1).unwrap();
+            let source = Source::Put(&tile);
+            let stage = &solver.stage;
+            stage
+                .solve(&workspace, source, TILE as u32, FLAG_KEEP)
+                .unwrap();
+            let read = stage.read_back(&workspace).unwrap();
+            let each = (0..TILE).map(|lane| {
+                let at = (lane + TILE - turn) % TILE;
+                let values = (0..40).map(|row| stage.integrand(&read, at, row));
+                (
+                    values.collect::<Vec<_>>(),
+                    read.lanes[at].half_width,
+                    read.lanes[at].sweeps,
+                )
+            });
+            each.collect::<Vec<_>>()
+        };
+        let here = solve(0);
+        let sweeps = here.iter().map(|goal| goal.2);
+        assert!(sweeps.clone().min() < sweeps.max(), "some are done earlier");
+        assert_eq!(solve(13), here, "{keeping:?}");
+        assert!(here[0] != here[2], "the control");
+    }
+}
