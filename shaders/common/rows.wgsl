@@ -1,4 +1,4 @@
-// Rows of the transition tensor, and what a lane's values make of them. Needs `value`, the rewards, and `is_open`, which says
+// Rows of the transition tensor, and what a lane's values make of them. Needs bounds.wgsl, `value`, the rewards, and `is_open`, which says
 // which choices of a state may be taken.
 //
 // A state's terms stand in `parts[first..common_end]` (common to all its choices), then choice by choice up to each
@@ -26,18 +26,6 @@ struct Part {
 @group(0) @binding(1) var<storage, read> states: array<State>;
 @group(0) @binding(2) var<storage, read> choices: array<Choice>;
 @group(0) @binding(3) var<storage, read> parts: array<Part>;
-
-// Below every sum there can be. Infinities are no sentinels in WGSL: an implementation may assume that there are none.
-const LOWEST: f32 = -3.0e38;
-
-// max(a, b) of finite numbers.
-fn larger(a: f32, b: f32) -> f32 {
-    return select(b, a, a > b);
-}
-
-fn smaller(a: f32, b: f32) -> f32 {
-    return select(b, a, a < b);
-}
 
 // Terms that are added up before they join a sum: the rounding of a long sum then grows with RUN and the number of runs, not with their product.
 const RUN: u32 = 16u;
@@ -86,14 +74,6 @@ fn weighted_differences(first: u32, end: u32, own: f32, start: vec2<f32>) -> vec
         sum += part;
     }
     return sum;
-}
-
-// gamma max_a sum_{s'} T(s,a,s')(V(s') - V(s)), with R(s,a) in the maximum where choices have rewards: as computed, and bounds on
-// the true number.
-struct Differences {
-    best: f32,
-    low: f32,
-    high: f32,
 }
 
 fn differences(s: u32, own: f32) -> Differences {

@@ -114,12 +114,33 @@ fn gpu_agrees_on_random_mdps_of_every_size() {
     }
 }
 
+/// A cell on so many states that direct solves are too long, and goals of it solved by sweeps in double precision, to 1e-12.
+fn judged_by_sweeps(family: &Family, method: Method) -> (CellProblem, Vec<SolvedGoal>) {
+    let mdp = Arc::new(family.generate(1).unwrap());
+    let mut problem = problem(&mdp, Uniform::unit(), 0.9, 1e-5);
+    let schedule = Schedule {
+        method,
+        ..Schedule::default()
+    };
+    problem.plan = Arc::new((*problem.plan).clone().with_schedule(schedule));
+    let sharp = CellProblem {
+        tolerance: 1e-12,
+        max_sweeps: 1_000,
+        ..problem.clone()
+    };
+    let judged = solve(&*CpuBackend::new().prepare(sharp).unwrap(), &FAR_APART);
+    (problem, judged)
+}
+
+/// Goals of two tiles.
+const FAR_APART: [SampleIndex; 2] = [SampleIndex((1 << 33) + 5), SampleIndex((1 << 34) + 63)];
+
 #[test]
 fn gpu_agrees_on_random_mdps_of_thousands_of_states() {
     let Some(backend) = backend("random MDPs of thousands of states") else {
         return;
     };
-    for (states, choices) in [(1_025, 5), (5_000, 2)] {
+    for (states, choices) in [(1_025, 1), (1_025, 5), (2_048, 2), (5_000, 2)] {
         let branching = 4;
         let sparse = Family::Garnet(Garnet {
             states,
@@ -128,17 +149,11 @@ fn gpu_agrees_on_random_mdps_of_thousands_of_states() {
         });
         let certain = Family::RandomDeterministic(RandomDeterministic { states, choices });
         for family in [sparse, certain] {
-            let mdp = Arc::new(family.generate(states).unwrap());
-            let problem = problem(&mdp, Uniform::unit(), 0.9, 1e-5);
-            // Direct solves are beyond that size: sweeps in double precision judge, to 1e-12.
-            let sharp = CellProblem {
-                tolerance: 1e-12,
-                max_sweeps: 1_000,
-                ..problem.clone()
-            };
-            let numbers = [SampleIndex((1 << 33) + 5), SampleIndex((1 << 33) + 63)];
-            let judged = solve(&*CpuBackend::new().prepare(sharp).unwrap(), &numbers);
-            let solved = solve(&*backend.prepare(problem.clone()).unwrap(), &numbers);
+            let (problem, judged) = judged_by_sweeps(&family, Method::InPlace);
+            let side_by_side = 16 * states <= u64::from(backend.adapter().workgroup_bytes);
+            let how = backend.carries_out(&problem.plan).unwrap();
+            assert_eq!(how.contains("side by side"), side_by_side, "{how}");
+            let solved = solve(&*backend.prepare(problem.clone()).unwrap(), &FAR_APART);
             let place = format!("{} of {states} states", family.name());
             agrees(&problem, solved, &judged, &place);
         }
@@ -229,16 +244,34 @@ fn gpu_agrees_on_dense_mdps() {
         return;
     };
     // Rows of 257: sums so long that adding them up term by term would leave more to rounding than the tolerance.
-    for states in [2, 33, 65, 257] {
-        let mdp = Family::Dense(Dense { states, choices: 2 })
-            .generate(states)
-            .unwrap();
-        backend_agrees_at(
-            &backend,
-            &Arc::new(mdp),
-            Uniform::unit(),
-            &[(0.5, 1e-5), (0.95, 1e-5)],
-        );
+    for states in SIZES {
+        for choices in [1, 2, 5] {
+            let mdp = Family::Dense(Dense { states, choices }).generate(states);
+            let mdp = Arc::new(mdp.unwrap());
+            let discounts = [(0.5, 1e-5), (0.95, 1e-5)];
+            let discounts = if choices == 2 {
+                &discounts[..]
+            } else {
+                &discounts[1..]
+            };
+            backend_agrees_at(&backend, &mdp, Uniform::unit(), discounts);
+        }
+    }
+}
+
+#[test]
+fn gpu_agrees_on_a_dense_mdp_of_a_thousand_states() {
+    let Some(backend) = backend("dense MDPs of 1,025 states") else {
+        return;
+    };
+    for choices in [1, 2, 5] {
+        let family = Family::Dense(Dense {
+            states: 1_025,
+            choices,
+        });
+        let (problem, judged) = judged_by_sweeps(&family, Method::Jacobi);
+        let solved = solve(&*backend.prepare(problem.clone()).unwrap(), &FAR_APART);
+        agrees(&problem, solved, &judged, "1,025 states");
     }
 }
 

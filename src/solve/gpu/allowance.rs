@@ -37,9 +37,17 @@
 //! too (U(|V| + |r|)), h stored and multiplied 1.5U, all times h; h(high - low) for q; the middle of r is rounded twice, U|r| each, and
 //! its sum is rounded (U(h|V| + 2|r|)). In all, with the rest of r, U(6.5h|V| + 8|r|) + h spread, less than what is taken: h < h/g, and per_residual is 9U there.
 //!
+//! # Rows that are multiplied whole
+//!
+//! There the residual is made of what a sweep has stored, TV = R + q with q = gamma max sum T V over all states, as (TV - R) - gamma V, and low = high. A term's stored weight errs by U/2, its
+//! product by U, and it goes through n additions that round, of at most gamma |V| in all: (n + 1.5)U|V|. R is added and taken off again: U(|R| + |V|) and U|V|. gamma V is stored and
+//! multiplied, 1.5U|V|, and the difference is at most 2|V|. So max q - gamma V errs by E = U((n + 7)|V| + |R|): every residual lies within E of what is computed, which widens their range by E on either side, and
+//! the middle, h V + (h/g)(q - gamma V), errs by (h/g)E. Beyond the above, (1 + h/g)E is taken.
+//!
 //! Subnormal numbers may be flushed to zero: an error of 2^-126 an operation, far inside the margin of `1/8` over `1/16`.
 
 use super::layout::RUN;
+use super::product::DEPTH;
 use crate::plan::SweepModel;
 use crate::reward::RewardDomain;
 use crate::units::Discount;
@@ -68,8 +76,32 @@ pub(super) struct Allowance {
 }
 
 impl Allowance {
+    /// `whole_rows`: rows are multiplied whole.
+    pub(super) fn of(model: &SweepModel, discount: Discount, whole_rows: bool) -> Self {
+        match whole_rows {
+            true => Self::of_whole_rows(model.states().len(), discount),
+            false => Self::new(model, discount),
+        }
+    }
+
     pub(super) fn new(model: &SweepModel, discount: Discount) -> Self {
-        let additions = most_additions(model) as f64;
+        Self::of_sums(most_additions(model), model.domain(), discount)
+    }
+
+    fn of_whole_rows(n_states: usize, discount: Discount) -> Self {
+        let additions = n_states.min(DEPTH) - 1 + n_states.div_ceil(DEPTH) - 1;
+        let plain = Self::of_sums(additions as u32, RewardDomain::State, discount);
+        let both = MARGIN * U * (1.0 + discount.complement() / discount.used());
+        Self {
+            per_reward: plain.per_reward + both,
+            per_value: plain.per_value + (additions as f64 + 7.0) * both,
+            ..plain
+        }
+    }
+
+    /// `additions`: most that a term goes through.
+    fn of_sums(additions: u32, domain: RewardDomain, discount: Discount) -> Self {
+        let additions = f64::from(additions);
         let complement = discount.complement();
         Self {
             sum_error: MARGIN * (additions + 4.0) * U,
@@ -77,7 +109,7 @@ impl Allowance {
             fixed: MARGIN * U / 8.0,
             per_reward: MARGIN * 3.0 * U,
             per_value: MARGIN * 10.0 * U * complement,
-            per_residual: match model.domain() {
+            per_residual: match domain {
                 RewardDomain::State => MARGIN * 4.0 * U,
                 RewardDomain::Choice => MARGIN * 9.0 * U,
             },

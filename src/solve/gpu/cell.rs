@@ -60,12 +60,12 @@ impl Cell {
     pub(super) fn upload(
         device: &Device,
         (problem, model): (&CellProblem, &SweepModel),
-        scale: Scale,
+        (scale, allowance): (Scale, Allowance),
         tolerance: f64,
         draws: &Draws,
     ) -> Result<Self, SolveError> {
         let stays = stays(model);
-        let mut constants = constants((problem, model), scale, tolerance);
+        let mut constants = constants((problem, model), (scale, allowance), tolerance);
         constants.n_rewards = stays.len() as u32;
         constants.lowest = draws.lowest;
         constants.has_stays = u32::from(stays.contains(&true));
@@ -109,12 +109,11 @@ impl Cell {
 
 fn constants(
     (problem, model): (&CellProblem, &SweepModel),
-    scale: Scale,
+    (scale, allowance): (Scale, Allowance),
     tolerance: f64,
 ) -> layout::Cell {
     let discount = problem.discount;
     let complement = discount.complement();
-    let allowance = Allowance::new(model, discount);
     let [key_low, key_high] = rng::key(problem.seed);
     // Rounded down: a half-width that meets it meets the tolerance.
     let tolerance = (tolerance / scale.binade * HALF_WIDTH_UNITS)

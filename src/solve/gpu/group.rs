@@ -3,6 +3,7 @@
 use super::cover::HostTiles;
 use super::kernels::Keeping;
 use super::layout::{FLAG_FIRST, FLAG_KEEP, FLAG_LAST, Job};
+use super::pace::Iterations;
 use super::stage::DeviceStage;
 use super::workspace::{Batch, Found, New, Side, Workspace};
 use crate::plan::Method;
@@ -250,19 +251,26 @@ impl<'a> Group<'a> {
     fn sweep_jacobi(&mut self, sweeps: u32) -> Result<(), SolveError> {
         let solver = self.solver;
         let most = self.most_groups();
+        let iterations = match &solver.kernels.product {
+            Some(product) => product.iterations,
+            None => solver.iterations,
+        };
         for _ in 0..sweeps {
             // The invocations share the states out: only the device's time limits how many a dispatch takes.
-            let all = solver.iterations.per_pass * self.goals();
+            let all = iterations.per_pass * self.goals();
             let dispatches = all.div_ceil(solver.gpu.pace.cost()).max(1);
-            let states = u64::from(self.n_states()).div_ceil(dispatches).max(1) as u32;
-            for first in (0..self.n_states()).step_by(states as usize) {
-                let end = self.n_states().min(first + states);
+            let visits = u64::from(iterations.visits).div_ceil(dispatches).max(1) as u32;
+            for first in (0..iterations.visits).step_by(visits as usize) {
+                let end = iterations.visits.min(first + visits);
                 let job = Job {
                     range_first: first,
                     range_end: end,
                     ..self.job
                 };
-                let strides = solver.iterations.strides(end - first, most);
+                let strides = match solver.kernels.product {
+                    Some(_) => end - first,
+                    None => iterations.strides(end - first, most),
+                };
                 self.batch.push(
                     self.workspace.jacobi(&solver.kernels, self.side),
                     job,
@@ -278,10 +286,13 @@ impl<'a> Group<'a> {
 
     fn certify(&mut self, done: u32) -> Result<(), SolveError> {
         let solver = self.solver;
+        // What multiplied rows whole is certified by what it made of the values before.
+        let (side, iterations) = match solver.kernels.product {
+            Some(_) => (self.side.other(), Iterations::of_states(self.n_states())),
+            None => (self.side, solver.iterations),
+        };
         let n_states = self.n_states();
-        let pieces = solver
-            .iterations
-            .pieces(1, self.goals(), solver.gpu.pace.cost());
+        let pieces = iterations.pieces(1, self.goals(), solver.gpu.pace.cost());
         let last = pieces.len() - 1;
         for (i, piece) in pieces.into_iter().enumerate() {
             let first_flag = if piece.first == 0 { FLAG_FIRST } else { 0 };
@@ -295,7 +306,7 @@ impl<'a> Group<'a> {
                 ..self.job
             };
             self.batch.push(
-                self.workspace.certify(&solver.kernels, self.side),
+                self.workspace.certify(&solver.kernels, side),
                 job,
                 [self.tiles, 1],
                 piece.cost,

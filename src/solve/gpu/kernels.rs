@@ -5,6 +5,7 @@ use std::sync::Arc;
 use super::draws::Draws;
 use super::passes::DrawPass;
 use super::phases::{DevicePhases, Phases};
+use super::product::Product;
 use super::shaders::Pipeline;
 use super::{Gpu, straight};
 use crate::plan::{Plan, SweepModel};
@@ -68,6 +69,8 @@ pub(super) struct Kernels {
     /// What in-place sweeps read, where they update states side by side.
     pub(super) phases: Option<DevicePhases>,
     pub(super) jacobi: Arc<Pipeline>,
+    /// What Jacobi sweeps read, where they multiply rows whole.
+    pub(super) product: Option<Product>,
     pub(super) certify: Arc<Pipeline>,
     pub(super) recentre: Arc<Pipeline>,
     pub(super) reduce: Arc<Pipeline>,
@@ -78,12 +81,12 @@ pub(super) struct Kernels {
 
 impl Kernels {
     /// `draws`: of goals that are drawn on the device. `follows`: the choice of every state is put there by the host, and values are kept
-    /// in storage.
+    /// in storage. `whole_rows`: Jacobi sweeps multiply rows whole.
     pub(super) fn new(
         gpu: &Gpu,
         plan: &Plan,
         draws: &Draws,
-        (keeping, follows): (Keeping, bool),
+        (keeping, follows, whole_rows): (Keeping, bool, bool),
     ) -> Result<Self, SolveError> {
         let model = plan.model();
         let flag = |on: bool| f64::from(u8::from(on));
@@ -133,8 +136,17 @@ impl Kernels {
                 .map(|phases| DevicePhases::upload(&gpu.device, &phases, plan))
                 .transpose()?,
             keeping,
-            jacobi: get(one_of("jacobi", "jacobi_followed"), &[on_choices])?,
-            certify: get(one_of("certify", "certify_followed"), &[on_choices])?,
+            jacobi: match whole_rows {
+                true => get("product", &[])?,
+                false => get(one_of("jacobi", "jacobi_followed"), &[on_choices])?,
+            },
+            certify: match whole_rows {
+                true => get("certify_swept", &[on_choices])?,
+                false => get(one_of("certify", "certify_followed"), &[on_choices])?,
+            },
+            product: whole_rows
+                .then(|| Product::upload(&gpu.device, plan))
+                .transpose()?,
             recentre: get("recentre", &[])?,
             reduce: get("reduce", &[])?,
             tally: get("tally", &[])?,

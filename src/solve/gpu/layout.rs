@@ -198,6 +198,13 @@ crossing! {
         closes_backwards: u32,
     }
 
+    /// Rows that are multiplied together; see shaders/solve/product.wgsl.
+    struct RowBlock {
+        first_state: u32,
+        end_state: u32,
+        first_choice: u32,
+    }
+
     /// Sums of one state over goals.
     struct StateSums {
         power_upper: i32,

@@ -95,6 +95,15 @@ impl Iterations {
         }
     }
 
+    /// Of a loop over states with nothing inside.
+    pub(super) fn of_states(visits: u32) -> Self {
+        Self {
+            visits,
+            per_pass: 2 * u64::from(visits),
+            largest: 2,
+        }
+    }
+
     /// Cuts `passes` passes of `goals` goals into dispatches of at most `cost`.
     pub(super) fn pieces(self, passes: u32, goals: u64, cost: u64) -> Vec<Piece> {
         let allowed = (cost / goals.max(1)).clamp(1, MAX_ITERATIONS);

@@ -71,10 +71,23 @@ impl GpuSolver {
         };
         let tolerance = problem.tolerance - error;
         let draws = draws.unwrap_or_default();
-        let mut solver = Self::with_scale(gpu, problem, scale, tolerance, &draws)?;
-        (solver.hosted, solver.shift, solver.error) = (hosted, shift, error);
-        solver.try_tolerance()?;
-        Ok(solver)
+        let made = |whole_rows| -> Result<_, SolveError> {
+            let (gpu, problem) = (gpu.clone(), problem.clone());
+            let kind = Kind::Plain { whole_rows };
+            let mut solver = Self::with_scale(gpu, problem, scale, tolerance, (&draws, kind))?;
+            (solver.hosted, solver.shift, solver.error) = (hosted.clone(), shift, error);
+            let tried = solver.try_tolerance();
+            Ok((solver, tried))
+        };
+        let (solver, tried) = made(true)?;
+        match tried {
+            // Sums of differences lose less to rounding.
+            Err(SolveError::OutOfReach { .. }) if solver.stage.kernels.product.is_some() => {
+                let (solver, tried) = made(false)?;
+                tried.map(|()| solver)
+            }
+            tried => tried.map(|()| solver),
+        }
     }
 
     /// `tolerance`: what the device is to certify, on its own lattice.
@@ -83,14 +96,14 @@ impl GpuSolver {
         problem: CellProblem,
         scale: Scale,
         tolerance: f64,
-        draws: &Draws,
+        (draws, kind): (&Draws, Kind),
     ) -> Result<Self, SolveError> {
         let stage = DeviceStage::new(
             gpu,
             (&problem, &problem.plan),
             scale,
             tolerance,
-            (draws, Kind::Plain),
+            (draws, kind),
         )?;
         Ok(Self {
             stage,
@@ -358,8 +371,10 @@ impl GpuSolver {
         let cover = Cover::new(low, high);
         let (gpu, problem) = (self.stage.gpu.clone(), self.problem.clone());
         let tolerance = self.problem.tolerance - cover.error();
-        let draws = Draws::default();
-        let solver = Self::with_scale(gpu, problem, cover.scale(), tolerance, &draws)?;
+        // A goal is seldom worth the matrix.
+        let kind = Kind::Plain { whole_rows: false };
+        let draws = (&Draws::default(), kind);
+        let solver = Self::with_scale(gpu, problem, cover.scale(), tolerance, draws)?;
         let rows = self.stage.rows.iter();
         let rows: Vec<f64> = rows.map(|r| rewards[*r as usize]).collect();
         let tile = HostTiles::of_goal(cover, &rows, &self.stage.stays);

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use super::Gpu;
+use super::allowance::Allowance;
 use super::cell::{Cell, Scale, stays};
 use super::draws::Draws;
 use super::group::{Group, Source};
@@ -11,7 +11,8 @@ use super::layout::{Lane, SUM_UNITS, StateSums, Tally};
 use super::pace::Iterations;
 use super::pool::Pool;
 use super::workspace::{Found, Workspace};
-use crate::plan::{Plan, Schedule};
+use super::{Gpu, product};
+use crate::plan::{Method, Plan, Schedule};
 use crate::solve::{CellProblem, DeviceFault, SolveError};
 use crate::statistics::{TILE, block_size};
 use crate::units::StateId;
@@ -20,7 +21,10 @@ use crate::units::StateId;
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Kind {
     /// A cell that is a single stage.
-    Plain,
+    Plain {
+        /// Whether rows are multiplied whole, where that suits the MDP: faster, and rounding is told from the largest value alone, not from differences.
+        whole_rows: bool,
+    },
     /// Linked stages: the host has to do between them, and compiling code for each would take longer than its sweeps.
     Linked {
         /// Whether the host says which choices are taken.
@@ -58,20 +62,23 @@ impl DeviceStage {
         (draws, kind): (&Draws, Kind),
     ) -> Result<Self, SolveError> {
         let model = plan.model();
+        let whole_rows = kind == (Kind::Plain { whole_rows: true })
+            && plan.schedule().method == Method::Jacobi
+            && product::suits(model, gpu.device.limits());
         let cell = Cell::upload(
             &gpu.device,
             (problem, model),
-            scale,
+            (scale, Allowance::of(model, problem.discount, whole_rows)),
             tolerance.max(0.0),
             draws,
         )?;
         let room = gpu.device.summary().workgroup_bytes;
         let (keeping, follows) = match kind {
-            Kind::Plain => (Keeping::of(model, room), false),
+            Kind::Plain { .. } => (Keeping::of(model, room), false),
             Kind::Linked { follows } => (Keeping::of_any(model, room), follows),
         };
         let keeping = gpu.keeping.unwrap_or(keeping);
-        let kernels = Kernels::new(&gpu, plan, draws, (keeping, follows))?;
+        let kernels = Kernels::new(&gpu, plan, draws, (keeping, follows, whole_rows))?;
         let numbers = 3 * u64::from(cell.constants.n_states) + u64::from(cell.constants.n_rewards);
         let tile_bytes = numbers * TILE as u64 * 4;
         let block_bytes = tile_bytes * block_size(model.states().len()) / TILE as u64;

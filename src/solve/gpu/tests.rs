@@ -5,7 +5,7 @@ use std::sync::{Arc, OnceLock};
 use super::selftest::Draws;
 use super::shaders::{MODULES, Pipeline, ShaderModule};
 use super::*;
-use crate::mdp::families::{Family, Garnet, RandomDeterministic};
+use crate::mdp::families::{Dense, Family, Garnet, RandomDeterministic};
 use crate::plan::{Method, Plan, Schedule};
 use crate::reward::{GoalLaw, Uniform};
 use crate::rng::Stream;
@@ -80,6 +80,11 @@ pub(super) fn terms(states: u64, choices: u64) -> Family {
         choices,
         branching: states.min(4),
     })
+}
+
+/// Rows that hold all states.
+pub(super) fn full(states: u64, choices: u64) -> Family {
+    Family::Dense(Dense { states, choices })
 }
 
 pub(super) fn problem(method: Method) -> CellProblem {
@@ -233,6 +238,19 @@ fn work_that_was_left_out_is_an_error_and_never_a_result() {
             "who.x != NOBODY && who.x != 17u",
         ),
         ("jacobi", "s < job.range_end;", "s + 1u < job.range_end;"),
+        ("product", "first < depth;", "first + DEPTH < depth;"),
+        ("product", "k < DEPTH;", "k + 1u < DEPTH;"),
+        ("product", "s < rows.end_state;", "s + 1u < rows.end_state;"),
+        (
+            "product",
+            "var terms = 0u;",
+            "var terms = 0u; if group.y == 1u { return; }",
+        ),
+        (
+            "certify_swept",
+            "s < job.range_end;",
+            "s + 1u < job.range_end;",
+        ),
         ("certify", "s < job.range_end;", "s + 1u < job.range_end;"),
         (
             "certify",
@@ -252,6 +270,7 @@ fn work_that_was_left_out_is_an_error_and_never_a_result() {
         let problem = match name {
             "jacobi" => problem(Method::Jacobi),
             "in_phases_terms" => problem_on(&terms(40, 3), Method::InPlace),
+            "product" | "certify_swept" => problem_on(&full(40, 3), Method::Jacobi),
             _ => problem(Method::InPlace),
         };
         let outcome = block_on(&backend, problem);

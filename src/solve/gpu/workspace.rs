@@ -9,6 +9,7 @@ use super::layout::{Drawn, Job, Lane, Progress, StateSums, Tally};
 use super::pace::Pace;
 use super::passes::DrawPass;
 use super::phases::DevicePhases;
+use super::product::Product;
 use super::shaders::Pipeline;
 use crate::plan::Method;
 use crate::solve::SolveError;
@@ -230,7 +231,9 @@ impl Workspace {
             ];
             let given = followed.iter().map(|buffer| ("followed", buffer));
             let phases = kernels.phases.iter().flat_map(DevicePhases::named);
-            let named: Vec<_> = named.into_iter().chain(given).chain(phases).collect();
+            let product = kernels.product.iter().flat_map(Product::named);
+            let more = given.chain(phases).chain(product);
+            let named: Vec<_> = named.into_iter().chain(more).collect();
             pipeline.bind(device, &named)
         };
         let side =
@@ -238,7 +241,7 @@ impl Workspace {
                 let jacobi = other
                     .map(|next| bind(&kernels.jacobi, values, next))
                     .transpose()?;
-                let certify = bind(&kernels.certify, values, values)?;
+                let certify = bind(&kernels.certify, values, other.unwrap_or(values))?;
                 let recentre = bind(&kernels.recentre, values, values)?;
                 Ok(Sided {
                     jacobi,
