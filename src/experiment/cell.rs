@@ -52,9 +52,9 @@ impl Cell {
         let walks = self.ready.walks.as_ref();
         tables.extend(walks.map(|walks| walk_table(walks, goals)));
         let shared = self.reading.facts.shared;
-        // Ranks are whole numbers, and have looked at that themselves.
+        // Ranks are whole numbers, and the largest of many numbers has ends of its own: they have looked at that themselves.
         let spread = |table: Table| match table.name {
-            "ranking" => table,
+            "ranking" | "dominance" => table,
             _ => table.map_estimates(|e| e.of_shared(shared)),
         };
         let mut tables: Vec<Table> = tables.into_iter().map(spread).collect();

@@ -334,7 +334,9 @@ fn key_column<'a>(name: &'static str, kind: KeyKind, keys: Vec<&'a Key>) -> Colu
         _ => None,
     };
     let values = match kind {
-        KeyKind::Text | KeyKind::Prose => Values::OptionalText(keys.iter().map(text).collect()),
+        KeyKind::Text | KeyKind::Prose | KeyKind::Finding => {
+            Values::OptionalText(keys.iter().map(text).collect())
+        }
         KeyKind::Count => Values::OptionalCount(keys.iter().map(count).collect()),
     };
     Column { name, values }

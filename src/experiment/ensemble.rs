@@ -64,7 +64,7 @@ pub enum Side {
 
 impl Claim {
     /// Measures of the statistics that claims can be about.
-    pub const MEASURES: [(&'static str, &'static [&'static str]); 13] = [
+    pub const MEASURES: [(&'static str, &'static [&'static str]); 14] = [
         ("power", &["power"]),
         ("optimality", &["weak", "strict", "fractional"]),
         (
@@ -98,6 +98,7 @@ impl Claim {
             &["greater", "less", "difference", "correlation"],
         ),
         ("ranking", &["rank"]),
+        ("dominance", &["violation"]),
         ("indifference", &["price"]),
         ("drives", &["estimate"]),
         ("readings", &["mean", "above", "tied", "below"]),
@@ -203,10 +204,15 @@ fn common(cells: &[&CellStatistics]) -> Vec<Common> {
         .filter(|table| !["histogram", "avoidance"].contains(&table.name));
     for table in tables {
         for row in &table.rows {
+            let is_same = |other: &&TableRow| {
+                let pairs = row.keys.iter().zip(&other.keys).zip(table.keys);
+                let mut names = pairs.filter(|(_, (_, kind))| kind.is_name());
+                names.all(|((own, other), _)| own == other)
+            };
             for measure in table.measures {
                 let of = |cell: &&CellStatistics| {
                     let table = cell.table(table.name)?;
-                    let same = table.rows.iter().find(|other| other.keys == row.keys)?;
+                    let same = table.rows.iter().find(is_same)?;
                     let found = table.measure(same, measure)?.estimate()?;
                     // An infinite ratio has no part in a mean.
                     found.estimate.is_finite().then_some(*found)
@@ -227,7 +233,7 @@ fn common(cells: &[&CellStatistics]) -> Vec<Common> {
 /// `corner, even, 10`.
 fn row_name(table: &Table, row: &TableRow) -> String {
     let keys = table.keys.iter().zip(&row.keys);
-    let shown = keys.filter(|((_, kind), _)| *kind != KeyKind::Prose);
+    let shown = keys.filter(|((_, kind), _)| kind.is_name());
     let names = shown.filter_map(|(_, key)| match key {
         Key::Text(name) => Some(name.clone()),
         Key::Count(n) => Some(n.to_string()),

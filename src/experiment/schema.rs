@@ -835,6 +835,20 @@ fn statistics() -> Value {
             false,
         ),
         (
+            "dominance",
+            one_or_several(
+                table(
+                    "Two states.",
+                    vec![
+                        ("first", json!({ "type": "string", "minLength": 1 }), true),
+                        ("second", json!({ "type": "string", "minLength": 1 }), true),
+                    ],
+                ),
+                "Pairs of states: whether the POWER integrand of the first is larger in distribution than that of the second.",
+            ),
+            false,
+        ),
+        (
             "indifference",
             names("Ends whose avoidance is told for every reward that they may pay."),
             false,

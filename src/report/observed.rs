@@ -80,6 +80,10 @@ fn rank(e: &Estimate) -> String {
 
 fn measure(measure: &Measure) -> String {
     match measure {
+        // An infinite ratio: at least so large.
+        Measure::Estimate(e) if e.estimate == f64::INFINITY => {
+            format!("> {}", outward(e.low, true, 1))
+        }
         Measure::Estimate(e) => {
             // The wider side: what is printed is never narrower than what was found.
             let half = (e.high - e.estimate).max(e.estimate - e.low);

@@ -6,10 +6,13 @@ use std::ops::Range;
 use std::sync::Arc;
 
 use super::behaviour::{
-    Choices, Chosen, Condition, Distribution, End, Event, Events, Glance, Indifference, LawScale,
-    Look, Majority, Occupancy, Optimality, Panel, Target, Ties,
+    Choices, Chosen, Condition, Distribution, Dominance, End, Event, Events, Glance, Indifference,
+    LawScale, Look, Majority, Occupancy, Optimality, Panel, Target, Ties,
 };
-use super::{Comparable, Conditioned, Map, ObservedSums, OptimalRequest, Quantity, Row, Table};
+use super::{
+    Comparable, Conditioned, DominanceRequest, MajorityRequest, Map, ObservedSums, Quantity, Row,
+    Table,
+};
 use crate::document::nearest;
 use crate::mdp::Mdp;
 use crate::units::{ChoiceId, Limit, StateId};
@@ -87,6 +90,8 @@ pub struct Request {
     pub occupancy: bool,
     /// States, and labels of states, whose POWER integrand is measured as a whole distribution and compared.
     pub distribution: Vec<String>,
+    /// Pairs of states: whether the first one's POWER integrand is larger in distribution than the second one's.
+    pub dominance: Vec<DominanceRequest>,
     /// Ends, whose avoidance is told for every reward that they may pay.
     pub indifference: Vec<String>,
     /// Names of drives. Those that an MDP does not show are left out.
@@ -106,57 +111,6 @@ pub struct EventRequest {
     pub ties: Ties,
     /// Whether the expected time is left out: random agents may take longer than numbers go.
     pub without_time: bool,
-}
-
-/// Two sets of choices, by the names that stand in the experiment file.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct MajorityRequest {
-    /// What the pair is called.
-    pub name: String,
-    /// The set that may be optimal for more goals.
-    pub first: Vec<OptimalRequest>,
-    /// The one that it is compared with.
-    pub second: Vec<OptimalRequest>,
-}
-
-impl MajorityRequest {
-    /// What a pair without a name is called: `go in s0 over stop in s0`.
-    #[must_use]
-    pub fn name_of(first: &[OptimalRequest], second: &[OptimalRequest]) -> String {
-        let [first, second] = [first, second].map(|set| {
-            let names: Vec<String> = set.iter().map(OptimalRequest::name).collect();
-            names.join(", ")
-        });
-        format!("{first} over {second}")
-    }
-
-    /// All names, in the order in which they are counted where one is not known: those of the first set, then those of the second.
-    fn names(&self) -> impl Iterator<Item = &OptimalRequest> {
-        self.first.iter().chain(&self.second)
-    }
-
-    /// The choices of both sets.
-    ///
-    /// # Errors
-    ///
-    /// Every name that the MDP does not have, counted from number `position` on.
-    fn resolve(&self, mdp: &Mdp, position: usize) -> Result<[Vec<ChoiceId>; 2], Vec<UnknownName>> {
-        let (mut sets, mut unknown) = ([Vec::new(), Vec::new()], Vec::new());
-        for (at, name) in self.names().enumerate() {
-            let set = &mut sets[usize::from(at >= self.first.len())];
-            match name.choices(mdp, "majority") {
-                Ok(choices) => set.extend(choices),
-                Err(name) => unknown.push(UnknownName {
-                    position: position + at,
-                    ..name
-                }),
-            }
-        }
-        match unknown.is_empty() {
-            true => Ok(sets),
-            false => Err(unknown),
-        }
-    }
 }
 
 /// A name that an MDP does not have.
@@ -224,6 +178,12 @@ impl Request {
                 "`distribution` is not yet supported at the limit {limit}"
             ));
         }
+        if !self.dominance.is_empty() {
+            let limit = limit.name();
+            obstacles.push(format!(
+                "`dominance` is not yet supported at the limit {limit}"
+            ));
+        }
         if !self.indifference.is_empty() {
             let limit = limit.name();
             obstacles.push(format!(
@@ -246,6 +206,7 @@ impl Request {
             .events
             .retain(|event| find(mdp, &event.label).is_some());
         known.distribution.retain(is_states);
+        known.dominance.retain(|pair| pair.resolve(mdp, 0).is_ok());
         let is_end = |name: &String| {
             let mut unknown = Vec::new();
             ends(mdp, std::slice::from_ref(name), &mut unknown);
@@ -313,6 +274,7 @@ impl Request {
     pub fn obstacles_of_choice_rewards(&self) -> Vec<String> {
         let asked = [
             ("distribution", !self.distribution.is_empty()),
+            ("dominance", !self.dominance.is_empty()),
             ("indifference", !self.indifference.is_empty()),
             ("drives", !self.drives.is_empty()),
         ];
@@ -350,6 +312,16 @@ impl Request {
         if !self.distribution.is_empty() {
             let states = states(mdp, "distribution", &self.distribution, &mut unknown);
             statistics.push(Arc::new(Distribution::new(states, law)));
+        }
+        if !self.dominance.is_empty() {
+            let mut pairs = Vec::new();
+            for (at, pair) in self.dominance.iter().enumerate() {
+                match pair.resolve(mdp, 2 * at) {
+                    Ok(pair) => pairs.push(pair),
+                    Err(names) => unknown.extend(names),
+                }
+            }
+            statistics.push(Arc::new(Dominance::new(pairs, law)));
         }
         if !self.indifference.is_empty() {
             let ends = ends(mdp, &self.indifference, &mut unknown);

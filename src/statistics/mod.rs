@@ -10,6 +10,7 @@
 mod accepted;
 mod asked;
 pub mod behaviour;
+mod binned;
 mod block;
 mod block_set;
 mod condition;
@@ -20,6 +21,7 @@ mod fixed;
 mod moments;
 mod observations;
 mod paired;
+mod pairs;
 mod ranking;
 mod ranks;
 mod sequence;
@@ -27,9 +29,7 @@ mod sums;
 mod table;
 
 pub use accepted::{Accepted, Conditioned};
-pub use asked::{
-    Asked, EventRequest, MajorityRequest, Request, Statistic, UnknownName, named_states,
-};
+pub use asked::{Asked, EventRequest, Request, Statistic, UnknownName, named_states};
 
 pub use block::{Block, Blocks, TILE, block_size, rounding_of_mean};
 pub use block_set::{BlockSet, SharedBlock};
@@ -41,6 +41,7 @@ pub use fixed::{FixedPoint, FixedPointError};
 pub use moments::{Map, Moments, ObservedSums, Quantity};
 pub use observations::{Observations, Observed, Row, Uncertain};
 pub use paired::PairedCounts;
+pub use pairs::{DominanceRequest, MajorityRequest};
 pub use ranking::{Differing, Rank, ranks_of};
 pub use ranks::{kendall, order_of, order_of_estimates, spearman};
 pub use sequence::{Drawn, Intervals, ShareInterval, exact_share};

@@ -2,6 +2,7 @@
 
 use std::ops::Range;
 
+use super::binned;
 use super::block::PARTIAL;
 use super::estimate::normal_quantile;
 use super::{Drawn, Estimate, FixedPoint, FixedPointError, Observations, PowerScale};
@@ -19,6 +20,10 @@ pub enum Map {
     Above(f64),
     /// Its square. Brackets of squares are not looked at.
     Square,
+    /// Of the code of two numbers: what they add to the difference of two distribution functions at an edge.
+    AtEdge(u16),
+    /// The same, at most, in a bin.
+    InBin(u16),
 }
 
 impl Map {
@@ -31,7 +36,14 @@ impl Map {
             Self::One => f64::from(u8::from(x >= 1.0)),
             Self::Above(edge) => f64::from(u8::from(x > edge)),
             Self::Square => x * x,
+            Self::AtEdge(edge) => binned::at_edge(x, edge),
+            Self::InBin(bin) => binned::in_bin(x, bin),
         }
+    }
+
+    /// Whether it is of codes, which are counted together.
+    pub(super) fn is_of_codes(self) -> bool {
+        matches!(self, Self::AtEdge(_) | Self::InBin(_))
     }
 }
 
@@ -146,6 +158,19 @@ pub(super) struct Counts {
     pub(super) uncertain_ones: u64,
 }
 
+/// What numbers of 1, 0 and -1 count.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Signed {
+    /// Goals with 1.
+    pub(super) more: u64,
+    /// Goals with -1.
+    pub(super) less: u64,
+    /// By how much the former less the latter may be smaller.
+    pub(super) below: u64,
+    /// By how much it may be larger.
+    pub(super) above: u64,
+}
+
 impl ObservedSums {
     /// Nothing yet.
     #[must_use]
@@ -226,6 +251,21 @@ impl ObservedSums {
         [least.saturating_sub(open), found, most + open]
     }
 
+    /// Of quantity number `at`, each goal's 1, 0 or -1: goals with 1 and with -1, and by how much their difference may be less, or more, as brackets have it.
+    pub(super) fn signed_counts(&self, at: usize) -> Signed {
+        let units = Quantity::share(0, Map::Identity).scale;
+        let moments = &self.moments[at];
+        let [sum, below, above] =
+            [moments.sum, moments.below, moments.above].map(|x| units.units.value(x));
+        let some = units.square_units.value(moments.square);
+        Signed {
+            more: ((some + sum) / 2.0).round() as u64,
+            less: ((some - sum) / 2.0).round() as u64,
+            below: below.round() as u64,
+            above: above.round() as u64,
+        }
+    }
+
     /// How far the mean of quantity number `at` can move when any of the goals belong of which that is open, and how many goals it then stands on at least.
     ///
     /// With m the mean over n goals, moving a set T of open goals in or out gives a mean that differs from m by the sum over T of +-(x - m), divided by the
@@ -292,13 +332,15 @@ impl ObservedSums {
             let goals = rows.len() / columns.max(1);
             stand_up(rows, columns, &mut upright);
             let column = |c: usize| &upright[c * CHUNK..c * CHUNK + goals];
-            for (q, parts) in quantities.iter().zip(&mut parts) {
+            let each = quantities.iter().zip(&mut parts);
+            for (q, parts) in each.filter(|(q, _)| !q.map.is_of_codes()) {
                 add(column(q.column), q.times.map(column), q, parts);
             }
         }
         let whole =
             |s: [f64; PARTIAL]| ((s[0] + s[4]) + (s[1] + s[5])) + ((s[2] + s[6]) + (s[3] + s[7]));
-        let plain: Vec<[f64; 2]> = parts.into_iter().map(|part| part.map(whole)).collect();
+        let mut plain: Vec<[f64; 2]> = parts.into_iter().map(|part| part.map(whole)).collect();
+        binned::add(observations, quantities, &mut plain);
         let mut sums = Self::new(quantities.len());
         sums.goals = observations.goals() as u64;
         let each = quantities.iter().zip(&plain);

@@ -19,7 +19,8 @@ pub struct PairedCounts {
 
 impl PairedCounts {
     /// The same with the properties exchanged.
-    fn exchanged(self) -> Self {
+    #[must_use]
+    pub fn exchanged(self) -> Self {
         Self {
             only_first: self.only_second,
             only_second: self.only_first,
@@ -38,6 +39,34 @@ impl PairedCounts {
             only_first: of(self.only_first),
             only_second: of(self.only_second),
             both: of(self.both),
+        }
+    }
+
+    /// P(first) - P(second) as found, of so many goals.
+    #[must_use]
+    pub fn difference(self, goals: u64) -> f64 {
+        (self.only_first as f64 - self.only_second as f64) / goals as f64
+    }
+
+    /// A number that P(first) - P(second) is below with probability `error` at most, of so many goals.
+    ///
+    /// With fewer than a thousand goals that have either alone it is Clopper's and Pearson's lower end of the one less their upper end of the other, each at that error: both would have to be missed by as much at
+    /// once. (With p and q the two shares, the sum of both standard deviations is at least that of the difference, since `(1 - p) (1 - q) >= p q`.) With more it is the normal end.
+    ///
+    /// # Panics
+    ///
+    /// If `error` is not in (0, 1/2).
+    #[must_use]
+    pub fn least_difference(self, goals: u64, error: f64) -> f64 {
+        let level = 1.0 - 2.0 * error;
+        let n = goals as f64;
+        let [p, q] = [self.only_first, self.only_second].map(|count| count as f64 / n);
+        match self.only_first.min(self.only_second) < MANY {
+            true => exact_share(p, goals, level).0 - exact_share(q, goals, level).1,
+            false => {
+                let variance = p + q - (p - q) * (p - q);
+                p - q - normal_quantile(level) * (variance / n).sqrt()
+            }
         }
     }
 
@@ -257,7 +286,7 @@ mod tests {
         interval: impl Fn(PairedCounts) -> (f64, f64),
     ) -> f64 {
         let truth = (both + first) / (both + second);
-        let neither = 1.0 - first - second - both;
+        let neither = (1.0 - first - second - both).max(0.0);
         let ln = statrs::function::factorial::ln_factorial;
         let mut missed = 0.0;
         for a in 0..=n {
@@ -317,6 +346,41 @@ mod tests {
         assert!(frequent > 0.03 && frequent < 0.05, "{frequent}");
         let control = missed(n, worlds[2], |of| unpaired(of, n));
         assert!(control < 0.01, "{control}");
+    }
+
+    #[test]
+    fn differences_are_above_their_lower_ends() {
+        // P(first only), P(second only): rare, even, all on one side.
+        let worlds = [
+            [0.02, 0.3],
+            [0.4, 0.4],
+            [0.7, 0.0],
+            [0.1, 0.05],
+            [0.55, 0.45],
+        ];
+        let missed = |[p, q]: [f64; 2], by: f64| {
+            let ends = |of: PairedCounts| {
+                let least = of.least_difference(25, 0.025) - by;
+                // An interval that holds no ratio, or all.
+                let most = if least > p - q + 1e-12 {
+                    -1.0
+                } else {
+                    f64::INFINITY
+                };
+                (0.0, most)
+            };
+            self::missed(25, [p, q, 0.0], ends)
+        };
+        let exact = worlds.map(|world| missed(world, 0.0));
+        assert!(exact.iter().all(|m| *m <= 0.025), "{exact:?}");
+        assert!(exact.iter().any(|m| *m > 0.008), "{exact:?}");
+        // The control: ends a little higher.
+        let beside = worlds.map(|world| missed(world, -0.3));
+        assert!(beside.iter().all(|m| *m > 0.025), "{beside:?}");
+        // Where there are many it is the normal end: a variance of 0.3 + 0.2 - 0.1^2, by hand.
+        let many = counts(300_000, 200_000, 0).least_difference(1_000_000, 0.025);
+        let error = 0.49_f64.sqrt() / 1_000.0;
+        assert!((0.1 - many - 1.959_963_985 * error).abs() < 1e-9, "{many}");
     }
 
     #[test]

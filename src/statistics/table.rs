@@ -25,6 +25,16 @@ pub enum KeyKind {
     Count,
     /// A sentence that explains the row: for files, not for a screen.
     Prose,
+    /// What was found, in words: no part of what the row is called.
+    Finding,
+}
+
+impl KeyKind {
+    /// Whether it tells rows apart.
+    #[must_use]
+    pub fn is_name(self) -> bool {
+        matches!(self, Self::Text | Self::Count)
+    }
 }
 
 /// One row.

@@ -13,6 +13,7 @@ mod condition;
 mod coverage;
 mod datasets;
 mod deployment;
+mod dominance;
 mod drive_splits;
 mod drives;
 mod ensembles;

@@ -29,6 +29,7 @@ impl Beside<'_> {
             "distribution" | "comparison" | "ranking" => {
                 asked.is_some_and(|r| !r.distribution.is_empty())
             }
+            "dominance" => asked.is_some_and(|r| !r.dominance.is_empty()),
             "indifference" => asked.is_some_and(|r| !r.indifference.is_empty()),
             "drives" => asked.is_some_and(|r| !r.drives.is_empty()),
             "differences" => self.compared,

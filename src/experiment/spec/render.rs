@@ -404,6 +404,14 @@ fn request_entries(request: &Request) -> Vec<(&'static str, toml::Value)> {
         let names = request.distribution.iter().map(|name| string(name));
         entries.push(("distribution", toml::Value::Array(names.collect())));
     }
+    if !request.dominance.is_empty() {
+        let pairs = request.dominance.iter().map(|pair| {
+            let entries = [("first", &pair.first), ("second", &pair.second)];
+            let entries = entries.map(|(key, name)| (key.to_owned(), string(name)));
+            toml::Value::Table(entries.into_iter().collect())
+        });
+        entries.push(("dominance", toml::Value::Array(pairs.collect())));
+    }
     if !request.indifference.is_empty() {
         let names = request.indifference.iter().map(|name| string(name));
         entries.push(("indifference", toml::Value::Array(names.collect())));

@@ -9,10 +9,13 @@ use crate::experiment::run_spec::unknown_per_goal;
 use crate::experiment::{PerGoal, VariantMdp};
 use crate::mdp::{Influence, Mdp};
 use crate::statistics::behaviour::{Drives, Ties};
-use crate::statistics::{EventRequest, MajorityRequest, OptimalRequest, Request};
+use crate::statistics::{DominanceRequest, EventRequest, MajorityRequest, OptimalRequest, Request};
 
 /// Most steps of the measure `within`.
 const MAX_STEPS: u64 = 1_000_000;
+
+/// Most pairs of states whose distributions are compared: for each there are hundreds of counts in every block.
+const MOST_PAIRS: usize = 100;
 
 /// All drives there are.
 pub(super) const ALL: &str = "all";
@@ -87,6 +90,11 @@ pub(super) fn read_statistics(
             names.iter().map(|n| n.span.clone()).collect(),
         ));
         request.distribution = names.into_iter().map(|n| n.value).collect();
+    }
+    if let Some(list) = table.list("dominance") {
+        let (pairs, spans) = read_dominance(&list, faults);
+        places.push(("dominance", spans));
+        request.dominance = pairs;
     }
     if let Some(list) = table.list("indifference") {
         let names = read_names("indifference", &list, faults);
@@ -294,6 +302,46 @@ fn read_majority(
         }
         pairs.push(pair);
         spans.extend(of_first.into_iter().chain(of_second));
+    }
+    (pairs, spans)
+}
+
+/// A list of tables with two states, and the places of all names.
+fn read_dominance(
+    list: &[&Spanned<Node>],
+    faults: &mut Faults,
+) -> (Vec<DominanceRequest>, Vec<Span>) {
+    let (mut pairs, mut spans): (Vec<DominanceRequest>, Vec<Span>) = (Vec::new(), Vec::new());
+    if let Some(node) = list.get(MOST_PAIRS) {
+        let message = format!("`dominance` holds at most {MOST_PAIRS} pairs");
+        faults.error(node.span.clone(), message);
+    }
+    for node in list {
+        let Some(mut table) = TableReader::open(node, "a pair of `dominance`", faults) else {
+            continue;
+        };
+        let mut name = |key: &'static str| {
+            table.require(key, faults);
+            table.string(key, faults)
+        };
+        let names = [name("first"), name("second")];
+        table.finish(faults);
+        let [Some(first), Some(second)] = names else {
+            continue;
+        };
+        let pair = DominanceRequest {
+            first: first.value,
+            second: second.value,
+        };
+        if pair.first == pair.second {
+            let message = format!("`dominance` compares {:?} with itself", pair.first);
+            faults.error(node.span.clone(), message);
+        } else if pairs.contains(&pair) {
+            faults.error(node.span.clone(), "a pair stands twice in `dominance`");
+        } else {
+            pairs.push(pair);
+            spans.extend([first.span, second.span]);
+        }
     }
     (pairs, spans)
 }

@@ -46,6 +46,16 @@ impl Default for LawScale {
 }
 
 impl LawScale {
+    /// Edges of so many bins of a histogram, in units of the scale about the mean; one more than bins.
+    pub(super) fn divided(&self, bins: usize) -> Vec<f64> {
+        let (low, high) = self.edges;
+        let edge = |i: usize| {
+            let share = i as f64 / bins as f64;
+            (low + share * (high - low) - self.mean) / self.scale
+        };
+        (0..=bins).map(edge).collect()
+    }
+
     /// Of a law.
     #[must_use]
     pub fn of(facts: &Facts) -> Self {
@@ -78,15 +88,10 @@ impl Distribution {
     /// Of some states, for goals of a law.
     #[must_use]
     pub fn new(states: Vec<StateId>, law: LawScale) -> Self {
-        let (low, high) = law.edges;
-        let edge = |i: usize| {
-            let share = i as f64 / BINS as f64;
-            (low + share * (high - low) - law.mean) / law.scale
-        };
         Self {
             states,
             law,
-            edges: (0..=BINS).map(edge).collect(),
+            edges: law.divided(BINS),
         }
     }
 

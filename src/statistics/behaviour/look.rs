@@ -556,29 +556,39 @@ impl<'a> Look<'a> {
 
     /// Whether V* of one state is larger than that of another: 1 or 0, with a bracket where even a second look leaves it open.
     pub fn is_worth_more(&mut self, a: StateId, b: StateId) -> Observed {
+        self.is_more([a, b], [0.0; 2])
+    }
+
+    /// The same of the POWER integrands of states: what they are worth beyond their own rewards.
+    pub fn has_larger_integrand(&mut self, a: StateId, b: StateId) -> Observed {
+        let own = |state| self.observer.discount.complement() * self.reward(state);
+        self.is_more([a, b], [own(a), own(b)])
+    }
+
+    fn is_more(&mut self, states: [StateId; 2], given: [f64; 2]) -> Observed {
         let sure = |more: bool| Observed::sure(f64::from(u8::from(more)));
-        if let Some(more) = self.prospects.is_worth_more(a, b) {
+        if let Some(more) = self.prospects.is_worth_more(states, given) {
             return sure(more);
         }
-        if self.goal.acting.is_some() {
-            // A second look would find optimal values.
-            return Observed {
+        let open = |worth: &dyn Fn(StateId) -> f64| {
+            let [a, b] = [0, 1].map(|i: usize| worth(states[i]) - given[i]);
+            Observed {
                 low: 0.0,
                 high: 1.0,
-                ..sure(self.worth(a) > self.worth(b))
-            };
+                ..sure(a > b)
+            }
+        };
+        if self.goal.acting.is_some() {
+            // A second look would find optimal values.
+            return open(&|state| self.worth(state));
         }
         let refined = self.second.take().unwrap_or_else(|| self.look_again());
         let observer = self.observer;
         let Refined { worth, half_width } = &refined;
         let second = Prospects::new(&observer.mdp, worth, *half_width, observer.scale);
-        let observed = match second.is_worth_more(a, b) {
+        let observed = match second.is_worth_more(states, given) {
             Some(more) => sure(more),
-            None => Observed {
-                low: 0.0,
-                high: 1.0,
-                ..sure(worth[a.index()] > worth[b.index()])
-            },
+            None => open(&|state| worth[state.index()]),
         };
         self.second = Some(refined);
         observed

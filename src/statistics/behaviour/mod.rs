@@ -3,7 +3,7 @@
 //! No backend is known here. A backend hands every goal of a block to an [`Observer`], which asks each statistic for its
 //! observations. `standing` compares the choices of a state, `second_look` solves a goal again in f64 where the first certificate leaves
 //! choices open, `look` puts both together, state by state, `glance` is what needs none of that, a tile of goals at a time, `acting` is what an agent does that follows another rule, `optimality`, `majority`, `choices`, `events`,
-//! `occupancy`, `distribution`, `readings` and `drives` are statistics, `condition` says which goals belong, `chosen` is for tables of goals, `arena` is where an agent may get to until an event happens, `paths` are those of goals side by side,
+//! `occupancy`, `distribution`, `dominance`, `readings` and `drives` are statistics, `condition` says which goals belong, `chosen` is for tables of goals, `arena` is where an agent may get to until an event happens, `paths` are those of goals side by side,
 //! `chain` is a policy at work, and `factors` solves its equations.
 
 mod acting;
@@ -13,6 +13,7 @@ mod choices;
 mod chosen;
 mod condition;
 mod distribution;
+mod dominance;
 mod drives;
 mod events;
 mod factors;
@@ -34,6 +35,7 @@ pub use chosen::Chosen;
 pub use condition::Condition;
 pub(in crate::statistics) use condition::{Demand, Part};
 pub use distribution::{Distribution, LawScale};
+pub use dominance::Dominance;
 pub use drives::{Drives, World};
 pub use events::{Event, Events, Target, Ties};
 pub use glance::{Crossings, Glance, OPEN, Panel};

@@ -214,12 +214,14 @@ impl<'a> Prospects<'a> {
         is_told.then_some(StateId(best))
     }
 
-    /// Whether one state is surely worth more than another: `Some(false)` where it is worth less or the same, `None` where that is open.
+    /// Whether one state is surely worth more than another: `Some(false)` where it is worth less or the same, `None` where that is open. What is given away of either worth is taken off first.
     #[must_use]
-    pub fn is_worth_more(&self, a: StateId, b: StateId) -> Option<bool> {
-        let difference = self.worth.at(a.index()) - self.worth.at(b.index());
+    pub fn is_worth_more(&self, [a, b]: [StateId; 2], given: [f64; 2]) -> Option<bool> {
+        let left = |state: StateId, given: f64| self.worth.at(state.index()) - given;
+        let difference = left(a, given[0]) - left(b, given[1]);
         // Either is known to its half-width and a few roundings.
-        let allowance = 2.0 * self.half_width + 8.0 * f64::EPSILON * self.magnitude;
+        let magnitude = self.magnitude + given[0].abs().max(given[1].abs());
+        let allowance = 2.0 * self.half_width + 8.0 * f64::EPSILON * magnitude;
         match difference.abs() > allowance {
             true => Some(difference > 0.0),
             false if allowance.max(difference.abs()) <= self.tie => Some(false),
