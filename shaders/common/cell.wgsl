@@ -75,9 +75,6 @@ struct Job {
     turn: u32,
 }
 
-// The range is the first, or the last, of a pass over all states.
-const FLAG_FIRST: u32 = 1u;
-const FLAG_LAST: u32 = 2u;
 // Replace the integrands by their fixed-point form.
 const FLAG_KEEP: u32 = 4u;
 // Leave goals that single precision gave up out of the sums: the host finishes them.
@@ -101,17 +98,6 @@ struct Lane {
     best_at: u32,
     // Middle of the residual's range.
     middle: f32,
-    // Accumulators of a certificate that takes several dispatches.
-    visited: u32,
-    residual_low: f32,
-    residual_high: f32,
-    value_low: f32,
-    value_high: f32,
-    spread: f32,
-    // Bits of max|r|, max|V| and max|R|: as integers they order like the numbers, and above them all stand infinity and NaN.
-    residual_bits: u32,
-    value_bits: u32,
-    reward_bits: u32,
 }
 
 const RUNNING: u32 = 0u;

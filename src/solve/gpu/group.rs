@@ -2,7 +2,7 @@
 
 use super::cover::HostTiles;
 use super::kernels::Keeping;
-use super::layout::{FLAG_FIRST, FLAG_KEEP, FLAG_LAST, Job};
+use super::layout::{FLAG_KEEP, Job};
 use super::pace::Iterations;
 use super::stage::DeviceStage;
 use super::workspace::{Batch, Found, New, Side, Workspace};
@@ -256,27 +256,19 @@ impl<'a> Group<'a> {
             None => solver.iterations,
         };
         for _ in 0..sweeps {
-            // The invocations share the states out: only the device's time limits how many a dispatch takes.
-            let all = iterations.per_pass * self.goals();
-            let dispatches = all.div_ceil(solver.gpu.pace.cost()).max(1);
-            let visits = u64::from(iterations.visits).div_ceil(dispatches).max(1) as u32;
-            for first in (0..iterations.visits).step_by(visits as usize) {
-                let end = iterations.visits.min(first + visits);
+            for (range, cost) in iterations.shared(self.goals(), solver.gpu.pace.cost()) {
+                let visits = range.end - range.start;
+                let strides = match solver.kernels.product {
+                    Some(_) => visits,
+                    None => iterations.strides(visits, most),
+                };
                 let job = Job {
-                    range_first: first,
-                    range_end: end,
+                    range_first: range.start,
+                    range_end: range.end,
                     ..self.job
                 };
-                let strides = match solver.kernels.product {
-                    Some(_) => end - first,
-                    None => iterations.strides(end - first, most),
-                };
-                self.batch.push(
-                    self.workspace.jacobi(&solver.kernels, self.side),
-                    job,
-                    [self.tiles, strides],
-                    all / dispatches,
-                );
+                let pass = self.workspace.jacobi(&solver.kernels, self.side);
+                self.batch.push(pass, job, [self.tiles, strides], cost);
                 self.submit_if_full()?;
             }
             self.side = self.side.other();
@@ -291,30 +283,25 @@ impl<'a> Group<'a> {
             Some(_) => (self.side.other(), Iterations::of_states(self.n_states())),
             None => (self.side, solver.iterations),
         };
-        let n_states = self.n_states();
-        let pieces = iterations.pieces(1, self.goals(), solver.gpu.pace.cost());
-        let last = pieces.len() - 1;
-        for (i, piece) in pieces.into_iter().enumerate() {
-            let first_flag = if piece.first == 0 { FLAG_FIRST } else { 0 };
-            let last_flag = if piece.end == n_states { FLAG_LAST } else { 0 };
+        let most = self.most_groups();
+        for (range, cost) in iterations.shared(self.goals(), solver.gpu.pace.cost()) {
+            let strides = iterations.strides(range.end - range.start, most);
             let job = Job {
-                range_first: piece.first,
-                range_end: piece.end,
-                done,
-                expected_work: n_states.wrapping_mul(done),
-                flags: first_flag | last_flag,
+                range_first: range.start,
+                range_end: range.end,
                 ..self.job
             };
-            self.batch.push(
-                self.workspace.certify(&solver.kernels, side),
-                job,
-                [self.tiles, 1],
-                piece.cost,
-            );
-            if i < last {
-                self.submit_if_full()?;
-            }
+            let pass = self.workspace.measure(&solver.kernels, side);
+            self.batch.push(pass, job, [self.tiles, strides], cost);
+            self.submit_if_full()?;
         }
+        let job = Job {
+            done,
+            expected_work: self.n_states().wrapping_mul(done),
+            ..self.job
+        };
+        let pass = self.workspace.certify(&solver.kernels);
+        self.batch.push(pass, job, [self.tiles, 1], self.goals());
         // The counts are zeroed with every submission: the batch's last dispatch is the one that counts.
         Ok(())
     }

@@ -71,6 +71,7 @@ pub(super) struct Kernels {
     pub(super) jacobi: Arc<Pipeline>,
     /// What Jacobi sweeps read, where they multiply rows whole.
     pub(super) product: Option<Product>,
+    pub(super) measure: Arc<Pipeline>,
     pub(super) certify: Arc<Pipeline>,
     pub(super) recentre: Arc<Pipeline>,
     pub(super) reduce: Arc<Pipeline>,
@@ -140,10 +141,11 @@ impl Kernels {
                 true => get("product", &[])?,
                 false => get(one_of("jacobi", "jacobi_followed"), &[on_choices])?,
             },
-            certify: match whole_rows {
-                true => get("certify_swept", &[on_choices])?,
-                false => get(one_of("certify", "certify_followed"), &[on_choices])?,
+            measure: match whole_rows {
+                true => get("measure_swept", &[on_choices])?,
+                false => get(one_of("measure", "measure_followed"), &[on_choices])?,
             },
+            certify: get("certify", &[])?,
             product: whole_rows
                 .then(|| Product::upload(&gpu.device, plan))
                 .transpose()?,

@@ -3,6 +3,7 @@
 //! Two limits: a driver's watchdog ends what takes seconds, so that a dispatch is held near [`TARGET`]; and Mesa's software
 //! driver ends every loop of an invocation, in silence, after 65,535 iterations in all. Where the cuts are changes no number.
 
+use std::ops::Range;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
@@ -155,6 +156,16 @@ impl Iterations {
         counts.map(piece).collect()
     }
 
+    /// Cuts a pass whose invocations share the visits out: only the device's time limits how many a dispatch takes. Ranges of visits, and what each costs.
+    pub(super) fn shared(self, goals: u64, cost: u64) -> Vec<(Range<u32>, u64)> {
+        let all = self.per_pass * goals;
+        let dispatches = all.div_ceil(cost).max(1);
+        let visits = u64::from(self.visits).div_ceil(dispatches).max(1) as u32;
+        let firsts = (0..self.visits).step_by(visits as usize);
+        let range = |first: u32| (first..self.visits.min(first + visits), all / dispatches);
+        firsts.map(range).collect()
+    }
+
     /// Workgroups per tile for a pass whose invocations share the states out: few states each, and never too many loop iterations.
     pub(super) fn strides(self, states: u32, most: u32) -> u32 {
         const STATES_EACH: u32 = 16;
@@ -219,6 +230,35 @@ mod tests {
                 assert!(!covers(iterations, passes + 1, &pieces));
             }
         }
+    }
+
+    #[test]
+    fn what_invocations_share_out_is_cut_by_time_alone() {
+        let iterations = Iterations {
+            visits: 5_000,
+            per_pass: 400_000,
+            largest: 100,
+        };
+        for (goals, cost) in [(64, MAX_COST), (64, FIRST_COST), (16_384, MIN_COST)] {
+            let parts = iterations.shared(goals, cost);
+            let ends = parts.iter().map(|(range, _)| range.end);
+            let firsts = parts.iter().map(|(range, _)| range.start);
+            assert!(firsts.eq(std::iter::once(0).chain(ends.clone()).take(parts.len())));
+            assert_eq!(ends.max(), Some(5_000));
+            let dispatches = (400_000 * goals).div_ceil(cost).min(5_000);
+            assert!(
+                parts.len() as u64 >= dispatches.div_ceil(2) && parts.len() as u64 <= dispatches
+            );
+        }
+        // Few states to an invocation, and no more than there are workgroups.
+        assert_eq!(
+            (
+                iterations.strides(5_000, 65_535),
+                iterations.strides(5_000, 7)
+            ),
+            (313, 7)
+        );
+        assert_eq!(Iterations::of_states(10).strides(10, 65_535), 1);
     }
 
     #[test]

@@ -247,15 +247,20 @@ fn work_that_was_left_out_is_an_error_and_never_a_result() {
             "var terms = 0u; if group.y == 1u { return; }",
         ),
         (
-            "certify_swept",
+            "measure_swept",
             "s < job.range_end;",
             "s + 1u < job.range_end;",
         ),
-        ("certify", "s < job.range_end;", "s + 1u < job.range_end;"),
+        ("measure", "s < job.range_end;", "s + 1u < job.range_end;"),
         (
-            "certify",
+            "measure",
             "let own = values[at];",
             "let own = bitcast<f32>(0x7fc00000u | u32(values[at]));",
+        ),
+        (
+            "certify",
+            "lanes[goal] = certified(",
+            "if index == 9u { return; } lanes[goal] = certified(",
         ),
         ("reduce", "lane < count", "lane + 1u < count"),
         ("reduce", "s < cell.n_states", "s + 1u < cell.n_states"),
@@ -270,7 +275,7 @@ fn work_that_was_left_out_is_an_error_and_never_a_result() {
         let problem = match name {
             "jacobi" => problem(Method::Jacobi),
             "in_phases_terms" => problem_on(&terms(40, 3), Method::InPlace),
-            "product" | "certify_swept" => problem_on(&full(40, 3), Method::Jacobi),
+            "product" | "measure_swept" => problem_on(&full(40, 3), Method::Jacobi),
             _ => problem(Method::InPlace),
         };
         let outcome = block_on(&backend, problem);

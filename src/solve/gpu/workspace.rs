@@ -5,7 +5,7 @@ use std::time::Instant;
 use super::cell::Cell;
 use super::device::Device;
 use super::kernels::Kernels;
-use super::layout::{Drawn, Job, Lane, Progress, StateSums, Tally};
+use super::layout::{Drawn, Extremes, Job, Lane, Progress, StateSums, Tally};
 use super::pace::Pace;
 use super::passes::DrawPass;
 use super::phases::DevicePhases;
@@ -119,7 +119,7 @@ pub(super) struct Found {
 #[derive(Debug)]
 struct Sided {
     jacobi: Option<wgpu::BindGroup>,
-    certify: wgpu::BindGroup,
+    measure: wgpu::BindGroup,
     recentre: wgpu::BindGroup,
 }
 
@@ -132,6 +132,7 @@ pub(super) struct Workspace {
     integrands: wgpu::Buffer,
     lanes: wgpu::Buffer,
     drawn: wgpu::Buffer,
+    extremes: wgpu::Buffer,
     progress: wgpu::Buffer,
     sums: wgpu::Buffer,
     tally: wgpu::Buffer,
@@ -146,6 +147,7 @@ pub(super) struct Workspace {
     drawing: [Option<wgpu::BindGroup>; DrawPass::ALL.len()],
     start: wgpu::BindGroup,
     in_place: wgpu::BindGroup,
+    certify: wgpu::BindGroup,
     reduce: wgpu::BindGroup,
     tally_group: wgpu::BindGroup,
     sides: [Option<Sided>; 2],
@@ -181,6 +183,10 @@ impl Workspace {
         let drawn = make(
             "counts of the goals",
             goals_count * size_of::<Drawn>() as u64,
+        )?;
+        let extremes = make(
+            "measures of the goals",
+            goals_count * size_of::<Extremes>() as u64,
         )?;
         let progress = make("progress", size_of::<Progress>() as u64)?;
         let sums = make("sums", u64::from(n_states) * size_of::<StateSums>() as u64)?;
@@ -224,6 +230,7 @@ impl Workspace {
                 ("integrands", &integrands),
                 ("lanes", &lanes),
                 ("drawn", &drawn),
+                ("extremes", &extremes),
                 ("progress", &progress),
                 ("sums", &sums),
                 ("tally", &tally),
@@ -241,11 +248,11 @@ impl Workspace {
                 let jacobi = other
                     .map(|next| bind(&kernels.jacobi, values, next))
                     .transpose()?;
-                let certify = bind(&kernels.certify, values, other.unwrap_or(values))?;
+                let measure = bind(&kernels.measure, values, other.unwrap_or(values))?;
                 let recentre = bind(&kernels.recentre, values, values)?;
                 Ok(Sided {
                     jacobi,
-                    certify,
+                    measure,
                     recentre,
                 })
             };
@@ -267,6 +274,7 @@ impl Workspace {
             drawing,
             start: bind(&kernels.start)?,
             in_place: bind(&kernels.in_place)?,
+            certify: bind(&kernels.certify)?,
             reduce: bind(&kernels.reduce)?,
             tally_group: bind(&kernels.tally)?,
             sides,
@@ -274,6 +282,7 @@ impl Workspace {
             integrands,
             lanes,
             drawn,
+            extremes,
             progress,
             sums,
             tally,
@@ -342,13 +351,21 @@ impl Workspace {
         (&kernels.jacobi, group.expect("made for this method"))
     }
 
-    /// The certificate of one side's values.
-    pub(super) fn certify<'a>(
+    /// What certificates of one side's values are made of.
+    pub(super) fn measure<'a>(
         &'a self,
         kernels: &'a Kernels,
         side: Side,
     ) -> (&'a Pipeline, &'a wgpu::BindGroup) {
-        (&kernels.certify, &self.side(side).certify)
+        (&kernels.measure, &self.side(side).measure)
+    }
+
+    /// The certificates.
+    pub(super) fn certify<'a>(
+        &'a self,
+        kernels: &'a Kernels,
+    ) -> (&'a Pipeline, &'a wgpu::BindGroup) {
+        (&kernels.certify, &self.certify)
     }
 
     /// The move of one side's values.
@@ -450,8 +467,8 @@ impl Workspace {
             };
             match new {
                 New::No => {}
-                New::Put => clear(encoder, &[&self.lanes]),
-                New::Drawn => clear(encoder, &[&self.lanes, &self.drawn]),
+                New::Put => clear(encoder, &[&self.lanes, &self.extremes]),
+                New::Drawn => clear(encoder, &[&self.lanes, &self.extremes, &self.drawn]),
             }
             clear(encoder, &[&self.progress]);
             let pass = |encoder: &mut wgpu::CommandEncoder, steps: std::ops::Range<usize>| {
