@@ -1,4 +1,4 @@
-// In-place sweeps with self-loops eliminated, in alternating direction, of an MDP whose values fit into workgroup memory for a few goals only. Lane = state.
+// In-place sweeps with self-loops eliminated of an MDP whose values fit into workgroup memory for a few goals only. Lane = state.
 //
 // A workgroup sweeps GROUPS groups of four goals: held[row * GROUPS + group] holds a row's values. Its lanes are groups times members: lane
 // `index` updates member `index / GROUPS` of a slice for group `index % GROUPS`. States of one phase are no neighbours, so that it does not matter in which order they
@@ -18,6 +18,8 @@ const LOWEST: f32 = -3.0e38;
 
 // Whether every choice has a reward of its own.
 override CHOICE_REWARDS: bool = false;
+// Whether sweeps alternate their direction.
+override ALTERNATES: bool = false;
 // Groups of four goals, states side by side, and vectors of values: n_states * GROUPS.
 override GROUPS: u32 = 1u;
 override MEMBERS: u32 = 32u;
@@ -94,7 +96,7 @@ fn in_phases(
     workgroupBarrier();
     var updates = 0u;
     for (var sweep = 0u; sweep < job.sweeps; sweep++) {
-        let backwards = ((job.backwards + sweep) & 1u) != 0u;
+        let backwards = ALTERNATES && ((job.backwards + sweep) & 1u) != 0u;
         for (var i = job.range_first; i < job.range_end; i++) {
             let at = select(i, arrayLength(&slices) - 1u - i, backwards);
             let slice = slices[at];

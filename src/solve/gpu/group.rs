@@ -152,7 +152,12 @@ impl<'a> Group<'a> {
     pub(super) fn iterate(&mut self) -> Result<Found, SolveError> {
         let max_sweeps = self.solver.max_sweeps;
         let mut done = 0;
-        let mut next = self.solver.schedule.first_check.clamp(1, max_sweeps.max(1));
+        let schedule = self.solver.schedule;
+        let first_check = match (&self.solver.kernels.phases, schedule.method) {
+            (None, _) | (_, Method::Jacobi) => schedule.first_check,
+            (Some(phases), _) => phases.first_check(schedule.first_check),
+        };
+        let mut next = first_check.clamp(1, max_sweeps.max(1));
         loop {
             self.sweep(done, next - done)?;
             done = next;
