@@ -203,6 +203,8 @@ fn as_many_goals_on_either_side_are_no_majority() {
         "{ratio:?}"
     );
     assert!(!holds(&estimate(table(&more), row, "difference"), 0.0));
+    // Far below what numbers can be, and shown as the smallest that is told.
+    assert_eq!(number(table(&more), row, "p_value"), Some(1e-300));
 }
 
 #[test]

@@ -48,6 +48,9 @@ struct Place {
 /// Columns of a pair.
 const PER_CONTEST: usize = 5;
 
+/// What is told of a p-value that is smaller still: numbers end before such values do.
+const SMALLEST: f64 = 1e-300;
+
 /// Their numbers, by the sides of a goal.
 const NUMBERS: [[f64; PER_CONTEST]; 4] = [
     [0.0, 0.0, 0.0, 0.0, 0.0],
@@ -323,8 +326,7 @@ impl<'a> Counted<'a> {
         let p = counts
             .thinned(drawn.goals_per_goal(self.sums.goals))
             .p_value();
-        // What is too small for a number is at most the smallest one.
-        let p = p.max(f64::MIN_POSITIVE);
+        let p = p.max(SMALLEST);
         Measure::Number((p * drawn.intervals.looks()).min(1.0))
     }
 
