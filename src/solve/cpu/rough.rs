@@ -53,7 +53,7 @@ impl HalvesJob for SweepJob<'_> {
 }
 
 impl Tile<f32> {
-    /// One Jacobi sweep, from values rounded to 16 bits. As in [`sweep_jacobi`](Self::sweep_jacobi), the first state's value is taken off all.
+    /// One Jacobi sweep, from values rounded to 16 bits. As in [`sweep_jacobi`](Self::sweep_jacobi), what the first state's future is worth is taken off all.
     #[inline(always)]
     fn sweep_rough<V: Halves>(&mut self, rows: &Rough, pairs: &mut [u32]) {
         let (rewards, values): (&[f32], &mut [f32]) = (&self.rewards, &mut self.values);
@@ -74,12 +74,12 @@ impl Tile<f32> {
             for s in 0..rows.n_states() {
                 let at = s * TILE + lane;
                 let best: [V; VECTORS] = rows.best(s, pairs, lane);
+                if s == 0 {
+                    constant = best;
+                }
                 let reward: [V; VECTORS] = load_row(rewards, at);
                 let value = each!(|i| best[i].add(reward[i].sub(constant[i])));
-                if s == 0 {
-                    constant = value;
-                }
-                store_row(if s == 0 { splat(0.0) } else { value }, values, at);
+                store_row(value, values, at);
             }
         }
     }
@@ -135,7 +135,7 @@ mod tests {
                 let pairs = swept.values.iter().zip(exact.values.iter());
                 let errors = pairs.map(|(a, b)| f64::from((a - b).abs()));
                 let most = errors.fold(0.0, f64::max);
-                // Factors and values, |V| <= 1, are off by 2^-9 of themselves, twice: the first state's value is taken off. The rest is single precision's.
+                // Factors and values, |V| <= 1, are off by 2^-9 of themselves, twice: the first state's backup is taken off. The rest is single precision's.
                 let bound = 2.0 * GAMMA * (2.0 * 2f64.powi(-9) + 2f64.powi(-18)) + 1e-5;
                 assert!(most <= bound, "{most} with {choices} choices at {level}");
                 // Control: it is rough, and a sweep.

@@ -276,25 +276,25 @@ impl<F: Scalar> Tile<F> {
         }
     }
 
-    /// One Jacobi sweep: every state is backed up from the old values. The first state's new value is then taken off all of them:
-    /// a constant changes nothing that a sweep or a certificate looks at, and digits are not spent on it.
+    /// One Jacobi sweep: every state is backed up from the old values. What the first state's future is worth is taken off all of them:
+    /// a constant changes nothing that a sweep or a certificate looks at, and digits are not spent on it. Where values mix fast, little more than the rewards is left.
     #[inline(always)]
     pub(super) fn sweep_jacobi<V: Vector<Scalar = F>>(
         &mut self,
         kernel: &impl Kernel<F>,
         discount: Discount,
     ) {
+        let used = V::splat(F::from_f64(discount.used()));
         for lane in (0..TILE).step_by(VECTORS * V::WIDTH) {
             let mut constant = splat(0.0);
             for s in 0..kernel.n_states() {
                 let at = s * TILE + lane;
                 let own: [V; VECTORS] = load_row(&self.values, at);
                 let best = kernel.expected(s, own, self.rewards(lane), self.rows(lane));
-                let value = self.jacobi_value(kernel, discount, best, constant, at);
                 if s == 0 {
-                    constant = value;
+                    constant = each!(|i| best[i].mul(used));
                 }
-                let value = if s == 0 { splat(0.0) } else { value };
+                let value = self.jacobi_value(kernel, discount, best, constant, at);
                 store_row(value, &mut self.backup, at);
             }
         }
@@ -308,9 +308,10 @@ impl<F: Scalar> Tile<F> {
         kernel: &impl Kernel<F>,
         discount: Discount,
     ) {
+        let used = V::splat(F::from_f64(discount.used()));
         for lane in (0..TILE).step_by(VECTORS * V::WIDTH) {
             let best: [V; VECTORS] = load_row(&self.backup, lane);
-            let constant = self.jacobi_value(kernel, discount, best, splat(0.0), lane);
+            let constant = each!(|i| best[i].mul(used));
             for s in 0..kernel.n_states() {
                 let at = s * TILE + lane;
                 let best: [V; VECTORS] = load_row(&self.backup, at);
@@ -349,11 +350,11 @@ impl<F: Scalar> Tile<F> {
     /// - in r, beyond what `low` and `high` already hold: R was centred and recentred (3u|R|), 1-g is rounded, multiplied and
     ///   subtracted (3u|(1-g)V| + u|R|), the difference part of the deterministic kernel carries 2u, at most 2u(|r| + |R| + |(1-g)V|),
     ///   the final sum u|r|: in all u(5|(1-g)V| + 6|R| + 3|r|);
-    /// - in the middle of the interval: `max_a P_a V` is known to (high - low)/g plus u(|V| + 2|P_a V|), times 1-g rounded
-    ///   and multiplied: (1-g)/g (high - low) + 5u|(1-g)V|; adding up the middle, the centre and the shift: 4u times the largest
+    /// - in the middle of the interval: `max_a P_a V` is known to (high - low)/g, or half of it and 2u|V|, plus u(|V| + 2|P_a V|), times 1-g rounded
+    ///   and multiplied: (1-g)/g (high - low) + 7u|(1-g)V|; adding up the middle, the centre and the shift: 4u times the largest
     ///   |R| there is, 2u(|r| + |(1-g)V|); a sum over four lanes in F: 2u(|(1-g)V| + |R| + |r|).
     ///
-    /// In all u(14|(1-g)V| + 8|R| + 7|r| + 4 magnitude) + (1-g)/g max(high - low).
+    /// In all u(16|(1-g)V| + 8|R| + 7|r| + 4 magnitude) + (1-g)/g max(high - low).
     #[inline(always)]
     pub(super) fn certify<V: Vector<Scalar = F>, K: Kernel<F>>(
         &mut self,
@@ -398,9 +399,10 @@ impl<F: Scalar> Tile<F> {
                     .sub(least[i])
                     .mul_add(per_range, magnitude.mul(per_magnitude))
             });
-            let per_value = unit(14.0 * complement);
+            let per_value = unit(16.0 * complement);
             let per_residual = unit(7.0);
-            let per_spread = V::splat(F::from_f64(1.01 * complement / constants.discount.used()));
+            let off_best = 1.01 * K::OFF_BEST * complement / constants.discount.used();
+            let per_spread = V::splat(F::from_f64(off_best));
             let size: [V; VECTORS] = each!(|i| v_low[i].abs().max(v_high[i].abs()));
             let residual: [V; VECTORS] = each!(|i| r_low[i].abs().max(r_high[i].abs()));
             let allowance: [V; VECTORS] = each!(|i| {

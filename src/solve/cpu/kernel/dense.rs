@@ -225,6 +225,8 @@ impl<F: Scalar> Dense<F> {
 
 impl<F: Scalar> Kernel<F> for Dense<F> {
     const CHOICE_REWARDS: bool = false;
+    /// The same error is taken off and added.
+    const OFF_BEST: f64 = 0.5;
 
     #[inline(always)]
     fn backup<V: Vector<Scalar = F>>(

@@ -43,7 +43,7 @@ pub(super) struct Differences<V> {
     pub(super) low: [V; VECTORS],
     /// Proven upper bound.
     pub(super) high: [V; VECTORS],
-    /// `max_a P_a V`, within `(high - low)/gamma` and a rounding or two of the truth.
+    /// `max_a P_a V`, within [`Kernel::OFF_BEST`] times `(high - low)/gamma` and a rounding or two of the truth.
     pub(super) best: [V; VECTORS],
 }
 
@@ -54,6 +54,9 @@ pub(super) trait Kernel<F: Scalar> {
 
     /// Whether the two bounds of [`differences`](Self::differences) are always equal.
     const EQUAL_BOUNDS: bool = false;
+
+    /// How far [`Differences::best`] may be from the truth, over `(high - low)/gamma`: a half where it is in the middle.
+    const OFF_BEST: f64 = 1.0;
 
     /// The self-loop-eliminated backup of state `s`: `max_a (R + gamma sum_{s' != s} T V) / (1 - gamma T(s,a,s))`.
     fn backup<V: Vector<Scalar = F>>(
