@@ -423,8 +423,7 @@ impl ObservedSums {
                 0.0,
             )
         };
-        // Sums of zeros and ones are exact: no other numbers in [0, 1] are their own squares in sum.
-        let is_share = quantity.is_share && moments.sum == moments.square;
+        let is_share = quantity.is_share && self.is_counted(at);
         if !is_share {
             return Estimate {
                 low: estimate.ci_low - below,
@@ -481,6 +480,12 @@ impl ObservedSums {
             high: ci_high + above,
             ..plain
         }
+    }
+
+    /// Whether every goal has 0 or 1 of quantity number `at`, which is in [0, 1]. Sums of zeros and ones are exact: no other numbers there are their own squares in sum.
+    #[must_use]
+    pub fn is_counted(&self, at: usize) -> bool {
+        self.moments[at].sum == self.moments[at].square
     }
 
     /// Share of the goals whose value of quantity number `at` is not known.

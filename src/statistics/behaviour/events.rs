@@ -279,7 +279,13 @@ impl Statistic for Events {
             let mut next = || {
                 at += 1;
                 let quantity = &quantities[at - 1 - first];
-                (at - 1, sums.estimate(at - 1, quantity, level))
+                let estimate = sums.estimate(at - 1, quantity, level);
+                // A goal's bracket that is no wider than this, over the larger of its number and one, is told as its middle; chances of 0 and 1 are certain.
+                let rounding = match sums.is_counted(at - 1) {
+                    true => 0.0,
+                    false => SHARP * (1.0 + estimate.bound_max + estimate.estimate.abs()),
+                };
+                (at - 1, estimate.widened(rounding))
             };
             let (ever_at, ever) = next();
             let (_, discounted) = next();
