@@ -4,6 +4,7 @@
 
 use std::fmt;
 use std::io::{self, IsTerminal, Write};
+use std::ops::Range;
 
 use miette::{
     Diagnostic, GraphicalReportHandler, GraphicalTheme, LabeledSpan, NamedSource, SourceCode,
@@ -98,7 +99,7 @@ struct Shown<'a> {
     severity: Severity,
     message: String,
     help: Option<String>,
-    span: Option<std::ops::Range<usize>>,
+    span: Option<Range<usize>>,
     source: Option<NamedSource<String>>,
     cause: Option<&'a (dyn std::error::Error + 'static)>,
 }
@@ -115,11 +116,20 @@ impl<'a> Shown<'a> {
             severity: fault.severity,
             message,
             help: fault.help.clone(),
-            span: fault.span.clone(),
+            span: fault.span.clone().map(|span| match source {
+                Some(source) => first_line(span, &source.text),
+                None => span,
+            }),
             source: source.map(|s| NamedSource::new(&s.name, s.text.clone())),
             cause: None,
         }
     }
+}
+
+/// Where a span is, up to the end of its first line: a map of a thousand lines is not shown whole.
+fn first_line(span: Range<usize>, text: &str) -> Range<usize> {
+    let end = text.get(span.clone()).and_then(|part| part.find('\n'));
+    span.start..end.map_or(span.end, |length| span.start + length.max(1))
 }
 
 impl fmt::Display for Shown<'_> {

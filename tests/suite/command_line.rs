@@ -57,6 +57,23 @@ fn names(path: &Path) -> Vec<String> {
 }
 
 #[test]
+fn a_fault_of_a_large_map_shows_where_it_begins_and_not_all_of_it() {
+    let home = tempfile::tempdir().unwrap();
+    for rows in [1, 200] {
+        let map = "....\n".repeat(rows);
+        let text = format!("name = \"map\"\n[grid]\nmap = \"\"\"\n{map}\"\"\"\n");
+        fs::write(home.path().join("map.toml"), text).unwrap();
+        let output = command(home.path(), &["inspect", "map.toml"])
+            .output()
+            .unwrap();
+        let told = stderr(&output);
+        assert!(told.contains("the map has no start"), "{told}");
+        assert!(told.contains("map = \"\"\""), "where it begins: {told}");
+        assert!(told.lines().count() < 15, "{rows} rows: {told}");
+    }
+}
+
+#[test]
 fn a_run_leaves_everything_behind_and_its_document_is_on_stdout() {
     let home = home();
     let output = run(
