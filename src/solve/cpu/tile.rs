@@ -350,11 +350,11 @@ impl<F: Scalar> Tile<F> {
     /// - in r, beyond what `low` and `high` already hold: R was centred and recentred (3u|R|), 1-g is rounded, multiplied and
     ///   subtracted (3u|(1-g)V| + u|R|), the difference part of the deterministic kernel carries 2u, at most 2u(|r| + |R| + |(1-g)V|),
     ///   the final sum u|r|: in all u(5|(1-g)V| + 6|R| + 3|r|);
-    /// - in the middle of the interval: `max_a P_a V` is known to (high - low)/g, or half of it and 2u|V|, plus u(|V| + 2|P_a V|), times 1-g rounded
-    ///   and multiplied: (1-g)/g (high - low) + 7u|(1-g)V|; adding up the middle, the centre and the shift: 4u times the largest
+    /// - in the middle of the interval: `max_a P_a V` is known to (high - low)/g plus u(|V| + 2|P_a V|), times 1-g rounded
+    ///   and multiplied: (1-g)/g (high - low) + 5u|(1-g)V|, or half the first and 2u|(1-g)V| more, by which its ends may have been rounded ([`Kernel::OFF_BEST`]); adding up the middle, the centre and the shift: 4u times the largest
     ///   |R| there is, 2u(|r| + |(1-g)V|); a sum over four lanes in F: 2u(|(1-g)V| + |R| + |r|).
     ///
-    /// In all u(16|(1-g)V| + 8|R| + 7|r| + 4 magnitude) + (1-g)/g max(high - low).
+    /// In all u(14|(1-g)V| + 8|R| + 7|r| + 4 magnitude) + (1-g)/g max(high - low).
     #[inline(always)]
     pub(super) fn certify<V: Vector<Scalar = F>, K: Kernel<F>>(
         &mut self,
@@ -399,7 +399,7 @@ impl<F: Scalar> Tile<F> {
                     .sub(least[i])
                     .mul_add(per_range, magnitude.mul(per_magnitude))
             });
-            let per_value = unit(16.0 * complement);
+            let per_value = unit((18.0 - 4.0 * K::OFF_BEST) * complement);
             let per_residual = unit(7.0);
             let off_best = 1.01 * K::OFF_BEST * complement / constants.discount.used();
             let per_spread = V::splat(F::from_f64(off_best));
