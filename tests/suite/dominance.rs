@@ -2,12 +2,12 @@
 
 use std::path::Path;
 
-use powersweep::experiment::{
-    BackendChoice, CellStatistics, Engine, Experiment, Overrides, RunSpec, Statistics,
-};
+use powersweep::experiment::{BackendChoice, CellStatistics, Engine, RunSpec};
 use powersweep::mdp::{Mdp, MdpBuilder};
 use powersweep::statistics::{DominanceRequest, Estimate, Key, Request};
 use powersweep::units::Seed;
+
+use super::experiment_file::{load, run as run_text};
 
 /// Hubs from which some ends are a step away: at any discount the integrand of a hub is the largest reward of its ends. From `lot` one of the two first ends comes, each with probability 1/2.
 fn hubs() -> Mdp {
@@ -139,26 +139,12 @@ fn intervals_hold_the_violation_as_often_as_they_say() {
     assert!(beside < 60, "{beside} of 120");
 }
 
-fn load(text: &str) -> Result<Experiment, String> {
-    let directory = tempfile::tempdir().unwrap();
-    let path = directory.path().join("e.toml");
-    std::fs::write(&path, text).unwrap();
-    let loaded = Experiment::load(&path, &Overrides::default());
-    loaded.map(|(e, _)| e).map_err(|e| e.to_string())
-}
-
-fn run_file(text: &str) -> Statistics {
-    let engine = Engine::new(BackendChoice::Cpu).unwrap();
-    let experiment = load(text).unwrap();
-    engine.run(&experiment.run_spec(&engine, 1)).unwrap()
-}
-
 #[test]
 fn all_goals_there_are_leave_only_what_bins_do() {
     // One of three ends pays 1: the hub has 1 always, an end with probability 1/3.
     let file = "schema = 1\n[mdp]\nfamily = \"star\"\nleaves = 3\n[[reward]]\ndistribution = \"sparse\"\namong = [\"t1\", \"t2\", \"t3\"]\n[solve]\ndiscount = 0.5\n\
         [sample]\ncount = 300\n[statistics]\ndominance = [{ first = \"s0\", second = \"t1\" }, { first = \"t1\", second = \"s0\" }, { first = \"t1\", second = \"t2\" }]\n";
-    let all = run_file(file);
+    let all = run_text(file);
     let rows = found(&all.cells[0]);
     let told: Vec<&str> = rows.iter().map(|(finding, _)| finding.as_str()).collect();
     assert_eq!(told[..2], ["dominates", "does not"], "{rows:?}");

@@ -4,7 +4,9 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 use powersweep::Discount;
-use powersweep::experiment::{BackendChoice, Experiment, ExperimentError, Origin, Overrides};
+use powersweep::experiment::{
+    BackendChoice, Engine, Experiment, ExperimentError, Origin, Overrides, Statistics,
+};
 use tempfile::TempDir;
 
 const COIN: &str = r#"{"states": ["s", "t"], "start": "s", "transitions": {
@@ -19,8 +21,16 @@ fn home(experiment: &str) -> (TempDir, PathBuf) {
     (home, path)
 }
 
-fn load(experiment: &str) -> Result<Experiment, String> {
+/// Reads an experiment file with this text, beside the MDP `coin.json`; its faults, if it has any.
+pub(crate) fn load(experiment: &str) -> Result<Experiment, String> {
     load_with(experiment, &Overrides::default())
+}
+
+/// Runs an experiment file with this text on the cpu backend.
+pub(crate) fn run(experiment: &str) -> Statistics {
+    let engine = Engine::new(BackendChoice::Cpu).unwrap();
+    let experiment = load(experiment).unwrap();
+    engine.run(&experiment.run_spec(&engine, 1)).unwrap()
 }
 
 fn load_with(experiment: &str, overrides: &Overrides) -> Result<Experiment, String> {

@@ -3,9 +3,7 @@
 use std::path::Path;
 use std::sync::Arc;
 
-use powersweep::experiment::{
-    BackendChoice, CellStatistics, Engine, Experiment, Overrides, RunSpec,
-};
+use powersweep::experiment::{BackendChoice, CellStatistics, Engine, RunSpec};
 use powersweep::mdp::{Mdp, MdpBuilder};
 use powersweep::reward::{Marginal, RewardDistribution};
 use powersweep::solve::cpu::CpuBackend;
@@ -17,6 +15,7 @@ use powersweep::statistics::{
 use powersweep::{ChoiceId, Discount, StateId};
 
 use super::behaviour::{Judge, observe, problem, rewards, small_mdp};
+use super::experiment_file::load;
 
 fn choice(state: &str, action: &str) -> OptimalRequest {
     OptimalRequest::Choice {
@@ -291,14 +290,6 @@ fn what_is_open_is_counted_on_either_side() {
     assert_eq!(found[5..10], [open, none, open, none, (0.0, 1.0)]);
     // One of the first two is optimal, whichever it is.
     assert_eq!(found[10..], [all, none, all, none, all]);
-}
-
-fn load(text: &str) -> Result<Experiment, String> {
-    let directory = tempfile::tempdir().unwrap();
-    let path = directory.path().join("e.toml");
-    std::fs::write(&path, text).unwrap();
-    let loaded = Experiment::load(&path, &Overrides::default());
-    loaded.map(|(e, _)| e).map_err(|e| e.to_string())
 }
 
 #[test]

@@ -2,23 +2,11 @@
 
 use std::path::Path;
 
-use powersweep::experiment::{BackendChoice, Engine, Experiment, Overrides, Statistics};
+use powersweep::experiment::Statistics;
 use powersweep::report::{Colours, TableOptions, power_text};
 use powersweep::statistics::{Estimate, Key};
 
-fn load(text: &str) -> Result<Experiment, String> {
-    let directory = tempfile::tempdir().unwrap();
-    let path = directory.path().join("e.toml");
-    std::fs::write(&path, text).unwrap();
-    let loaded = Experiment::load(&path, &Overrides::default());
-    loaded.map(|(e, _)| e).map_err(|e| e.to_string())
-}
-
-fn run(text: &str) -> Statistics {
-    let engine = Engine::new(BackendChoice::Cpu).unwrap();
-    let experiment = load(text).unwrap();
-    engine.run(&experiment.run_spec(&engine, 1)).unwrap()
-}
+use super::experiment_file::{load, run};
 
 /// Name, estimate, and the set of ranks of every state.
 fn ranks(statistics: &Statistics) -> Vec<(String, Estimate)> {
