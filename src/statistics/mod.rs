@@ -22,6 +22,8 @@ mod moments;
 mod observations;
 mod paired;
 mod pairs;
+#[cfg(test)]
+mod random;
 mod ranking;
 mod ranks;
 mod sequence;

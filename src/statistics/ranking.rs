@@ -120,6 +120,7 @@ fn holm(n: usize, differences: &[Differing], level: f64, with_bounds: bool) -> f
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::statistics::random::Random;
 
     fn differing(a: usize, b: usize, difference: f64, std_error: f64, bound: f64) -> Differing {
         Differing {
@@ -180,21 +181,9 @@ mod tests {
         assert_eq!((alone[0].found, alone[0].all), (1, (1, 1)));
     }
 
-    /// splitmix64, and the sum of twelve uniform numbers less six.
-    struct Random(u64);
-
-    impl Random {
-        fn unit(&mut self) -> f64 {
-            self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
-            let mut z = self.0;
-            z = (z ^ (z >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
-            z = (z ^ (z >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
-            ((z ^ (z >> 31)) >> 11) as f64 * 2f64.powi(-53)
-        }
-
-        fn normal(&mut self) -> f64 {
-            (0..12).map(|_| self.unit()).sum::<f64>() - 6.0
-        }
+    /// The sum of twelve uniform numbers less six.
+    fn normal(random: &mut Random) -> f64 {
+        (0..12).map(|_| random.unit()).sum::<f64>() - 6.0
     }
 
     const MEANS: usize = 5;
@@ -208,8 +197,8 @@ mod tests {
             let n = 100;
             let rows: Vec<[f64; MEANS]> = (0..n)
                 .map(|_| {
-                    let common = random.normal();
-                    truth.map(|mean| mean + common + random.normal())
+                    let common = normal(&mut random);
+                    truth.map(|mean| mean + common + normal(&mut random))
                 })
                 .collect();
             let mut pairs = Vec::new();

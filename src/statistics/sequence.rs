@@ -234,6 +234,7 @@ impl Estimate {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::statistics::random::Random;
 
     #[test]
     fn all_looks_together_spend_the_error() {
@@ -275,19 +276,6 @@ mod tests {
             let width = exact.1 - exact.0;
             assert!((exact.0 - score.0).abs() < 0.03 * width, "{n}");
             assert!((exact.1 - score.1).abs() < 0.03 * width, "{n}");
-        }
-    }
-
-    /// splitmix64.
-    struct Random(u64);
-
-    impl Random {
-        fn unit(&mut self) -> f64 {
-            self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
-            let mut z = self.0;
-            z = (z ^ (z >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
-            z = (z ^ (z >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
-            ((z ^ (z >> 31)) >> 11) as f64 * 2f64.powi(-53)
         }
     }
 
