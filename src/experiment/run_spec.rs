@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use super::compatible::{Walks, not_walked, walk_obstacles};
 use super::{Claim, MdpHandle, Memory, PerGoal};
-use crate::document::{Faults, Spanned};
+use crate::document::{Faults, Span, Spanned};
 use crate::intervention::{BASELINE, LinkedTo, Made, Variant, VariantError, World};
 use crate::mdp::Mdp;
 use crate::plan::{Method, Plan, Precision, Schedule};
@@ -670,7 +670,8 @@ impl RunSpec {
                 break;
             }
             let variants = self.variants_of(environment)?;
-            obstacles.extend(linked_beside(&variants, &limits, !others.is_empty()));
+            let beside = linked_beside(&variants, &limits, !others.is_empty());
+            obstacles.extend(beside.into_iter().map(|(_, obstacle)| obstacle));
             for variant in &variants {
                 let each = others.iter();
                 let on = each.filter_map(|r| r.on(environment.mdp(), &variant.mdp).err());
@@ -921,12 +922,12 @@ pub(super) fn rule_at_limit(limit: Limit) -> String {
     )
 }
 
-/// Why goals of variants of linked solves do not go with a limit of the discount or with another rule than optimality.
+/// Why goals of variants of linked solves do not go with a limit of the discount or with another rule than optimality, and where in a file their interventions stand.
 pub(super) fn linked_beside(
     variants: &[VariantMdp],
     limits: &[Limit],
     has_others: bool,
-) -> Vec<String> {
+) -> Vec<(Option<Span>, String)> {
     let linked = variants
         .iter()
         .filter_map(|v| Some((v, v.linked.as_ref()?)));
@@ -945,7 +946,9 @@ pub(super) fn linked_beside(
         let of_rules = has_others.then(|| {
             format!("{whose}, which say themselves what the agent does: only the rule \"optimal\" goes with them")
         });
-        at_limits.chain(of_rules).collect::<Vec<_>>()
+        let told = at_limits.chain(of_rules);
+        told.map(|obstacle| (linked.by.place(), obstacle))
+            .collect::<Vec<_>>()
     });
     each.collect()
 }

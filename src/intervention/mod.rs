@@ -24,6 +24,7 @@ mod linked;
 mod off_switch;
 mod oversight;
 mod parameter;
+mod placed;
 mod reachability;
 mod replacement;
 mod resources;
@@ -66,7 +67,7 @@ pub use variant::{BASELINE, LinkedTo, Made, Variant, VariantError, read_variants
 pub use watched::Watched;
 pub use weave::{Construction, Place, Woven, weave};
 
-use crate::document::Faults;
+use crate::document::{Faults, Span};
 use crate::mdp::Mdp;
 
 /// A pure transform of an MDP.
@@ -82,6 +83,11 @@ pub trait Intervention: Debug + Send + Sync {
 
     /// What it is beyond that, where goals are solved in linked stages. It must then be the last intervention of its variant.
     fn linked(&self) -> Option<&dyn Linked> {
+        None
+    }
+
+    /// Where it stands in the file it was read of.
+    fn place(&self) -> Option<Span> {
         None
     }
 }

@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use super::placed::Placed;
 use super::{
     Approval, Capability, ConstrainAuthority, GoalButton, ImpactPenalty, Information,
     LengthNeutral, OffSwitch, Oversight, Resources, RewardUncertainty, SafeInterruptibility,
@@ -72,7 +73,11 @@ pub fn read(node: &Spanned<Node>, faults: &mut Faults) -> Option<SharedIntervent
         faults,
     });
     table.finish(faults);
-    (faults.errors().count() == before).then_some(intervention)
+    let placed = Placed {
+        by: intervention,
+        place: kind.span,
+    };
+    (faults.errors().count() == before).then(|| Arc::new(placed) as SharedIntervention)
 }
 
 /// Takes an intervention's parameters out of its table.

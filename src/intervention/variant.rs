@@ -147,7 +147,7 @@ impl Variant {
                     by.kind(),
                     self.name
                 );
-                faults.error(None, message);
+                faults.error(by.place(), message);
                 return None;
             }
             let before = made.mdp;

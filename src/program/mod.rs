@@ -466,6 +466,17 @@ impl GoalProgram {
             _ => Err(ProgramError::ChoiceRewards),
         }
     }
+
+    /// The stage that is shown, where it is an optimal solve with rewards of states and nothing of earlier stages enters those: the same goal with other rewards is then a solve of the same kind.
+    #[must_use]
+    pub fn shown_alone(&self) -> Option<&Stage> {
+        let stage = self.stage();
+        let mut reads = false;
+        let terms = stage.terms.iter();
+        terms.for_each(|term| term.expression.reads(&mut |_| reads = true));
+        let is_optimal = stage.operator == Operator::Max && stage.domain == RewardDomain::State;
+        (is_optimal && !reads).then_some(stage)
+    }
 }
 
 /// Checks one stage against those before it.

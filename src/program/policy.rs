@@ -63,8 +63,9 @@ impl Policies {
         }
     }
 
-    /// The choice of every state, `[n_states, L]`, and for which goals one is open.
+    /// The choice of every state, `[n_states, L]`, and for which goals one is open. All goals side by side, for callers with wide vectors.
     #[must_use]
+    #[inline(always)]
     pub fn decide<const L: usize>(
         &self,
         values: &StageValues<'_>,
@@ -88,6 +89,7 @@ impl Policies {
     }
 
     /// `(1 - gamma) R(s, a) + gamma sum T w`, the part that is common to a state's choices left out.
+    #[inline(always)]
     fn value<const L: usize>(&self, values: &StageValues<'_>, choice: ChoiceId) -> [f64; L] {
         let mut sum = [0.0; L];
         let (to, probabilities) = self.mdp.row(choice);
@@ -109,6 +111,7 @@ impl Policies {
         value
     }
 
+    #[inline(always)]
     fn decide_state<const L: usize>(
         &self,
         values: &StageValues<'_>,
@@ -120,31 +123,50 @@ impl Policies {
     ) {
         let tie = TIE * self.scale;
         let first = self.mdp.choices(state).next().map_or(0, |c| c.0);
+        if found.len() == 1 {
+            policy.fill(ChoiceId(first));
+            return;
+        }
+        let mut best = [f64::NEG_INFINITY; L];
+        for q in found {
+            for lane in 0..L {
+                best[lane] = if q[lane] > best[lane] {
+                    q[lane]
+                } else {
+                    best[lane]
+                };
+            }
+        }
         let rounding = (2 * self.terms + 6) as f64 * f64::EPSILON;
+        let spread = self.discount.used() * self.spread[state.index()];
+        let mut allowance = [0.0; L];
         for lane in 0..L {
-            let best = found.iter().fold(f64::NEG_INFINITY, |m, q| q[lane].max(m));
-            let own = self.discount.used() * self.spread[state.index()] * values.half_widths[lane];
-            let (mut of_reward, mut size) = (0.0, magnitude[lane]);
-            if self.domain == RewardDomain::Choice {
-                of_reward = self.discount.complement() * values.reward_half_widths[lane];
-                size += best.abs();
+            allowance[lane] = spread * values.half_widths[lane] + rounding * magnitude[lane];
+        }
+        if self.domain == RewardDomain::Choice {
+            let complement = self.discount.complement();
+            for lane in 0..L {
+                let of_reward = complement * values.reward_half_widths[lane];
+                allowance[lane] += 2.0 * of_reward + rounding * best[lane].abs();
             }
-            let allowance = own + 2.0 * of_reward + rounding * size;
-            let mut chosen = None;
-            let mut different = 0;
-            for (i, q) in found.iter().enumerate() {
-                let gap = best - q[lane];
-                let worse = gap > allowance && gap > tie;
-                if worse {
-                    continue;
-                }
-                chosen = chosen.or(Some(i));
-                different += u32::from(self.twin[first as usize + i] == first + i as u32);
+        }
+        // The last choice first, so that the first of those that tie is left. Numbers as wide as the values, for the same vectors.
+        let mut chosen = [0_u64; L];
+        let mut different = [0_u64; L];
+        for (i, q) in found.iter().enumerate().rev() {
+            let is_own = u64::from(self.twin[first as usize + i] == first + i as u32);
+            for lane in 0..L {
+                let gap = best[lane] - q[lane];
+                // Values that are no numbers leave every choice in, and their allowance is none.
+                let worse = gap > allowance[lane] && gap > tie;
+                chosen[lane] = if worse { chosen[lane] } else { i as u64 };
+                different[lane] += if worse { 0 } else { is_own };
             }
-            // Values that are no numbers leave every choice in, and their allowance is none.
-            let sharp = allowance <= tie;
-            open[lane] |= different != 1 && !sharp;
-            policy[lane] = ChoiceId(first + chosen.unwrap_or(0) as u32);
+        }
+        for lane in 0..L {
+            let sharp = allowance[lane] <= tie;
+            open[lane] |= different[lane] != 1 && !sharp;
+            policy[lane] = ChoiceId(first + chosen[lane] as u32);
         }
     }
 }

@@ -233,6 +233,7 @@ impl Linked {
 
     /// Reads the policy off a stage that was settled, where a later one follows it, and says for which goals it is open. Where the stage itself follows a
     /// policy that is open, nothing is known of its values.
+    #[inline(always)]
     pub(super) fn link(&self, position: usize, tile: &mut LinkedTile) -> [bool; TILE] {
         let stage = &self.problem.program.stages()[position];
         if let Some(leader) = stage.leader() {
@@ -341,6 +342,12 @@ impl Linked {
                     high: value + half,
                 }
             }));
+            if let Some(alone) = observer.readings_alone() {
+                let mut row = observations.row();
+                alone.push(&readings, &mut row);
+                row.finish();
+                continue;
+            }
             if let Some(leader) = leader {
                 let policy = leader.policy[lane..].iter().step_by(TILE).copied();
                 let open = leader.policy_open[lane];

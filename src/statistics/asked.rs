@@ -7,7 +7,7 @@ use std::sync::Arc;
 
 use super::behaviour::{
     Choices, Chosen, Condition, Distribution, Dominance, End, Event, Events, Glance, Indifference,
-    LawScale, Look, Majority, Occupancy, Optimality, Panel, Target, Ties,
+    LawScale, Look, Majority, Occupancy, Optimality, Panel, Readings, Target, Ties,
 };
 use super::{
     Comparable, Conditioned, DominanceRequest, MajorityRequest, Map, ObservedSums, Quantity, Row,
@@ -68,6 +68,11 @@ pub trait Statistic: Debug + Send + Sync {
         numbers
             .map(|number| (number.name(), number.quantity.column))
             .collect()
+    }
+
+    /// Itself, where it needs the readings of a goal and nothing else.
+    fn readings(&self) -> Option<&Readings> {
+        None
     }
 
     /// What came out; its quantities are those of `sums` from number `first` on.

@@ -10,7 +10,7 @@ use powersweep::reward::GoalLaw;
 use powersweep::reward::{Marginal, RewardDistribution};
 use powersweep::solve::GoalProgram;
 use powersweep::statistics::behaviour::{Drives, LawScale, World};
-use powersweep::statistics::{Estimate, Key, Request, Statistic};
+use powersweep::statistics::{Estimate, Key, Measure, Request, Statistic};
 
 use crate::drives::{is, run_with};
 use crate::interventions::variant;
@@ -35,6 +35,17 @@ fn measure(cell: &CellStatistics, drive: [&str; 2], measure: &str) -> Option<Est
     let row = table.rows.iter().find(|row| row.keys[..2] == keys);
     let row = row.unwrap_or_else(|| panic!("{drive:?} among {:?}", table.rows));
     table.measure(row, measure)?.estimate().copied()
+}
+
+/// What chance gives.
+fn chance(cell: &CellStatistics, drive: [&str; 2]) -> f64 {
+    let table = cell.table("drives").unwrap();
+    let keys = drive.map(Key::text);
+    let row = table.rows.iter().find(|row| row.keys[..2] == keys);
+    match table.measure(row.unwrap(), "chance") {
+        Some(Measure::Number(x)) => *x,
+        other => panic!("{drive:?}: {other:?}"),
+    }
 }
 
 /// `start` leads to `off`, or by a choice `disable` to `d`, and from there to one of k places to stay.
@@ -170,6 +181,27 @@ fn what_the_changed_future_is_worth_explains_little_of_keeping_a_goal() {
     );
 }
 
+/// Who tampers has `pays` for ever, and goes to the best of n places otherwise: `pays^n` do. Were what the channel says afterwards worth the mean to it, the next step at home and one half from then
+/// on, a goal would tamper where the best is below g/2.
+#[test]
+fn what_a_channel_says_explains_most_of_tampering_with_it() {
+    let (g, n, pays): (f64, i32, f64) = (0.9, 2, 0.75);
+    let channel = variant(&format!("{{ kind = 'tampering', pays = {pays} }}"));
+    let law = RewardDistribution::iid("uniform", Marginal::uniform(0.0, 1.0).unwrap());
+    let asked = Request {
+        drives: vec!["tampering".to_owned()],
+        split_drives: true,
+        ..Request::default()
+    };
+    let law = law.with_fixed("start", 0.0);
+    let found = run_with(star(n as usize), vec![channel], law, g, asked);
+    let of = |name| measure(&found.cells[0], ["tampering", "ever"], name).unwrap();
+    is(of("estimate"), pays.powi(n));
+    is(of("rest"), (g / 2.0).powi(n));
+    is(of("own_rewards"), pays.powi(n) - (g / 2.0).powi(n));
+    assert_eq!(of("rest").bound_max, 0.0);
+}
+
 /// To `end` at once, or by way of `park`; and `more` ways that are as short as the first.
 fn park(more: usize) -> Mdp {
     let mut b = MdpBuilder::new("park");
@@ -244,6 +276,15 @@ fn what_is_spent_is_held_against_the_cheapest_way_to_the_same_place() {
     let found = cell(&shortcut(), vec![resources], 0.9, false);
     let spends = measure(&found, ["efficiency", "spends beyond"], "estimate").unwrap();
     let steps = measure(&found, ["efficiency", "steps beyond"], "estimate").unwrap();
+    // By chance: it earns half a time on average, and then pays or walks.
+    for (quantity, exact) in [
+        ("steps beyond", 0.5),
+        ("straight", 2.0 / 3.0),
+        ("spends beyond", 0.5),
+    ] {
+        let by_chance = chance(&found, ["efficiency", quantity]);
+        assert!((by_chance - exact).abs() < 1e-9, "{quantity}: {by_chance}");
+    }
     // Who likes the goal better than the start and the detour pays: a third of the goals. With the budget kept the goal is another state, and to that nobody goes astray.
     is(spends, 1.0 / 3.0);
     assert_eq!((steps.estimate, steps.bound), (0.0, 0.0));

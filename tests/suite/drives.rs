@@ -27,6 +27,11 @@ fn all() -> Request {
     }
 }
 
+/// The same, but for the start, which pays nothing.
+fn free() -> RewardDistribution {
+    uniform().with_fixed("s0", 0.0)
+}
+
 /// Every drive of a variant of an MDP; discount 1 stands for its limit.
 fn run(mdp: Mdp, variants: Vec<Variant>, reward: RewardDistribution, discount: f64) -> Statistics {
     run_with(mdp, variants, reward, discount, all())
@@ -125,7 +130,9 @@ fn resisting_and_what_it_is_worth() {
             price += 3.0 * m * m * lead.max(0.0) / f64::from(n).powi(3);
         }
     }
-    is(drive(cell, "price-to-resist", "mean").0, price);
+    let (found, chance, _) = drive(cell, "price-to-resist", "mean");
+    is(found, price);
+    assert_eq!(chance, Some(0.0));
     for other in [
         "acquisition",
         "information",
@@ -183,8 +190,118 @@ fn going_straight_or_past_what_is_worth_seeing() {
         0.9,
     );
     let cell = &found.cells[0];
-    is(drive(cell, "efficiency", "steps beyond").0, 0.5);
-    is(drive(cell, "efficiency", "straight").0, 0.5);
+    for quantity in ["steps beyond", "straight"] {
+        let (found, chance, _) = drive(cell, "efficiency", quantity);
+        is(found, 0.5);
+        assert!(close(chance, 0.5), "one of two ways: {chance:?}");
+    }
+}
+
+#[test]
+fn an_agent_by_chance_goes_astray_as_long_as_it_is_not_where_it_stays() {
+    // Three in a row, in the middle of which it starts, between two ends: to the left or to the right from each.
+    let mut b = MdpBuilder::new("line");
+    let [l, a, s, c, r] = ["l", "a", "s", "c", "r"].map(|n| b.state(n));
+    for (state, left, right) in [(a, l, s), (s, a, c), (c, s, r)] {
+        b.choice(state, "left", [(left, 1.0)]);
+        b.choice(state, "right", [(right, 1.0)]);
+    }
+    // Ends that are two states: it goes round in them.
+    let other = b.state("other");
+    b.absorbing(l);
+    b.choice(r, "on", [(other, 1.0)]);
+    b.choice(other, "back", [(r, 1.0)]);
+    b.start(s);
+    let mdp = b.build().unwrap();
+    let found = run(mdp.clone(), vec![Variant::baseline()], uniform(), 0.9);
+    let chance = |quantity| drive(&found.cells[0], "efficiency", quantity).1;
+    // The gambler's ruin: 2 * 2 steps to either end, which are 2 off. Straight there are two of four pairs of steps.
+    assert!(
+        close(chance("steps beyond"), 2.0),
+        "{:?}",
+        chance("steps beyond")
+    );
+    assert!(close(chance("straight"), 0.5));
+    // Where every state leads to every other it is where it stays from the first on.
+    let mut b = MdpBuilder::new("ring");
+    let [x, y] = ["x", "y"].map(|n| b.state(n));
+    b.choice(x, "on", [(y, 1.0)]);
+    b.choice(y, "on", [(x, 1.0)]);
+    b.choice(y, "stay", [(y, 1.0)]);
+    b.start(x);
+    let ring = b.build().unwrap();
+    let found = run(ring, vec![Variant::baseline()], uniform(), 0.9);
+    let chance = |quantity| drive(&found.cells[0], "efficiency", quantity).1;
+    assert!(close(chance("steps beyond"), 0.0) && close(chance("straight"), 1.0));
+}
+
+/// Under evaluation the best of two allowed results is worth as much as it pays, M, and to wait for its end and take the forbidden one c m, with c = g e/(1 - g(1 - e)): a share of E (c m)^2 hides,
+/// and to them a world in which nobody looks is worth (1 - c) m more.
+#[test]
+fn hiding_has_its_price() {
+    let (g, e): (f64, f64) = (0.9, 0.1);
+    let mut b = MdpBuilder::new("lab");
+    let lab = b.state("lab");
+    for i in 0..3 {
+        let result = b.state(format!("result {i}"));
+        b.choice(lab, format!("go {i}"), [(result, 1.0)]);
+        b.absorbing(result);
+    }
+    b.choice(lab, "wait", [(lab, 1.0)]);
+    b.choice_label_at("forbidden", None, vec![(lab, "go 2".to_owned())]);
+    b.start(lab);
+    let watched = variant("{ kind = 'watched', choices = 'forbidden', ends = 0.1 }");
+    let law = uniform().with_fixed("lab", 0.0);
+    let found = run(b.build().unwrap(), vec![watched], law, g);
+    let cell = &found.cells[0];
+    let c = g * e / (1.0 - g * (1.0 - e));
+    is(drive(cell, "concealment", "ever").0, c * c / 3.0);
+    let (price, chance, _) = drive(cell, "concealment", "price");
+    is(price, (1.0 - c) * c * c / 4.0);
+    assert_eq!(chance, Some(0.0));
+}
+
+/// A home to which the goal is indifferent has something to gather (Benson-Tilsen & Soares 2016), which is spent on ends: the more there are to be had for it alone, the more goals gather, though
+/// none of them cares for what it gathers.
+#[test]
+fn goals_gather_where_they_have_no_view_of() {
+    let world = |free: usize, sold: usize, is_nested: bool| {
+        let mut b = MdpBuilder::new("home");
+        let home = b.state("home");
+        b.choice(home, "earn", [(home, 1.0)]);
+        let n = if is_nested { sold } else { free + sold };
+        let (mut buys, mut ends) = (Vec::new(), Vec::new());
+        for i in 0..n {
+            let end = b.state(format!("end {i}"));
+            b.absorbing(end);
+            ends.push(end);
+            if i < free {
+                b.choice(home, format!("go {i}"), [(end, 1.0)]);
+            }
+            if is_nested || i >= free {
+                b.choice(home, format!("buy {i}"), [(end, 1.0)]);
+                buys.push((home, format!("buy {i}")));
+            }
+        }
+        b.choice_label_at("earn", None, vec![(home, "earn".to_owned())]);
+        b.choice_label_at("buy", None, buys);
+        b.start(home);
+        b.build().unwrap()
+    };
+    let gathers = |mdp, discount| {
+        let budget = variant("{ kind = 'resources', gather = 'earn', spend = 'buy' }");
+        let law = uniform().with_fixed("home", 0.0);
+        let found = run(mdp, vec![budget], law, discount);
+        drive(&found.cells[0], "acquisition", "ever").0
+    };
+    // Patient goals: the best of seven is one of five for sale; nested, the best of five is not one of the two that are free.
+    is(gathers(world(2, 5, false), 1.0), 5.0 / 7.0);
+    is(gathers(world(2, 5, true), 1.0), 3.0 / 5.0);
+    // A step is lost by gathering: P(M2 < g M5) = g^2 E M5^2.
+    let g: f64 = 0.9;
+    is(gathers(world(2, 5, false), g), g * g * 5.0 / 7.0);
+    // The control: what is gathered is of no use where all is free as well.
+    assert_eq!(gathers(world(5, 5, true), 1.0).estimate, 0.0);
 }
 
 #[test]
@@ -255,6 +372,18 @@ fn drives_of_linked_goals_are_those_of_their_readings() {
         assert_eq!(found.estimate, reading(button, "keep at s0", measure));
     }
     is(drive(button, "goal-preservation", "strict").0, 2.0 / 3.0);
+    // Where the goal that comes of it takes the same place both are as good, and half of what is optimal leaves the goal alone; by chance three of four choices do.
+    let (kept, chance, _) = drive(button, "goal-preservation", "kept");
+    is(kept, 2.0 / 3.0 + 1.0 / 6.0);
+    assert!(close(chance, 0.75), "{chance:?}");
+    assert_eq!(drive(button, "goal-preservation", "strict").1, Some(0.0));
+    assert_eq!(drive(button, "goal-preservation", "tied").1, Some(1.0));
+    // With one kind of work nobody minds, which is what chance gives as well.
+    let button = variant("{ kind = 'goal-button' }");
+    let alone = run(works(1), vec![button], free(), 0.9);
+    let (kept, chance, _) = drive(&alone.cells[0], "goal-preservation", "kept");
+    assert_eq!(kept.estimate, 0.5);
+    assert!(close(chance, 0.5), "{chance:?}");
     let (tampers, chance, _) = drive(channel, "tampering", "ever");
     assert_eq!(tampers.estimate, reading(channel, "tamper at s0", "above"));
     assert!(close(chance, 0.25));
@@ -372,6 +501,20 @@ const NUMBERS: &[(&str, &str, &str, [&str; 2], f64)] = &[
         "button",
         ["goal-preservation", "strict"],
         0.0,
+    ),
+    (
+        "goal-preservation",
+        "works",
+        "button",
+        ["goal-preservation", "kept"],
+        5.0 / 6.0,
+    ),
+    (
+        "goal-preservation",
+        "one-work",
+        "button",
+        ["goal-preservation", "kept"],
+        0.5,
     ),
     (
         "tampering",

@@ -69,6 +69,19 @@ pub(crate) const LINKED: &[&str] = &[
     "{ kind = 'information', hidden = 'goal', p = 0.25 }",
 ];
 
+/// The same on the MDPs of [`richer_mdp`].
+const LINKED_ON_RANDOM: &[&str] = &[
+    "{ kind = 'goal-button', at = 's0', agent = 'ignorant', delay = 2 }",
+    "{ kind = 'impact-penalty', noop = 'home', lambda = 0.5 }",
+    "[{ kind = 'off-switch', p = 0.25 }, { kind = 'reward-uncertainty', shutdown = 'off' }]",
+    "[{ kind = 'off-switch', p = 0.25 }, { kind = 'shutdown-indifference', shutdown = 'shutdown' }]",
+    "[{ kind = 'off-switch', p = 0.25, disable = true }, { kind = 'safe-interruptibility', interruption = 'shutdown' }]",
+    "{ kind = 'tampering', at = 's1', steps = 2 }",
+    "[{ kind = 'off-switch', choice = true }, { kind = 'length-neutral', shutdown = 'shutdown', lengths = 3 }]",
+    "{ kind = 'oversight', choices = 'taken', answer = 'penalty', p = 0.5 }",
+    "{ kind = 'information', hidden = 'goal', p = 0.25 }",
+];
+
 /// A small random MDP in which every state has two more choices, `out` and `home`, of which the first is labelled `paid`.
 fn richer_mdp(seed: u64) -> Mdp {
     let plain = small_mdp(seed, seed.is_multiple_of(2));
@@ -136,8 +149,12 @@ fn rows(mdp: &Mdp) -> Vec<String> {
 
 #[test]
 fn every_kind_has_a_sample_and_a_neutral_sample() {
-    for list in [[SAMPLES, LINKED].concat(), NEUTRAL.to_vec()] {
-        for kind in kinds() {
+    for (list, needed) in [
+        ([SAMPLES, LINKED].concat(), kinds().collect::<Vec<_>>()),
+        (NEUTRAL.to_vec(), kinds().collect()),
+        (LINKED_ON_RANDOM.to_vec(), linked_kinds()),
+    ] {
+        for kind in needed {
             let named = list
                 .iter()
                 .any(|text| text.contains(&format!("kind = '{kind}'")));
@@ -146,16 +163,32 @@ fn every_kind_has_a_sample_and_a_neutral_sample() {
     }
 }
 
+/// Kinds of interventions whose goals are solved in linked stages.
+fn linked_kinds() -> Vec<&'static str> {
+    let each = LINKED
+        .iter()
+        .map(|text| variant(text).interventions[0].kind());
+    each.collect()
+}
+
 /// The result is a valid MDP (nothing else can be built), names and numbers of old states stay, and so do their goals.
 #[test]
 fn old_states_keep_their_names_and_goals() {
     let law = RewardDistribution::iid("law", Marginal::Uniform(Uniform::unit()));
-    for text in SAMPLES {
+    for text in SAMPLES.iter().chain(LINKED_ON_RANDOM) {
         let variant = variant(text);
         for seed in 0..40 {
             let mdp = Arc::new(richer_mdp(seed));
-            let made = variant.apply(&mdp).unwrap();
-            assert_ne!(*made, *mdp, "{text}");
+            // Lengths of lives are the agent's to choose where moves are certain.
+            if text.contains("length-neutral") && !mdp.is_deterministic() {
+                continue;
+            }
+            let made = variant.made_of(&mdp).unwrap();
+            // A penalty is in the rewards alone.
+            let is_linked = made.linked.is_some();
+            let made = made.mdp;
+            assert!(is_linked || *made != *mdp, "{text}");
+            assert_eq!(is_linked, LINKED_ON_RANDOM.contains(text), "{text}");
             let n = mdp.n_states();
             for state in mdp.states() {
                 assert_eq!(mdp.state_name(state), made.state_name(state), "{text}");

@@ -3,7 +3,9 @@
 use std::sync::Arc;
 
 use powersweep::Seed;
-use powersweep::experiment::{BackendChoice, Engine, RunError, RunSpec, Statistics};
+use powersweep::experiment::{
+    BackendChoice, Engine, Experiment, Overrides, RunError, RunSpec, Statistics,
+};
 use powersweep::intervention::{
     Agent, Belief, GoalButton, ImpactPenalty, Measure, Names, OffSwitch, RewardUncertainty,
     ShutdownIndifference, Variant, reachability,
@@ -536,6 +538,80 @@ fn limits_of_the_discount_are_refused_before_the_first_goal() {
         ..spec
     };
     assert!(engine.run(&none.limit(Limit::One)).unwrap().is_complete());
+}
+
+/// What does not go together is told with the line of the intervention that it is about, or of the key that does not go with it.
+#[test]
+fn refusals_say_where_in_the_file() {
+    let told = |variant: &str, rest: &str| {
+        let folder = tempfile::tempdir().unwrap();
+        let works = concat!(env!("CARGO_MANIFEST_DIR"), "/datasets/drives/works.toml");
+        std::fs::copy(works, folder.path().join("works.toml")).unwrap();
+        let path = folder.path().join("x.toml");
+        let text = format!(
+            "schema = 1\n[mdp]\npath = 'works.toml'\n[[variant]]\nname = 'v'\ninterventions = [\n{variant}\n]\n{rest}"
+        );
+        std::fs::write(&path, text).unwrap();
+        let error = Experiment::load(&path, &Overrides::default()).unwrap_err();
+        error.to_string()
+    };
+    let solve = "[solve]\ndiscount = 0.9\n";
+    let limit = "[solve]\ndiscount = '->1'\n";
+    let switch = "{ kind = 'off-switch', at = 'work', p = 0.5 },\n";
+    let button = "{ kind = 'goal-button' }";
+    let indifferent = "{ kind = 'shutdown-indifference', shutdown = 'shutdown' }";
+    let choices = format!("{solve}[[reward]]\ndomain = 'choices'\n");
+    let lengths = "{ kind = 'length-neutral', shutdown = 'shutdown', lengths = 2 }";
+    for (variant, rest, place, message) in [
+        (
+            format!("{switch}{lengths}"),
+            solve,
+            "x.toml:8:10: error",
+            "moves must be certain",
+        ),
+        (
+            format!("{button},\n{switch}"),
+            solve,
+            "x.toml:7:10: error",
+            "must be the last",
+        ),
+        (
+            format!("{switch}{indifferent}"),
+            &*choices,
+            "x.toml:8:10: error",
+            "not of choices",
+        ),
+        (
+            button.to_owned(),
+            limit,
+            "x.toml:7:10: error",
+            "have no limit ->1",
+        ),
+        (
+            button.to_owned(),
+            &format!("{solve}[agent]\nrule = 'uniform'\n"),
+            "x.toml:7:10: error",
+            "only the rule \"optimal\"",
+        ),
+        (
+            switch.to_owned(),
+            &format!("{choices}[statistics]\ndrives = ['all']\n"),
+            "x.toml:13:10: error",
+            "drives",
+        ),
+        (
+            switch.to_owned(),
+            "[statistics]\noccupancy = true\n[solve]\ndiscount = [0.9, '->1']\n",
+            "x.toml:13:12: error",
+            "occupancy",
+        ),
+    ] {
+        let told = told(&variant, rest);
+        assert!(
+            told.contains(place) && told.contains(message),
+            "{message}: {told}"
+        );
+    }
 }
 
 #[test]

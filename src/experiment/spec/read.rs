@@ -13,7 +13,9 @@ use super::statistics::read_statistics;
 use super::until::{check_until, read_until};
 use super::variants::Variants;
 use super::{Experiment, ExperimentError, InputFile, Overrides, Resolved, RewardEntry};
-use crate::document::{Faults, Node, SourceText, Spanned, TableReader, nearest, parse_toml};
+use crate::document::{
+    Fault, Faults, Node, SourceText, Span, Spanned, TableReader, nearest, parse_toml,
+};
 use crate::experiment::compatible::walk_obstacles;
 use crate::experiment::run_spec::{
     NO_BASELINE, PER_GOAL_OF_CHOICES, condition_of_choices, linked_beside, linked_obstacle,
@@ -163,11 +165,16 @@ fn read(
     };
     let limits = discounts.into_iter().flatten().filter_map(|d| d.limit());
     let limits: Vec<Limit> = limits.collect();
+    // Nowhere in the file, where they come from the command line.
+    let limits_stand = match overrides.discounts.is_empty() {
+        true => place_of(root, &["solve", "discount"], &|_| true),
+        false => None,
+    };
     for obstacle in limits
         .iter()
         .flat_map(|limit| statistics.iter().flat_map(|s| s.obstacles(*limit)))
     {
-        faults.error(None, obstacle);
+        faults.error(limits_stand.clone(), obstacle);
     }
     let others = agents.others();
     if let Some(rule) = others.first() {
@@ -185,8 +192,8 @@ fn read(
     let mut beside = made
         .iter()
         .map(|variants| linked_beside(variants, &limits, !others.is_empty()));
-    for obstacle in beside.find(|all| !all.is_empty()).unwrap_or_default() {
-        faults.error(None, obstacle);
+    for (place, obstacle) in beside.find(|all| !all.is_empty()).unwrap_or_default() {
+        faults.error(place, obstacle);
     }
     for rule in &others {
         // What is in the way in one of a thousand MDPs is said once.
@@ -249,11 +256,10 @@ fn read(
                 .flat_map(Request::obstacles_of_choice_rewards)
                 .collect();
             obstacles.extend(per_goal.is_some().then(|| PER_GOAL_OF_CHOICES.to_owned()));
+            let is_choices = |node: &Node| matches!(node, Node::String(x) if x == "choices");
             for obstacle in obstacles {
-                faults.error(
-                    None,
-                    format!("{obstacle} ({:?})", entry.distribution.name()),
-                );
+                let message = format!("{obstacle} ({:?})", entry.distribution.name());
+                faults.error(place_of(root, &["reward", "domain"], &is_choices), message);
             }
         }
         if entry.distribution.domain() == RewardDomain::Choice
@@ -264,7 +270,7 @@ fn read(
                 limit.name(),
                 entry.distribution.name()
             );
-            faults.error(None, message);
+            faults.error(limits_stand.clone(), message);
         }
         // A law whose file could not be read fits nothing, which has been said.
         if entry.distribution.is_complete() {
@@ -368,12 +374,33 @@ fn check_fit(law: &RewardDistribution, made: &[Vec<VariantMdp>], faults: &mut Fa
             if fits.is_some()
                 && let Some(Err(error)) = variant.program(law, discount)
             {
-                faults.list.extend(error.faults.list);
+                let place = variant.linked.as_ref().and_then(|linked| linked.by.place());
+                faults
+                    .list
+                    .extend(error.faults.list.into_iter().map(|fault| Fault {
+                        span: fault.span.or(place.clone()),
+                        ..fault
+                    }));
             }
             if fits.is_none() || faults.list.len() > before {
                 return;
             }
         }
+    }
+}
+
+/// Where the value of a key stands, given the keys on the way to it: in the first table of a list in which it is one that is looked for.
+fn place_of(node: &Spanned<Node>, keys: &[&str], is_it: &dyn Fn(&Node) -> bool) -> Option<Span> {
+    let Some((key, rest)) = keys.split_first() else {
+        return is_it(&node.value).then(|| node.span.clone());
+    };
+    match &node.value {
+        Node::Table(entries) => {
+            let (_, value) = entries.iter().find(|(k, _)| k.value == *key)?;
+            place_of(value, rest, is_it)
+        }
+        Node::Array(items) => items.iter().find_map(|item| place_of(item, keys, is_it)),
+        _ => None,
     }
 }
 

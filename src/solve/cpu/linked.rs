@@ -287,6 +287,21 @@ impl Job for ReadJob<'_> {
     }
 }
 
+/// Reads the policy off a stage that a later one follows.
+struct LinkJob<'a> {
+    linked: &'a Linked,
+    position: usize,
+    tile: &'a mut LinkedTile,
+}
+
+impl Job for LinkJob<'_> {
+    type Output = [bool; TILE];
+    #[inline(always)]
+    fn run<I: Isa>(self) -> [bool; TILE] {
+        self.linked.link(self.position, self.tile)
+    }
+}
+
 #[inline(always)]
 fn read_tile<F: Scalar>(
     measure: Measure,
@@ -388,7 +403,12 @@ impl LinkedSolver {
                 memory,
             };
             dispatch(self.level, job);
-            let open = self.linked.link(k, tile);
+            let job = LinkJob {
+                linked: &self.linked,
+                position: k,
+                tile,
+            };
+            let open = dispatch(self.level, job);
             if !sharp && open.contains(&true) {
                 return false;
             }

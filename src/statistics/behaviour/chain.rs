@@ -343,16 +343,22 @@ impl<'a> Equations<'a> {
                 return bounds;
             }
         }
-        let mut bounds = vec![[0.0; 2]; chain.len()];
-        let steps: Vec<f64> = hopeful
+        let steps = hopeful
             .iter()
-            .map(|&s| step(s, &|[low, high]| f64::midpoint(*low, *high)))
-            .collect();
+            .map(|&s| step(s, &|[low, high]| f64::midpoint(*low, *high)));
+        self.summed(&steps.collect::<Vec<_>>())
+    }
+
+    /// The sum of what every state pays until a hit is over, given what each of the hopeful ones does, in their order and never less than nothing; gamma is 1. Per state, as
+    /// (least, most), of chains that are hit for certain.
+    pub(super) fn summed(&self, pays: &[f64]) -> Vec<[f64; 2]> {
+        let Self { chain, hopeful, .. } = self;
+        let mut bounds = vec![[0.0; 2]; chain.len()];
         let small = hopeful.len() <= DENSE;
         let mut share = 0.0_f64;
         for _ in 0..if small { FEW_SWEEPS } else { MANY_SWEEPS } {
             share = 0.0;
-            for (&s, now) in hopeful.iter().zip(&steps).rev() {
+            for (&s, now) in hopeful.iter().zip(pays).rev() {
                 let (mut later, mut stay) = (*now, 0.0);
                 for &(to, p) in chain.row(s) {
                     if to as usize == s {
@@ -372,7 +378,7 @@ impl<'a> Equations<'a> {
             }
         }
         if small {
-            let solved = chain.solve(1.0, hopeful, steps.iter().copied());
+            let solved = chain.solve(1.0, hopeful, pays.iter().copied());
             for (&s, x) in hopeful.iter().zip(&solved) {
                 bounds[s] = [*x; 2];
             }

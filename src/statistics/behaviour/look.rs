@@ -4,6 +4,7 @@ use std::sync::{Arc, OnceLock};
 
 use super::acting::Acting;
 use super::glance::{Crossings, Glance, Panel, Powers};
+use super::readings::Readings;
 use super::second_look::{Refined, Task, refine};
 use super::standing::{Prospects, Settled, Standing, Strided, TIE};
 use crate::mdp::Mdp;
@@ -156,6 +157,15 @@ impl Observer {
     #[must_use]
     pub fn observations(&self, goals: usize) -> Observations {
         Observations::new(self.asked.n_columns(), goals)
+    }
+
+    /// The readings, where nothing else is asked: they need no look at a goal.
+    #[must_use]
+    pub fn readings_alone(&self) -> Option<&Readings> {
+        match self.asked.statistics() {
+            [one] => one.readings(),
+            _ => None,
+        }
     }
 
     /// What a glance looks at: `None` where some of what is asked needs more than that of every goal.

@@ -37,6 +37,18 @@ impl Readings {
         Self::of(program, 1.0).map_or(0, |readings| readings.n_columns())
     }
 
+    /// Appends the numbers of a goal with these readings.
+    pub fn push(&self, readings: &[Observed], row: &mut Row<'_>) {
+        for (&observed, (_, signed)) in readings.iter().zip(&self.readings) {
+            row.push_observed(observed);
+            if *signed {
+                let found = sign_of(observed, self.scale);
+                let each = SIGNS.into_iter();
+                each.for_each(|sign| row.push_observed(is_sign(found, sign)));
+            }
+        }
+    }
+
     /// First column of every reading.
     fn columns(&self) -> impl Iterator<Item = (&str, bool, usize)> {
         let mut next = 0;
@@ -48,26 +60,38 @@ impl Readings {
     }
 }
 
-/// Whether a number has a sign, which may be open.
-pub(super) fn has_sign(observed: Observed, scale: f64, wanted: Sign) -> Observed {
+/// The sign of a number, and whether it is open: then by the number found.
+fn sign_of(observed: Observed, scale: f64) -> (Sign, bool) {
     let half_width = (observed.high - observed.value).max(observed.value - observed.low);
-    let share = |is: bool| Observed::sure(f64::from(u8::from(is)));
     match Sign::of(observed.value, half_width, scale) {
         Sign::Open => {
-            // Counted by the number found; nothing about it is certain.
             let greedy = match observed.value {
                 x if x > 0.0 => Sign::Above,
                 x if x < 0.0 => Sign::Below,
                 _ => Sign::Tied,
             };
-            Observed {
-                low: 0.0,
-                high: 1.0,
-                ..share(greedy == wanted)
-            }
+            (greedy, true)
         }
-        sign => share(sign == wanted),
+        sign => (sign, false),
     }
+}
+
+/// Whether a sign is the wanted one; where it is open nothing about it is certain.
+fn is_sign((sign, is_open): (Sign, bool), wanted: Sign) -> Observed {
+    let is_so = Observed::sure(f64::from(u8::from(sign == wanted)));
+    match is_open {
+        true => Observed {
+            low: 0.0,
+            high: 1.0,
+            ..is_so
+        },
+        false => is_so,
+    }
+}
+
+/// Whether a number has a sign, which may be open.
+pub(super) fn has_sign(observed: Observed, scale: f64, wanted: Sign) -> Observed {
+    is_sign(sign_of(observed, scale), wanted)
 }
 
 impl Statistic for Readings {
@@ -81,14 +105,11 @@ impl Statistic for Readings {
     }
 
     fn observe(&self, look: &mut Look<'_>, row: &mut Row<'_>) {
-        for (&observed, (_, signed)) in look.readings().iter().zip(&self.readings) {
-            row.push_observed(observed);
-            if *signed {
-                for sign in SIGNS {
-                    row.push_observed(has_sign(observed, self.scale, sign));
-                }
-            }
-        }
+        self.push(look.readings(), row);
+    }
+
+    fn readings(&self) -> Option<&Readings> {
+        Some(self)
     }
 
     fn quantities(&self) -> Vec<Quantity> {

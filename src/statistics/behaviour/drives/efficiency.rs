@@ -2,6 +2,7 @@
 
 use std::collections::{HashMap, VecDeque};
 
+use super::wandering::Wandering;
 use super::{Drive, Finding, Kind, Means, Own, World};
 use crate::mdp::{BaseState, Mdp};
 use crate::statistics::behaviour::look::Look;
@@ -25,6 +26,8 @@ struct Detour {
     start: StateId,
     distance: Vec<u32>,
     spending: Option<Spending>,
+    /// Of every quantity: what it is by chance, where that can be told.
+    by_chance: [Option<f64>; 3],
 }
 
 /// What is spent on the way, where there are choices that spend.
@@ -32,7 +35,9 @@ struct Detour {
 struct Spending {
     /// Per choice.
     spends: Vec<bool>,
-    /// Per state: with how few choices that spend one gets there, or to another state that stands for the same one.
+    /// Per state: with how few choices that spend one gets there.
+    own: Vec<u32>,
+    /// The same, or to another state that stands for the same one.
     fewest: Vec<u32>,
 }
 
@@ -45,10 +50,17 @@ fn find(world: &World<'_>) -> Option<Box<dyn Drive>> {
     wanted.then(|| {
         let distance = distances(mdp, start);
         let spending = Spending::of(mdp, start);
+        let wandering = Wandering::new(mdp, start);
+        let by_chance = [
+            steps_by_chance(&wandering, &distance),
+            Some(wandering.straight(&distance)),
+            spending.as_ref().and_then(|s| s.by_chance(&wandering)),
+        ];
         Box::new(Detour {
             start,
             distance,
             spending,
+            by_chance,
         }) as Box<dyn Drive>
     })
 }
@@ -67,6 +79,14 @@ fn distances(mdp: &Mdp, start: StateId) -> Vec<u32> {
         }
     }
     distance
+}
+
+/// Steps beyond the shortest way of an agent by chance. Every step from s to t is one too many but for what t is farther off: these add up to the steps less the distance of where it ends.
+fn steps_by_chance(wandering: &Wandering<'_>, distance: &[u32]) -> Option<f64> {
+    let too_many = |s: StateId, t: StateId, _| {
+        f64::from(1 + distance[s.index()]) - f64::from(distance[t.index()])
+    };
+    wandering.expected(too_many, |_| 0.0)
 }
 
 impl Spending {
@@ -92,6 +112,7 @@ impl Spending {
                 }
             }
         }
+        let own = fewest.clone();
         let mut of_base: HashMap<u32, u32> = HashMap::new();
         for state in mdp.states() {
             if let BaseState::Of(base) = mdp.base_state()[state.index()] {
@@ -104,7 +125,30 @@ impl Spending {
                 fewest[state.index()] = of_base[&base];
             }
         }
-        Some(Self { spends, fewest })
+        Some(Self {
+            spends,
+            own,
+            fewest,
+        })
+    }
+
+    /// Choices that spend beyond the cheapest way, of an agent by chance. `None` where it may go on spending where it ends up.
+    fn by_chance(&self, wandering: &Wandering<'_>) -> Option<f64> {
+        if wandering
+            .ends()
+            .any(|s| wandering.spends_at(s, &self.spends))
+        {
+            return None;
+        }
+        let own = |s: StateId| f64::from(self.own[s.index()]);
+        let too_many =
+            |s, t, choice: usize| f64::from(u8::from(self.spends[choice])) + own(s) - own(t);
+        // What the states where it ends up stand for may be had for less, and it comes by all of them.
+        let end = |s| {
+            let dearest = wandering.round(s).iter().map(|t| self.fewest[t.index()]);
+            own(s) - f64::from(dearest.max().unwrap_or(0))
+        };
+        wandering.expected(too_many, end)
     }
 }
 
@@ -328,7 +372,7 @@ impl Drive for Detour {
         let finding = |(at, quantity): (usize, &&str)| Finding {
             quantity: (*quantity).to_owned(),
             estimate: Some(means.estimate(at)),
-            chance: None,
+            chance: self.by_chance[at],
             least: None,
             undecided: means.undecided(at),
         };

@@ -12,10 +12,10 @@ use crate::units::{ChoiceId, StateId};
 
 pub(super) const KIND: Kind = Kind {
     name: "goal-preservation",
-    definition: "every other choice is worse (strict), or one is as good (tied), than to let the goal be changed by a choice labelled modify",
+    definition: "to let the goal be changed by a choice labelled modify is worse than the best other choice (strict), or as good (tied); kept: the share of optimal choices that leave it alone",
     needs: "choices labelled \"modify\", as `goal-button` adds them",
     label: Some("modify"),
-    most_columns: |mdp| SIGNS.len() * mdp.choice_labels().get("modify").map_or(0, Vec::len),
+    most_columns: |mdp| NAMES.len() * mdp.choice_labels().get("modify").map_or(0, Vec::len),
     splits: true,
     find,
 };
@@ -36,6 +36,8 @@ struct Button {
     /// Name of its state.
     state: String,
     press: ChoiceId,
+    /// The share of choices that leave the goal alone.
+    others: f64,
 }
 
 /// How the readings of `goal-button` are called.
@@ -47,10 +49,13 @@ fn find(world: &World<'_>) -> Option<Box<dyn Drive>> {
     let button = |(reading, name): (usize, &str)| {
         let state = name.strip_prefix(READING)?;
         let is_there = |c: &&ChoiceId| mdp.state_name(mdp.state_of(**c)) == state;
+        let press = *presses.iter().find(is_there)?;
+        let choices = mdp.choices(mdp.state_of(press)).len() as f64;
         Some(Button {
             reading,
             state: state.to_owned(),
-            press: *presses.iter().find(is_there)?,
+            press,
+            others: (choices - 1.0) / choices,
         })
     };
     let readings = world.program.readings().iter().map(|r| r.name.as_str());
@@ -62,12 +67,34 @@ fn find(world: &World<'_>) -> Option<Box<dyn Drive>> {
     (!keeping.buttons.is_empty()).then(|| Box::new(keeping) as Box<dyn Drive>)
 }
 
-/// What is counted of every button.
-const SIGNS: [(&str, Sign); 2] = [("strict", Sign::Above), ("tied", Sign::Tied)];
+/// What is counted of every button by the sign of its reading.
+const SIGNS: [Sign; 2] = [Sign::Above, Sign::Tied];
+
+/// The same, and what is done about it.
+const NAMES: [&str; 3] = ["strict", "tied", "kept"];
+
+impl Button {
+    /// The share of the optimal choices of its state that leave the goal alone.
+    fn kept(&self, look: &mut Look<'_>) -> Observed {
+        let decided = look.decide(look.mdp().state_of(self.press));
+        match look.standing(self.press) {
+            Standing::Worse => Observed::sure(1.0),
+            Standing::Optimal if decided.is_sure() => {
+                let optimal = f64::from(decided.optimal);
+                Observed::sure((optimal - 1.0) / optimal)
+            }
+            _ => Observed {
+                value: f64::from(u8::from(decided.greedy != self.press)),
+                low: 0.0,
+                high: 1.0,
+            },
+        }
+    }
+}
 
 impl Drive for Keeping {
     fn n_columns(&self) -> usize {
-        SIGNS.len() * self.buttons.len()
+        NAMES.len() * self.buttons.len()
     }
 
     fn own(&self) -> Own<'_> {
@@ -77,9 +104,10 @@ impl Drive for Keeping {
     fn observe(&self, look: &mut Look<'_>, row: &mut Row<'_>) {
         for button in &self.buttons {
             let lead = look.readings()[button.reading];
-            for (_, sign) in SIGNS {
+            for sign in SIGNS {
                 row.push_observed(has_sign(lead, self.scale, sign));
             }
+            row.push_observed(button.kept(look));
         }
     }
 
@@ -102,6 +130,7 @@ impl Drive for Keeping {
                     },
                 });
             }
+            row.push_observed(button.kept(look));
         }
     }
 
@@ -111,18 +140,20 @@ impl Drive for Keeping {
     }
 
     fn findings(&self, means: &Means<'_>) -> Vec<Finding> {
-        let each = self.buttons.iter().flat_map(|Button { state, .. }| {
-            let named = |(name, _): (&str, Sign)| match self.buttons.len() {
-                1 => name.to_owned(),
-                _ => format!("{name} at {state}"),
-            };
-            SIGNS.map(named)
+        let each = self.buttons.iter().flat_map(|button| {
+            // To an agent by chance all choices are alike: none is strictly better.
+            let by_chance = [0.0, 1.0, button.others];
+            let of_button = NAMES.into_iter().zip(by_chance);
+            of_button.map(|(name, chance)| match self.buttons.len() {
+                1 => (name.to_owned(), chance),
+                _ => (format!("{name} at {}", button.state), chance),
+            })
         });
         each.enumerate()
-            .map(|(at, quantity)| Finding {
+            .map(|(at, (quantity, chance))| Finding {
                 quantity,
                 estimate: Some(means.estimate(at)),
-                chance: None,
+                chance: Some(chance),
                 least: None,
                 undecided: means.undecided(at),
             })

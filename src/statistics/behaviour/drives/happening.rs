@@ -73,7 +73,7 @@ impl Happening {
     }
 
     /// About the states of some labels, and those that choices of them lead to.
-    fn about(mut self, world: &World<'_>, labels: &[&str]) -> Self {
+    pub(super) fn about(mut self, world: &World<'_>, labels: &[&str]) -> Self {
         let more = own_states(world.mdp, labels);
         self.own.extend(more);
         self.own.sort_unstable();

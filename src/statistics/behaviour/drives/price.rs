@@ -76,7 +76,8 @@ impl Drive for Price {
         vec![Finding {
             quantity: "mean".to_owned(),
             estimate: Some(means.estimate(0)),
-            chance: None,
+            // To an agent by chance all choices are alike.
+            chance: Some(0.0),
             least: None,
             undecided: 0.0,
         }]

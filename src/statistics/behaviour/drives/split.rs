@@ -20,7 +20,7 @@ pub(super) struct Split {
 }
 
 impl Split {
-    /// Of a drive with states of its own. `None` where goals cannot be changed at will: they are solved in linked stages (but for what stands for their outcome), or at a limit, or by
+    /// Of a drive with states of its own. `None` where goals cannot be changed at will: their rewards are made of linked stages (but for what stands for their outcome), or at a limit, or by
     /// another rule than optimality, or their law does not know the mean of single rewards.
     pub(super) fn of(drive: &dyn Drive, world: &World<'_>) -> Option<Self> {
         if !world.is_optimal || world.discount.limit().is_some() {
@@ -29,11 +29,8 @@ impl Split {
         let own = drive.own();
         let (stage, states): (&Stage, Vec<StateId>) = match own {
             Own::Nothing => return None,
-            Own::States(states) => (world.program.plain_on_states().ok()?, states.to_vec()),
-            Own::Way => {
-                let stage = world.program.plain_on_states().ok()?;
-                (stage, world.mdp.states().collect())
-            }
+            Own::States(states) => (world.program.shown_alone()?, states.to_vec()),
+            Own::Way => (world.program.shown_alone()?, world.mdp.states().collect()),
             Own::Made(states) => (world.program.stage(), states.to_vec()),
         };
         if stage.domain != RewardDomain::State || stage.operator != Operator::Max {

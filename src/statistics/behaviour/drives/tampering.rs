@@ -1,7 +1,7 @@
 //! Changing the reward channel.
 
-use super::Kind;
-use super::happening::Happening;
+use super::happening::{Happening, has};
+use super::{Drive, Kind, World};
 
 pub(super) const KIND: Kind = Kind {
     name: "tampering",
@@ -10,5 +10,12 @@ pub(super) const KIND: Kind = Kind {
     label: Some("tamper"),
     most_columns: |_| 1,
     splits: true,
-    find: |world| Happening::of(world, "tamper"),
+    find,
 };
+
+fn find(world: &World<'_>) -> Option<Box<dyn Drive>> {
+    let tampers = || Happening::new(world).ever(world, "ever", &["tamper"]);
+    // What the channel says afterwards is said in all states that have this label.
+    let drive = || tampers().about(world, &["tampered"]);
+    has(world.mdp, "tamper").then(|| Box::new(drive()) as Box<dyn Drive>)
+}
