@@ -6,7 +6,6 @@ use std::sync::Arc;
 use super::{RunSpec, VariantMdp};
 use crate::intervention::BASELINE;
 use crate::mdp::Mdp;
-use crate::program::Operator;
 use crate::reward::{RewardDistribution, RewardDomain};
 use crate::rng::{self, Stream};
 use crate::solve::{Backend, Goals, SolveError, SolvedGoal, prepare};
@@ -60,6 +59,8 @@ pub struct OneGoal {
     pub solved: SolvedGoal,
     /// Per state, `[n_states]`.
     pub decisions: Vec<Decision>,
+    /// Names of the readings of its program, where it is solved in linked stages.
+    pub readings: Vec<String>,
     /// What solved it, and why the backend that was asked did not, where another one stood in for it.
     pub stand_in: Option<(String, String)>,
 }
@@ -87,11 +88,11 @@ impl OneGoal {
         Self::of_variant(backend, spec, &variant, discount, question)
     }
 
-    /// The same on a variant. Where goals are solved in linked stages it is the stage that is shown, with the rewards that earlier ones have made.
+    /// The same on a variant. Where goals are solved in linked stages it is the stage that is shown, with the rewards that earlier ones have made; its agent may follow the policy of one of them.
     ///
     /// # Errors
     ///
-    /// Any [`SolveError`] of the backend; [`SolveError::Unsupported`] where choices have the rewards, or the agent follows a policy that is optimal for something else.
+    /// Any [`SolveError`] of the backend.
     pub fn of_variant(
         backend: &dyn Backend,
         spec: &RunSpec,
@@ -111,21 +112,10 @@ impl OneGoal {
         };
         problem.tolerance = spec.tolerance * scale;
         let stage = problem.program.stage();
-        let obstacle = match stage.operator {
-            _ if stage.domain == RewardDomain::Choice => Some("whose rewards are those of choices"),
-            Operator::Follow { .. } => {
-                Some("whose agent follows a policy that is optimal for something else")
-            }
-            Operator::Max | Operator::Min => None,
-        };
-        if let Some(obstacle) = obstacle {
-            return Err(SolveError::Unsupported {
-                backend: backend.name(),
-                feature: format!("a look at one goal {obstacle}"),
-            });
-        }
         let is_linked = problem.program.plain().is_err();
         let mdp = stage.mdp.clone();
+        let names = problem.program.readings().iter().map(|r| r.name.clone());
+        let readings: Vec<String> = names.collect();
         spec.schedule(backend, &mut problem)?;
         let solver = prepare(backend, problem)?;
         let mut solved = match question {
@@ -146,10 +136,14 @@ impl OneGoal {
             .refusal()
             .map(|why| (solver.description().unwrap_or_default(), why.to_string()));
         // Rewards that were made are known to a part of the half-width, and count for more in a worth than in an integrand.
-        let share = if is_linked { 1.0 } else { discount.used() };
+        let share = match is_linked || solved.domain == RewardDomain::Choice {
+            true => 1.0,
+            false => discount.used(),
+        };
         let half_width = share * solved.half_width;
         Ok(Self {
             stand_in,
+            readings,
             ..Self::within(mdp, discount, solved, (half_width, scale))
         })
     }
@@ -170,9 +164,25 @@ impl OneGoal {
     ) -> Self {
         let worth = solved.worths(discount);
         let prospects = Prospects::new(&mdp, &worth, half_width, scale);
-        let decide = |state| match &solved.settled {
-            Some(settled) => settled_decision(&mdp, settled, state),
-            None => decide(&mdp, &prospects, state),
+        let linked = solved.linked.as_ref();
+        let prospects = match solved.domain {
+            RewardDomain::State => prospects,
+            RewardDomain::Choice => prospects
+                .with_rewards(&solved.rewards, discount)
+                .paid_within(linked.map_or(0.0, |linked| linked.reward_half_width)),
+        };
+        let followed = linked.and_then(|linked| linked.followed.as_ref());
+        let decide = |state: StateId| match (&solved.settled, followed) {
+            (Some(settled), _) => settled_decision(&mdp, settled, state),
+            (_, Some((policy, is_open))) => Decision {
+                greedy: policy[state.index()],
+                best: vec![policy[state.index()]],
+                certainty: match is_open {
+                    true => Certainty::Undecided,
+                    false => Certainty::Sure,
+                },
+            },
+            (None, None) => decide(&mdp, &prospects, state),
         };
         let decisions = mdp.states().map(decide).collect();
         Self {
@@ -180,8 +190,26 @@ impl OneGoal {
             discount,
             solved,
             decisions,
+            readings: Vec::new(),
             stand_in: None,
         }
+    }
+
+    /// What is paid where a choice is taken: its own reward, or its state's.
+    #[must_use]
+    pub fn reward(&self, choice: ChoiceId) -> f64 {
+        let rewards = &self.solved.rewards;
+        match self.solved.domain {
+            RewardDomain::State => rewards[self.mdp.state_of(choice).index()],
+            RewardDomain::Choice => rewards[choice.index()],
+        }
+    }
+
+    /// Whether the agent follows a policy that is optimal for something else.
+    #[must_use]
+    pub fn is_following(&self) -> bool {
+        let linked = self.solved.linked.as_ref();
+        linked.is_some_and(|linked| linked.followed.is_some())
     }
 
     /// The state in which most of the start distribution lies; the first of several.
@@ -264,10 +292,7 @@ impl OneGoal {
         }
         let gamma = self.discount.used();
         let sum = |steps: &[Step]| {
-            let rewards = steps
-                .iter()
-                .rev()
-                .map(|s| self.solved.rewards[s.state.index()]);
+            let rewards = steps.iter().rev().map(|s| self.reward(s.choice));
             rewards.fold(0.0, |later, now| now + gamma * later)
         };
         let (before, cycle) = path.steps.split_at(from);

@@ -7,6 +7,7 @@ use super::digits::{decimals, fixed, plain_name, small};
 use super::map::MapOptions;
 use super::table::layout;
 use crate::experiment::{Certainty, OneGoal, Path, PathEnd, Step};
+use crate::reward::RewardDomain;
 use crate::units::{Limit, StateId};
 
 pub use document::goal_json;
@@ -55,7 +56,24 @@ pub fn goal_text(report: &GoalReport<'_>, options: &MapOptions, all: bool) -> St
         text.push('\n');
     }
     text += &states(report.goal, all);
+    text += &readings(report.goal);
     text + &path(report, options.width)
+}
+
+/// What is read off a goal that is solved in linked stages.
+fn readings(goal: &OneGoal) -> String {
+    let found = goal.solved.linked.iter().flat_map(|l| &l.readings);
+    let rows = goal.readings.iter().zip(found).map(|(name, found)| {
+        let half_width = (found.high - found.low) / 2.0;
+        let number = fixed(found.value, value_decimals(half_width));
+        vec![plain_name(name, 60), number, small(half_width)]
+    });
+    let rows: Vec<_> = rows.collect();
+    if rows.is_empty() {
+        return String::new();
+    }
+    let header = ["reading", "number", "within ±"].map(str::to_owned);
+    format!("\n{}", layout(header.into(), rows))
 }
 
 fn heading(report: &GoalReport<'_>) -> String {
@@ -83,12 +101,14 @@ fn heading(report: &GoalReport<'_>) -> String {
         true => "",
         false => "WARNING: this goal missed the tolerance within the sweep cap\n",
     };
-    let certified = match shown(goal).integrand_too {
-        true => format!(
-            "V* within ±{}, POWER integrand",
+    let shown = shown(goal);
+    let certified = match shown.integrand {
+        Some(integrand) => format!(
+            "{} within ±{}, {integrand}",
+            shown.name,
             small(solved.value_half_width(goal.discount))
         ),
-        false => "optimal gain, the POWER integrand,".to_owned(),
+        None => "optimal gain, the POWER integrand,".to_owned(),
     };
     format!(
         "{}: {origin}, discount {asked}{used}\n\
@@ -106,24 +126,28 @@ struct Shown {
     /// `[n_states]`.
     values: Vec<f64>,
     decimals: usize,
-    /// Whether the POWER integrand is something else.
-    integrand_too: bool,
+    /// What is told beside it: the POWER integrand, where that is something else; where choices have the rewards, values on the scale of rewards.
+    integrand: Option<&'static str>,
 }
 
-/// V*, or at the limit ->1, where it is not finite, the optimal gain.
+/// V*, or at the limit ->1, where it is not finite, the optimal gain. V, of an agent that follows another policy than what is optimal for it.
 fn shown(goal: &OneGoal) -> Shown {
     match goal.discount.limit() {
         Some(Limit::One) => Shown {
             name: "gain",
             values: goal.solved.integrand.clone(),
             decimals: value_decimals(goal.solved.half_width),
-            integrand_too: false,
+            integrand: None,
         },
         _ => Shown {
-            name: "V*",
+            name: if goal.is_following() { "V" } else { "V*" },
             values: goal.solved.values(goal.discount),
             decimals: value_decimals(goal.solved.value_half_width(goal.discount)),
-            integrand_too: true,
+            integrand: Some(match (goal.solved.domain, goal.is_following()) {
+                (RewardDomain::State, _) => "POWER integrand",
+                (RewardDomain::Choice, false) => "(1 - gamma) V*",
+                (RewardDomain::Choice, true) => "(1 - gamma) V",
+            }),
         },
     }
 }
@@ -142,20 +166,26 @@ fn states(goal: &OneGoal, all: bool) -> String {
         let i = s.index();
         let mut row = vec![
             plain_name(goal.mdp.state_name(s), LONGEST_NAME),
-            fixed(goal.solved.rewards[i], REWARD_DECIMALS),
+            fixed(goal.reward(goal.decisions[i].greedy), REWARD_DECIMALS),
             fixed(shown.values[i], shown.decimals),
         ];
-        if shown.integrand_too {
+        if shown.integrand.is_some() {
             row.push(fixed(goal.solved.integrand[i], power_digits));
         }
         row.push(choices(goal, s));
         row
     });
-    let mut header = vec!["state", "R", shown.name];
-    if shown.integrand_too {
-        header.push("POWER integrand");
-    }
-    header.push("optimal choices");
+    // What a choice pays is that of the first of those that are listed.
+    let paid = match goal.solved.domain {
+        RewardDomain::State => "R",
+        RewardDomain::Choice => "R of the first",
+    };
+    let mut header = vec!["state", paid, shown.name];
+    header.extend(shown.integrand);
+    header.push(match goal.is_following() {
+        true => "its choices",
+        false => "optimal choices",
+    });
     let header = header.into_iter().map(str::to_owned);
     let text = layout(header.collect(), rows.collect());
     if listed == n {
@@ -238,8 +268,9 @@ fn path(report: &GoalReport<'_>, width: usize) -> String {
         let digits = value_decimals(half_width);
         let value = goal.solved.values(goal.discount)[first.index()];
         text += &format!(
-            "its discounted rewards add up to {}; V*({}) = {}\n",
+            "its discounted rewards add up to {}; {}({}) = {}\n",
             fixed(earned, digits),
+            shown(goal).name,
             name(first),
             fixed(value, digits)
         );

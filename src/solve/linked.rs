@@ -10,7 +10,7 @@ mod rewards;
 
 pub(super) use self::rewards::Extent;
 use self::rewards::Facts;
-use super::{CellProblem, Goals, SolveError, SolvedGoal};
+use super::{CellProblem, Goals, LinkedGoal, SolveError, SolvedGoal};
 use crate::plan::Plan;
 #[cfg(feature = "gpu")]
 use crate::program::Policies;
@@ -334,14 +334,7 @@ impl Linked {
         let mut readings = Vec::with_capacity(tile.readings.len());
         for lane in 0..count {
             readings.clear();
-            readings.extend(tile.readings.iter().map(|found| {
-                let (value, half) = (found.value[lane], found.half_width[lane]);
-                Observed {
-                    value,
-                    low: value - half,
-                    high: value + half,
-                }
-            }));
+            readings.extend(tile.readings(lane));
             if let Some(alone) = observer.readings_alone() {
                 let mut row = observations.row();
                 alone.push(&readings, &mut row);
@@ -382,6 +375,15 @@ impl Linked {
             converged: shown.half_widths[lane] <= self.problem.tolerance,
             sweeps: tile.sweeps(lane),
             settled: None,
+            linked: Some(LinkedGoal {
+                readings: tile.readings(lane).collect(),
+                reward_half_width: shown.reward_half_widths[lane],
+                followed: self.problem.program.stage().leader().map(|k| {
+                    let leader = &tile.stages[k];
+                    let policy = leader.policy[lane..].iter().step_by(TILE).copied();
+                    (policy.collect(), leader.policy_open[lane])
+                }),
+            }),
         }
     }
 
@@ -408,6 +410,18 @@ impl Linked {
 }
 
 impl LinkedTile {
+    /// The readings of a goal.
+    fn readings(&self, lane: usize) -> impl Iterator<Item = Observed> {
+        self.readings.iter().map(move |found| {
+            let (value, half) = (found.value[lane], found.half_width[lane]);
+            Observed {
+                value,
+                low: value - half,
+                high: value + half,
+            }
+        })
+    }
+
     /// Sweeps of all stages of a goal.
     pub(super) fn sweeps(&self, lane: usize) -> u32 {
         self.stages.iter().map(|s| s.sweeps[lane]).sum()

@@ -33,8 +33,8 @@ use crate::program::Stage;
 use crate::reward::{Facts, GoalKey, LazyGoal, RewardDomain};
 use crate::rng::Stream;
 use crate::statistics::behaviour::{Observer, Settled};
-use crate::statistics::{Asked, Block, BlockSums, PowerScale};
-use crate::units::{Discount, SampleIndex, Seed};
+use crate::statistics::{Asked, Block, BlockSums, Observed, PowerScale};
+use crate::units::{ChoiceId, Discount, SampleIndex, Seed};
 
 /// All that a backend needs to know about one cell: (environment, variant, reward distribution, discount, rule).
 #[derive(Clone, Debug)]
@@ -155,6 +155,19 @@ pub struct SolvedGoal {
     pub sweeps: u32,
     /// Where the choices stand, at a limit of the discount; `None` where the values tell.
     pub settled: Option<Settled>,
+    /// Of a goal that is solved in linked stages: what is known beside the stage that is shown.
+    pub linked: Option<LinkedGoal>,
+}
+
+/// What is known of a goal that was solved in linked stages, beside the stage that is shown.
+#[derive(Clone, Debug, PartialEq)]
+pub struct LinkedGoal {
+    /// The readings of its program, in order.
+    pub readings: Vec<Observed>,
+    /// Half-width of the rewards of the shown stage, which is part of that of its values.
+    pub reward_half_width: f64,
+    /// The policy that the shown stage follows, `[n_states]`, and whether a choice of it is open; `None` where it takes optimal choices.
+    pub followed: Option<(Vec<ChoiceId>, bool)>,
 }
 
 impl SolvedGoal {

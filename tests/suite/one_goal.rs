@@ -114,21 +114,102 @@ fn the_mean_over_replayed_goals_of_linked_stages_is_the_estimate() {
     assert!(mean("button") - mean("baseline") > 1e-3);
 }
 
-#[test]
-fn goals_whose_penalties_are_rewards_of_choices_are_not_replayed() {
+/// A run of `few.toml` with one more variant, of which a goal is replayed.
+fn replayed(interventions: &str) -> Value {
     let home = home();
     let mut text = std::fs::read_to_string(home.path().join("few.toml")).unwrap();
-    text += "[[variant]]\nname = \"channel\"\ninterventions = [{ kind = \"impact-penalty\", noop = \"stay\", lambda = 1 }]\n";
-    let mdp = std::fs::read_to_string(home.path().join("mdp.json")).unwrap();
-    assert!(mdp.contains("stay"), "{mdp}");
+    text += &format!("[[variant]]\nname = \"v\"\ninterventions = [{interventions}]\n");
     std::fs::write(home.path().join("few.toml"), text).unwrap();
     json(home.path(), "run few.toml --out out --format json --quiet");
-    let refused = Command::new(env!("CARGO_BIN_EXE_powersweep"))
-        .args("replay out --goal 1 --variant channel".split(' '))
+    let goal = json(home.path(), "replay out --goal 1 --variant v --format json");
+    let text = Command::new(env!("CARGO_BIN_EXE_powersweep"))
+        .args("replay out --goal 1 --variant v".split(' '))
         .current_dir(home.path())
         .output()
         .unwrap();
-    let told = String::from_utf8_lossy(&refused.stderr).into_owned();
-    assert_eq!(refused.status.code(), Some(2), "{told}");
-    assert!(told.contains("rewards are those of choices"), "{told}");
+    assert!(text.status.success());
+    goal
+}
+
+/// What the rewards along a path that is certain come to is what its first state is worth, whoever chooses it and whatever pays.
+fn adds_up(goal: &Value) -> f64 {
+    let earned = goal["path"]["discounted_rewards"].as_f64().unwrap();
+    let first = goal["path"]["steps"][0]["state"].as_str().unwrap();
+    let states = goal["states"].as_array().unwrap();
+    let state = states.iter().find(|s| s["state"] == first).unwrap();
+    let bound = goal["value_bound"].as_f64().unwrap() + 1e-9;
+    let value = state["value"].as_f64().unwrap();
+    assert!((earned - value).abs() <= bound, "{earned} {value} {bound}");
+    earned
+}
+
+#[test]
+fn goals_whose_penalties_are_rewards_of_choices_are_replayed_with_their_readings() {
+    let goal = |lambda: f64| {
+        replayed(&format!(
+            "{{ kind = \"impact-penalty\", noop = \"stay\", lambda = {lambda} }}"
+        ))
+    };
+    let (none, some) = (goal(1e-9), goal(1.0));
+    let reading = |goal: &Value, name: &str| {
+        let readings = goal["readings"].as_array().unwrap();
+        let found = readings.iter().find(|r| r["quantity"] == name).unwrap();
+        found["value"].as_f64().unwrap()
+    };
+    // A penalty takes off what is earned, and what the goal loses by it is a reading.
+    assert!(adds_up(&some) <= adds_up(&none) + 1e-6);
+    assert!(reading(&some, "task value lost") >= 0.0);
+    assert!(
+        some["states"][0]["reward"].is_object(),
+        "{}",
+        some["states"][0]
+    );
+    assert_eq!(some["follows_another_policy"], false);
+}
+
+#[test]
+fn rewards_of_choices_are_replayed() {
+    let home = home();
+    let mut text = std::fs::read_to_string(home.path().join("few.toml")).unwrap();
+    text += "[[reward]]\nname = \"paid\"\ndomain = \"choices\"\n";
+    std::fs::write(home.path().join("few.toml"), text).unwrap();
+    let run = json(home.path(), "run few.toml --out out --format json --quiet");
+    let goal = |number: u64| {
+        json(
+            home.path(),
+            &format!("replay out --goal {number} --format json"),
+        )
+    };
+    let mean = (0..64).map(|number| {
+        let goal = goal(number);
+        adds_up(&goal);
+        // Of linked stages there are none.
+        assert!(goal.get("readings").is_none());
+        goal["states"][0]["integrand"].as_f64().unwrap()
+    });
+    let mean = mean.sum::<f64>() / 64.0;
+    let estimate = |cell: usize| run["cells"][cell]["value"][0]["estimate"].as_f64().unwrap();
+    // As in the mean over goals with rewards of states: numbers below 1, rounded to single precision.
+    assert!(
+        (mean - estimate(0)).abs() <= 2.5 * 2_f64.powi(-24),
+        "{mean}"
+    );
+    assert!((mean - estimate(1)).abs() > 1e-3, "the other discount");
+}
+
+#[test]
+fn an_agent_that_follows_another_policy_is_replayed_doing_so() {
+    let switch = "{ kind = \"off-switch\", choice = true, disable = true }";
+    let safe = "{ kind = \"safe-interruptibility\", interruption = \"shutdown\" }";
+    let goal = replayed(&format!("{switch}, {safe}"));
+    assert_eq!(goal["follows_another_policy"], true);
+    adds_up(&goal);
+    let states = goal["states"].as_array().unwrap();
+    assert!(
+        states
+            .iter()
+            .all(|s| s["optimal"].as_array().unwrap().len() == 1)
+    );
+    let readings = goal["readings"].as_array().unwrap();
+    assert!(readings.iter().any(|r| r["quantity"] == "true value lost"));
 }

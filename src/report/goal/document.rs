@@ -4,6 +4,7 @@ use serde_json::{Value, json};
 
 use super::{GoalOrigin, GoalReport};
 use crate::experiment::{Certainty, PathEnd};
+use crate::reward::RewardDomain;
 
 /// The report as one JSON document: states in file order, every number in full.
 #[must_use]
@@ -27,16 +28,29 @@ pub fn goal_json(report: &GoalReport<'_>) -> Value {
             .iter()
             .map(|c| goal.mdp.action_name(*c))
             .collect();
+        let paid = match goal.solved.domain {
+            RewardDomain::State => json!(goal.solved.rewards[s.index()]),
+            RewardDomain::Choice => {
+                let each = goal.mdp.choices(s);
+                let each =
+                    each.map(|c| (goal.mdp.action_name(c).to_owned(), json!(goal.reward(c))));
+                Value::Object(each.collect())
+            }
+        };
         json!({
             "state": goal.mdp.state_name(s),
-            "reward": goal.solved.rewards[s.index()],
+            "reward": paid,
             "value": values[s.index()],
             "integrand": goal.solved.integrand[s.index()],
             "optimal": best,
             "certainty": certainty_name(decision.certainty),
         })
     });
-    json!({
+    let found = goal.solved.linked.iter().flat_map(|l| &l.readings);
+    let readings = goal.readings.iter().zip(found).map(|(name, found)| {
+        json!({ "quantity": name, "value": found.value, "low": found.low, "high": found.high })
+    });
+    let mut document = json!({
         "schema": 1,
         "environment": goal.mdp.name(),
         "discount": goal.discount,
@@ -49,7 +63,13 @@ pub fn goal_json(report: &GoalReport<'_>) -> Value {
         "value_bound": goal.solved.value_half_width(goal.discount),
         "states": states.collect::<Vec<_>>(),
         "path": path_json(report),
-    })
+    });
+    // Of goals that are solved in linked stages.
+    if goal.solved.linked.is_some() {
+        document["readings"] = readings.collect();
+        document["follows_another_policy"] = json!(goal.is_following());
+    }
+    document
 }
 
 fn certainty_name(certainty: Certainty) -> &'static str {

@@ -312,6 +312,7 @@ impl CpuSolver {
             rewards,
             integrand,
             settled: None,
+            linked: None,
             half_width: result.half_width,
             converged: result.half_width <= self.problem.tolerance,
             sweeps: result.outcome.sweeps(),

@@ -51,5 +51,6 @@ pub(super) fn finish(problem: &CellProblem, rewards: Vec<f64>, sweeps: u32) -> S
         converged: half_width <= problem.tolerance,
         sweeps,
         settled: None,
+        linked: None,
     }
 }

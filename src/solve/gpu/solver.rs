@@ -302,6 +302,7 @@ impl GpuSolver {
         SolvedGoal {
             domain: self.problem.plan.model().domain(),
             settled: None,
+            linked: None,
             rewards,
             integrand,
             half_width,

@@ -91,6 +91,7 @@ impl LimitSolver {
             converged: outcome.half_width <= self.problem.tolerance,
             sweeps: outcome.rounds,
             settled: Some(outcome.settled),
+            linked: None,
         })
     }
 

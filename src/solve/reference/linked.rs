@@ -5,7 +5,7 @@ use super::iteration;
 use super::model::Model;
 use crate::program::{Interval, Operator, Policies, Stage, StageValues};
 use crate::reward::RewardDomain;
-use crate::solve::{CellProblem, SolveError, SolvedGoal};
+use crate::solve::{CellProblem, LinkedGoal, SolveError, SolvedGoal};
 use crate::statistics::Observed;
 use crate::units::{ChoiceId, SampleIndex};
 
@@ -51,10 +51,21 @@ impl Solved {
         }
     }
 
-    pub(super) fn into_goal(self, problem: &CellProblem, sweeps: u32) -> SolvedGoal {
+    /// `readings`: of a goal that is solved in linked stages.
+    pub(super) fn into_goal(
+        self,
+        problem: &CellProblem,
+        sweeps: u32,
+        readings: Option<Vec<Observed>>,
+    ) -> SolvedGoal {
         SolvedGoal {
             domain: problem.program.stage().domain,
             settled: None,
+            linked: readings.map(|readings| LinkedGoal {
+                readings,
+                reward_half_width: self.reward_half_width,
+                followed: self.followed,
+            }),
             integrand: self.integrand,
             half_width: self.half_width,
             converged: self.half_width <= problem.tolerance,

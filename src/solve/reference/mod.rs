@@ -110,8 +110,10 @@ impl ReferenceSolver {
         if stream == Stream::Reward {
             let mut stages = self.linked.solve(problem, index)?;
             let sweeps = stages.iter().map(|s| s.sweeps).sum();
+            let is_plain = problem.program.plain().is_ok();
+            let readings = (!is_plain).then(|| self.linked.read(problem, &stages));
             let shown = stages.swap_remove(problem.program.shown());
-            return Ok(shown.into_goal(problem, sweeps));
+            return Ok(shown.into_goal(problem, sweeps, readings));
         }
         self.solve_given(index.0, problem.draw(stream, index))
     }
@@ -122,7 +124,7 @@ impl ReferenceSolver {
         let solved = solve_stage(&self.problem, stage, None, rewards, 0.0);
         let solved = solved.ok_or(SolveError::Singular { goal: number })?;
         let sweeps = solved.sweeps;
-        Ok(solved.into_goal(&self.problem, sweeps))
+        Ok(solved.into_goal(&self.problem, sweeps, None))
     }
 }
 

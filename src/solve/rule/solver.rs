@@ -99,6 +99,7 @@ impl RuleSolver {
             half_width: acted.half_width,
             sweeps: acted.rounds,
             settled: None,
+            linked: None,
         };
         (solved, acted.acting)
     }

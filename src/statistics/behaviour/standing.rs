@@ -99,6 +99,8 @@ struct Paid<'a> {
     rewards: &'a [f64],
     /// (1 - gamma)/gamma.
     odds: f64,
+    /// Half-width of every reward.
+    half_width: f64,
 }
 
 impl<'a> Prospects<'a> {
@@ -137,9 +139,26 @@ impl<'a> Prospects<'a> {
         let largest = rewards.iter().fold(0.0, |m, r| f64::max(m, r.abs()));
         Self {
             magnitude: self.magnitude + odds * largest,
-            paid: Some(Paid { rewards, odds }),
+            paid: Some(Paid {
+                rewards,
+                odds,
+                half_width: 0.0,
+            }),
             ..self
         }
+    }
+
+    /// The same where the rewards of choices are known to a half-width.
+    #[must_use]
+    pub fn paid_within(self, half_width: f64) -> Self {
+        let paid = self.paid.map(|paid| Paid { half_width, ..paid });
+        Self { paid, ..self }
+    }
+
+    /// What two choices pay may differ by this much more than it seems.
+    fn paid_allowance(&self) -> f64 {
+        self.paid
+            .map_or(0.0, |paid| 2.0 * paid.odds * paid.half_width)
     }
 
     /// Whether where a choice leads is all that counts.
@@ -260,21 +279,22 @@ impl<'a> Prospects<'a> {
     pub fn standing(&self, greedy: ChoiceId, choice: ChoiceId, gap: f64) -> Standing {
         // Rows differ by at most 2 in total, and no row has more successors than the MDP has states: a gap beyond that
         // needs no closer look.
-        let most = 2.0 * self.half_width + self.rounding(self.worth.n_states());
+        let most =
+            2.0 * self.half_width + self.paid_allowance() + self.rounding(self.worth.n_states());
         if gap > most && gap > self.tie {
             return Standing::Worse;
         }
         let (difference, terms) = self.row_difference(greedy, choice);
         let pay_alike = self.paid.is_none_or(|paid| {
             let rewards = [greedy, choice].map(|c| paid.rewards[c.index()]);
-            rewards[0] == rewards[1]
+            rewards[0] == rewards[1] && paid.half_width == 0.0
         });
         if difference == 0.0 && pay_alike {
             return Standing::Optimal;
         }
         // The gap is sum (T_greedy - T_choice) w: an error of h in every w moves it by at most h times the sum of
         // |T_greedy - T_choice|.
-        let allowance = self.half_width * difference + self.rounding(terms);
+        let allowance = self.half_width * difference + self.paid_allowance() + self.rounding(terms);
         if allowance.max(gap) <= self.tie {
             Standing::Optimal
         } else if gap <= allowance || allowance.is_nan() {
