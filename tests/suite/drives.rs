@@ -174,6 +174,46 @@ fn a_theorem_says_how_many_persist_at_least() {
     assert_eq!(drive(&found.cells[0], "persist", "avoid").2, None);
 }
 
+/// Of the five ends for sale and the three places that cost nothing (two that are free, and to gather for ever) the best is for sale in five of eight cases, and what gathering is for in six.
+#[test]
+fn a_theorem_says_how_many_gather_at_least() {
+    let load = |name: &str| {
+        let home = Path::new(env!("CARGO_MANIFEST_DIR")).join("datasets/drives");
+        let (mdp, _) = powersweep::io::read_mdp(&home.join(format!("{name}.toml"))).unwrap();
+        mdp
+    };
+    let least = |name: &str, law: RewardDistribution, discount: f64| {
+        let budget = variant("{ kind = 'resources', gather = 'gather', spend = 'buy' }");
+        let found = run(load(name), vec![budget], law, discount);
+        ["ever", "spends"].map(|quantity| {
+            let (found, _, least) = drive(&found.cells[0], "acquisition", quantity);
+            if let Some(least) = least {
+                is(found, least);
+            }
+            least
+        })
+    };
+    let [gathers, spends] = least("market", uniform(), 1.0);
+    assert!(close(gathers, 6.0 / 8.0) && close(spends, 5.0 / 8.0));
+    let exponential = Marginal::exponential(1.0).unwrap();
+    let exponential = RewardDistribution::iid("exponential", exponential);
+    assert_eq!(least("market", exponential, 1.0), [gathers, spends]);
+    // Nothing is said of impatient goals, of laws that treat one place otherwise or have ties, and where what is for sale is free.
+    assert_eq!(least("market", uniform(), 0.9), [None; 2]);
+    let free = uniform().with_fixed("free 1", 0.5);
+    assert_eq!(least("market", free, 1.0), [None; 2]);
+    let coins = Marginal::bernoulli(0.5, 0.0, 1.0).unwrap();
+    assert_eq!(
+        least("market", RewardDistribution::iid("coins", coins), 1.0),
+        [None; 2]
+    );
+    let [gathers, spends] = least("flea-market", uniform(), 1.0);
+    assert!(
+        gathers.is_some() && spends.is_none(),
+        "to gather for ever is a place of its own"
+    );
+}
+
 #[test]
 fn going_straight_or_past_what_is_worth_seeing() {
     // t is reached at once or past x: past x where x is better, one half of goals.

@@ -1,7 +1,7 @@
 //! Drives that are something that happens, or does not, when the agent acts: differences of events.
 
 use super::split::own_states;
-use super::{Drive, Finding, Means, Own, World};
+use super::{Drive, Finding, Means, Own, World, theorem};
 use crate::mdp::Mdp;
 use crate::statistics::behaviour::events::{Event, Events, Target, Ties};
 use crate::statistics::behaviour::look::Look;
@@ -49,6 +49,7 @@ impl Happening {
         let event = event(world.mdp, labels);
         self.about(world, labels)
             .with(world, quantity, event, None, false)
+            .at_least(theorem::by_a_label(world, labels))
     }
 
     /// With the probability that nothing of the labels ever happens.

@@ -19,6 +19,7 @@ mod product;
 mod resist;
 mod split;
 mod tampering;
+mod theorem;
 mod wandering;
 
 use self::split::Split;
