@@ -159,7 +159,14 @@ mod shaders {
         ),
         (
             "straight",
-            &["common/cell", "common/rewards", "solve/straight"],
+            &[
+                "common/cell",
+                "common/rewards",
+                "common/progress",
+                "common/bounds",
+                "common/certificate",
+                "solve/straight",
+            ],
         ),
         (
             "in_phases_moves",
@@ -199,6 +206,7 @@ mod shaders {
                 "common/cell",
                 "common/progress",
                 "common/extremes",
+                "common/certificate",
                 "solve/certify",
             ],
         ),

@@ -81,6 +81,8 @@ const FLAG_KEEP: u32 = 4u;
 const FLAG_LEAVE: u32 = 8u;
 // Goal i is row i.
 const FLAG_IN_ORDER: u32 = 16u;
+// Certify after the sweeps (straight.wgsl).
+const FLAG_CERTIFY: u32 = 32u;
 
 // One goal. Zeroed before a group of goals starts.
 struct Lane {

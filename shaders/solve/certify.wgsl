@@ -1,30 +1,9 @@
 // Certifies every running goal from what was measured of it, and decides how it goes on. Lane = goal. Grid: (tiles).
-//
-// With r(s) = R - (1-g)V + g max_a sum T (V' - V), the POWER integrand lies within (max r - min r)/2 of
-// (1-g) max_a P_a V + (max r + min r)/2 (MacQueen 1966, Porteus 1971); where choices have rewards, (1-g) V* lies within g times that of
-// (1-g) max_a (R + g P_a V) + g (max r + min r)/2. The numbers of the allowance are derived, and made,
-// in src/solve/gpu/allowance.rs.
 
 @group(0) @binding(6) var<storage, read_write> lanes: array<Lane>;
 @group(0) @binding(7) var<storage, read_write> extremes: array<Extremes>;
 @group(0) @binding(8) var<storage, read_write> drawn: array<Drawn>;
 @group(0) @binding(9) var<storage, read_write> progress: Progress;
-
-// POWER lies within the law's range, and so do the integrands that are summed (see reduce.wgsl): nothing is off by more than
-// this, in units of the law's binade, however far from its end the iteration is.
-const WIDEST: f32 = 1.000001;
-// Recentrings of a goal: in-place sweeps leave residuals whose middle is a rough guess of the gain, and a wrong one costs sweeps.
-const MAX_RECENTRINGS: u32 = 6u;
-// Bits of infinity: those of NaN and of negative numbers are larger integers.
-const INFINITE: u32 = 0x7f800000u;
-
-// What was measured of a goal.
-struct Range {
-    low: f32,
-    high: f32,
-    // Bits of the largest absolute value.
-    size: u32,
-}
 
 fn range(low: u32, high: u32) -> Range {
     let ends = vec2<f32>(number(~low), number(high));
@@ -32,73 +11,18 @@ fn range(low: u32, high: u32) -> Range {
     return Range(ends.x, ends.y, max(sizes.x, sizes.y));
 }
 
-// Whether the goal was drawn whole, swept as often as was asked and measured in every state.
-fn complete(goal: u32) -> bool {
-    return atomicLoad(&drawn[goal].written) == cell.n_rewards
-        && atomicLoad(&drawn[goal].updates) == job.expected_work
-        && atomicLoad(&extremes[goal].visited) == cell.n_states;
-}
-
-// Where the values' common offset dwarfs their range, digits are spent on a constant. Taking c off all values and d off all
-// rewards leaves a residual of r - d + (1-g)c: with c the middle of the values and d = (1-g)c + the middle of r, what is left of
-// both is centred. Where one class of states is recurrent, d is what every goal earns per step, and the values stay small.
-fn recentred(lane: Lane, values: Range) -> Lane {
-    var moved = lane;
-    moved.shift = 0.0;
-    let middle = 0.5 * (values.low + values.high);
-    if lane.recentrings < MAX_RECENTRINGS && abs(middle) > values.high - values.low {
-        moved.recentrings++;
-        let gain = clamp(cell.complement * middle + lane.middle, -1.0, 1.0);
-        let steps = i32(round(gain / cell.spacing));
-        moved.centre = u32(clamp(i32(lane.centre) + steps, 0, i32(cell.width) - 1));
-        moved.shift = middle;
-        atomicAdd(&progress.moved, 1u);
-    }
-    return moved;
-}
-
-fn certified(goal: u32, lane: Lane) -> Lane {
-    var result = lane;
+fn seen(goal: u32) -> Seen {
     let e = &extremes[goal];
-    let residual = range(atomicLoad(&(*e).residual_low), atomicLoad(&(*e).residual_high));
-    let values = range(atomicLoad(&(*e).value_low), atomicLoad(&(*e).value_high));
-    let value_size = bitcast<f32>(values.size);
-    let allowance = cell.allowance_fixed
-        + cell.allowance_per_reward * bitcast<f32>(atomicLoad(&(*e).reward))
-        + cell.allowance_per_value * value_size
-        + cell.allowance_per_residual * bitcast<f32>(residual.size)
-        + cell.allowance_per_spread * bitcast<f32>(atomicLoad(&(*e).spread));
-    // The factor is 1/2, rounded up by what the subtraction, the product and the sum can lose.
-    let half_width = (residual.high - residual.low) * 0.5000005 + allowance;
-    result.sweeps = job.done;
-    result.middle = 0.5 * (residual.low + residual.high);
-    let finite = max(values.size, max(residual.size, bitcast<u32>(half_width))) < INFINITE;
-    if !complete(goal) || !finite {
-        result.status = BROKEN;
-        atomicAdd(&progress.broken, 1u);
-        return result;
-    }
-    result.half_width = u32(ceil(min(half_width, WIDEST) * HALF_WIDTH_UNITS));
-    if lane.best == 0u || result.half_width < lane.best - lane.best / 4u {
-        result.best = result.half_width;
-        result.best_at = job.done;
-    }
-    // In exact arithmetic, 1/(1 - gamma) sweeps shrink a residual to less than 37%. Where they did not take a quarter off it,
-    // and it is no larger than rounding of the values can keep it, rounding is what is left. The allowance alone says
-    // little before the end: it shrinks with the residual.
-    let floor = allowance + cell.noise_per_value * value_size;
-    let stalled = job.done - result.best_at > u32(cell.horizon) && half_width <= floor;
-    if result.half_width <= cell.tolerance {
-        result.status = CERTIFIED;
-    } else if job.done >= cell.max_sweeps {
-        result.status = CAPPED;
-    } else if stalled {
-        result.status = EXHAUSTED;
-    } else {
-        atomicAdd(&progress.running, 1u);
-        result = recentred(result, values);
-    }
-    return result;
+    let complete = atomicLoad(&drawn[goal].written) == cell.n_rewards
+        && atomicLoad(&drawn[goal].updates) == job.expected_work
+        && atomicLoad(&(*e).visited) == cell.n_states;
+    return Seen(
+        range(atomicLoad(&(*e).residual_low), atomicLoad(&(*e).residual_high)),
+        range(atomicLoad(&(*e).value_low), atomicLoad(&(*e).value_high)),
+        bitcast<f32>(atomicLoad(&(*e).spread)),
+        bitcast<f32>(atomicLoad(&(*e).reward)),
+        complete,
+    );
 }
 
 @compute @workgroup_size(64)
@@ -110,7 +34,17 @@ fn certify(
     if lanes[goal].status != RUNNING {
         return;
     }
-    lanes[goal] = certified(goal, lanes[goal]);
+    let lane = certified(lanes[goal], seen(goal), job.done);
+    lanes[goal] = lane;
+    if lane.status == BROKEN {
+        atomicAdd(&progress.broken, 1u);
+    }
+    if lane.status == RUNNING {
+        atomicAdd(&progress.running, 1u);
+        if lane.shift != 0.0 {
+            atomicAdd(&progress.moved, 1u);
+        }
+    }
     let e = &extremes[goal];
     atomicStore(&(*e).visited, 0u);
     atomicStore(&(*e).residual_low, 0u);

@@ -7,6 +7,7 @@ use powersweep::experiment::{
     BackendChoice, Engine, Experiment, Overrides, RunError, RunSpec, VariantMdp,
 };
 use powersweep::report::{SlurmScript, forecast_text, plan_text, slurm_script};
+use powersweep::solve::DEVICE_WORKERS;
 use powersweep::statistics::Blocks;
 
 use super::failure::{Failure, Kind, Outcome};
@@ -143,7 +144,11 @@ impl Arguments {
         let processors = self.processors as usize;
         // No device is needed to know what is solved.
         let spec = experiment.run_spec(&Engine::absent(backend.name(), "", Vec::new()), 0);
-        let bytes = spec.memory_bytes(processors)?;
+        let workers = match backend {
+            BackendChoice::Gpu => processors.max(DEVICE_WORKERS),
+            _ => processors,
+        };
+        let bytes = spec.memory_bytes(workers)?;
         let program = std::env::current_exe();
         let program = program.map_err(|error| Failure::new(Kind::Environment, error))?;
         let mut words = vec![self.experiment.display().to_string()];

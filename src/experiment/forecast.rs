@@ -25,7 +25,7 @@ pub struct Forecast {
     pub preparing_seconds: f64,
     /// Seconds for a goal of every cell, with all threads at work.
     pub seconds_per_goal: f64,
-    /// Threads that were at work.
+    /// Worker threads that were at work: more than were asked for, where a device needs them to be kept busy.
     pub threads: usize,
 }
 
@@ -54,7 +54,8 @@ impl Engine {
             ..spec.unlisted()
         };
         let scale = n as f64 / tried as f64;
-        let (threads, kept) = (spec.n_threads(), Kept::what_fits());
+        let threads = self.backend().workers(spec.n_threads());
+        let kept = Kept::what_fits();
         let clock = Instant::now();
         runner::make_ready(self.backend(), &trial, &kept)?;
         let preparing = clock.elapsed();

@@ -187,7 +187,11 @@ struct Run<'a> {
 impl<'a> Run<'a> {
     /// One that solves no blocks, and nobody looks at.
     fn new(backend: &'a dyn Backend, spec: &'a RunSpec, kept: &'a Kept) -> Result<Self, RunError> {
-        let pool = ThreadPoolBuilder::new().num_threads(spec.threads).build();
+        let threads = match backend.workers(spec.n_threads()) {
+            workers if workers > spec.n_threads() => workers,
+            _ => spec.threads,
+        };
+        let pool = ThreadPoolBuilder::new().num_threads(threads).build();
         Ok(Self {
             backend,
             spec,

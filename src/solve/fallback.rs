@@ -44,6 +44,10 @@ impl Backend for WithFallback {
         self.first.carries_out(plan)
     }
 
+    fn workers(&self, threads: usize) -> usize {
+        self.first.workers(threads)
+    }
+
     fn place(&self) -> Option<DevicePlace> {
         self.first.place()
     }

@@ -121,6 +121,10 @@ impl CellProblem {
     }
 }
 
+/// Fewest worker threads of a run on a device. Each has a block on its way and waits for it: while the host looks at what came back of one, the device has others
+/// to do, also where a job script asks for a single processor.
+pub const DEVICE_WORKERS: usize = 4;
+
 /// Goals to solve one by one.
 #[derive(Clone, Copy, Debug)]
 pub enum Goals<'a> {
@@ -414,6 +418,11 @@ pub trait Backend: Send + Sync + Debug {
     /// What it lacks to be worth its while on a cell, where another backend is expected to be faster: told, and not in the way of whoever asks for it.
     fn lacks(&self, _problem: &CellProblem) -> Option<String> {
         None
+    }
+
+    /// Worker threads that keep it busy, where `threads` processors are there for the run.
+    fn workers(&self, threads: usize) -> usize {
+        threads
     }
 
     /// Which of several devices of a kind it is, where that can be told.

@@ -2,8 +2,8 @@
 
 use super::cover::HostTiles;
 use super::kernels::Keeping;
-use super::layout::{FLAG_KEEP, Job};
-use super::pace::Iterations;
+use super::layout::{FLAG_CERTIFY, FLAG_KEEP, Job};
+use super::pace::{Iterations, Pace};
 use super::stage::DeviceStage;
 use super::workspace::{Batch, Found, New, Side, Workspace};
 use crate::plan::Method;
@@ -130,16 +130,24 @@ impl<'a> Group<'a> {
                 }
             }
         }
-        let n_states = self.n_states();
-        let strides = n_states.div_ceil(16).clamp(1, self.most_groups());
-        let cost = u64::from(n_states) * self.goals();
-        self.batch.push(
-            self.workspace.start(kernels),
-            self.job,
-            [self.tiles, strides],
-            cost,
-        );
+        if !self.is_straight() {
+            let n_states = self.n_states();
+            let strides = n_states.div_ceil(16).clamp(1, self.most_groups());
+            let cost = u64::from(n_states) * self.goals();
+            self.batch.push(
+                self.workspace.start(kernels),
+                self.job,
+                [self.tiles, strides],
+                cost,
+            );
+        }
         Ok(())
+    }
+
+    /// Whether one shader does all from the first values to the certificates.
+    fn is_straight(&self) -> bool {
+        let solver = self.solver;
+        solver.kernels.keeping == Keeping::Registers && solver.schedule.method != Method::Jacobi
     }
 
     /// Whether the integrands are kept in the form they are added up in. It takes the place of the other one, so that it is made once, at the end.
@@ -159,9 +167,13 @@ impl<'a> Group<'a> {
         };
         let mut next = first_check.clamp(1, max_sweeps.max(1));
         loop {
-            self.sweep(done, next - done)?;
-            done = next;
-            self.certify(done)?;
+            if self.is_straight() {
+                done = self.go_straight(done, next)?;
+            } else {
+                self.sweep(done, next - done)?;
+                done = next;
+                self.certify(done)?;
+            }
             if !self.keeps() {
                 self.sum();
             }
@@ -195,8 +207,60 @@ impl<'a> Group<'a> {
                 let cost = u64::from(n_states) * self.goals();
                 self.batch.push(pass, job, [self.tiles, strides], cost);
             }
-            next = (done + 1 + done / 8).min(max_sweeps);
+            next = self.next_check(done);
         }
+    }
+
+    /// Sweeps until the certificate after one that some goals have missed.
+    fn next_check(&self, done: u32) -> u32 {
+        (done + 1 + done / 8).min(self.solver.max_sweeps)
+    }
+
+    /// Sweeps and certificates by the shader that is written for the MDP, to the certificate after `next` sweeps and on from there: as many sweeps as that again,
+    /// where a dispatch has room for them. How many sweeps the goals that still run have behind them.
+    fn go_straight(&mut self, mut done: u32, next: u32) -> Result<u32, SolveError> {
+        let solver = self.solver;
+        let (goals, per_pass) = (self.goals(), solver.iterations.per_pass);
+        let most = |pace: &Pace| solver.iterations.whole_passes(goals, pace.cost());
+        loop {
+            let sweeps = most(&solver.gpu.pace);
+            if next - done <= sweeps {
+                break;
+            }
+            let job = Job {
+                done,
+                sweeps,
+                ..self.job
+            };
+            let cost = per_pass * goals * u64::from(sweeps);
+            let pass = self.workspace.in_place(&solver.kernels);
+            self.batch.push(pass, job, [self.tiles, 1], cost);
+            self.submit_if_full()?;
+            done += sweeps;
+        }
+        let sweeps = next - done;
+        let room = most(&solver.gpu.pace).min(2 * sweeps);
+        // Certificates cost about as much as two sweeps.
+        let (mut last, mut used) = (next, sweeps + 2);
+        loop {
+            let further = self.next_check(last);
+            used += further - last + 2;
+            if further == last || used > room {
+                break;
+            }
+            last = further;
+        }
+        let job = Job {
+            done,
+            sweeps,
+            range_end: last,
+            flags: self.job.flags | FLAG_CERTIFY,
+            ..self.job
+        };
+        let cost = per_pass * goals * u64::from(sweeps + 2);
+        let pass = self.workspace.in_place(&solver.kernels);
+        self.batch.push(pass, job, [self.tiles, 1], cost);
+        Ok(last)
     }
 
     fn sweep(&mut self, done: u32, sweeps: u32) -> Result<(), SolveError> {
@@ -220,12 +284,10 @@ impl<'a> Group<'a> {
             // Cut a few sweeps at a time: the pace is learnt on the way.
             let now = left.min(1024);
             let (goals, cost) = (self.goals(), solver.gpu.pace.cost());
-            let pieces = match (&solver.kernels.phases, solver.kernels.keeping) {
+            let pieces = match &solver.kernels.phases {
                 // An invocation does a part of a slice, for four goals.
-                (Some(phases), _) => iterations.pieces(now, goals * phases.members / 4, cost),
-                // There is no loop over states that could be cut.
-                (None, Keeping::Registers) => iterations.whole_passes(now, goals, cost),
-                (None, _) => iterations.pieces(now, goals, cost),
+                Some(phases) => iterations.pieces(now, goals * phases.members / 4, cost),
+                None => iterations.pieces(now, goals, cost),
             };
             for piece in pieces {
                 let job = Job {

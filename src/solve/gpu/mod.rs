@@ -55,7 +55,7 @@ use self::linked::LinkedSolver;
 use self::pace::Pace;
 use self::shaders::Library;
 use self::solver::GpuSolver;
-use super::{Backend, CellProblem, CellSolver, DevicePlace, SolveError};
+use super::{Backend, CellProblem, CellSolver, DEVICE_WORKERS, DevicePlace, SolveError};
 use crate::plan::{Method, Plan};
 
 /// Name of the backend.
@@ -141,6 +141,10 @@ impl Backend for GpuBackend {
             }
         };
         Some(format!("values in {values} of {}", self.adapter().name))
+    }
+
+    fn workers(&self, threads: usize) -> usize {
+        threads.max(DEVICE_WORKERS)
     }
 
     fn place(&self) -> Option<DevicePlace> {

@@ -139,21 +139,10 @@ impl Iterations {
         pieces
     }
 
-    /// The same in passes over all states alone, one at least: for shaders that have no loop over states.
-    pub(super) fn whole_passes(self, passes: u32, goals: u64, cost: u64) -> Vec<Piece> {
+    /// Passes over all states that a dispatch may do, one at least: for shaders that have no loop over states.
+    pub(super) fn whole_passes(self, goals: u64, cost: u64) -> u32 {
         let allowed = (cost / goals.max(1)).clamp(1, MAX_ITERATIONS);
-        let most = (allowed / self.per_pass.max(1)).max(1) as u32;
-        let counts = (0..passes).step_by(most as usize);
-        let piece = |done: u32| {
-            let passes = most.min(passes - done);
-            Piece {
-                first: 0,
-                end: self.visits,
-                passes,
-                cost: self.per_pass * u64::from(passes) * goals,
-            }
-        };
-        counts.map(piece).collect()
+        (allowed / self.per_pass.max(1)).max(1) as u32
     }
 
     /// Cuts a pass whose invocations share the visits out: only the device's time limits how many a dispatch takes. Ranges of visits, and what each costs.

@@ -201,11 +201,22 @@ fn work_that_was_left_out_is_an_error_and_never_a_result() {
             "var updates = 0u;",
             "var updates = 0u; if lane == 63u { return; }",
         ),
-        ("straight", "sweep < job.sweeps", "sweep + 1u < job.sweeps"),
+        ("straight", "done < next;", "done + 1u < next;"),
         (
             "straight",
-            "var updates = 0u;",
-            "var updates = 0u; if lane == 63u { return; }",
+            "var updates =",
+            "if index == 63u { return; } var updates =",
+        ),
+        (
+            "straight",
+            "let g = cell.discount;",
+            "let g = bitcast<f32>(0x7fc00000u | index);",
+        ),
+        ("straight", "visited++;", "visited += u32(at != 7u);"),
+        (
+            "straight",
+            "lanes[goal] = lane;",
+            "if index == 9u { return; } lanes[goal] = lane;",
         ),
         (
             "in_phases_moves",
@@ -259,8 +270,8 @@ fn work_that_was_left_out_is_an_error_and_never_a_result() {
         ),
         (
             "certify",
-            "lanes[goal] = certified(",
-            "if index == 9u { return; } lanes[goal] = certified(",
+            "lanes[goal] = lane;",
+            "if index == 9u { return; } lanes[goal] = lane;",
         ),
         ("reduce", "lane < count", "lane + 1u < count"),
         ("reduce", "s < cell.n_states", "s + 1u < cell.n_states"),
@@ -330,6 +341,19 @@ fn what_the_driver_refuses_is_an_error_with_the_adapters_name() {
     );
     // Nothing of this sticks: the device goes on.
     assert_eq!(block_of(backend, Method::InPlace).unwrap().finished, 100);
+}
+
+#[test]
+fn a_single_processor_keeps_the_device_busy() {
+    let Some(backend) = backend() else { return };
+    assert_eq!(
+        [1, 4, 16].map(|threads| backend.workers(threads)),
+        [4, 4, 16]
+    );
+    let cpu = Arc::new(crate::solve::ReferenceBackend);
+    assert_eq!(cpu.workers(1), 1);
+    let both = crate::solve::WithFallback::new(Arc::new(backend.clone()), cpu);
+    assert_eq!(both.workers(1), 4);
 }
 
 #[test]
