@@ -67,6 +67,8 @@ struct Job {
     expected_work: u32,
     // Flags: see FLAG_*.
     flags: u32,
+    // Tiles of a block: each block has sums of its own.
+    block_tiles: u32,
     // Drawing: the leaf whose goals are drawn, its streams of permutations and of components, and the number of the first goal modulo that of its rows or
     // arrangements.
     leaf: u32,

@@ -1,4 +1,4 @@
-// Adds the POWER integrands of a group of goals up, state by state.
+// Adds the POWER integrands of a group of goals up, block by block and state by state.
 //
 // One invocation per (tile, row): grid (tiles, any number), the second strides over groups of 64 rows. Integrands are
 // rounded once to integers in units of 1/SUM_UNITS of the law's binade, and integers are added: the sums are exact and do not
@@ -17,6 +17,7 @@ struct StateSums {
 
 @group(0) @binding(1) var<storage, read> lanes: array<Lane>;
 @group(0) @binding(2) var<storage, read_write> integrands: array<u32>;
+// [block][state]
 @group(0) @binding(3) var<storage, read_write> sums: array<StateSums>;
 
 // The integrand less the shift. Rounded first, then brought into the law's range, where the truth is: that takes no
@@ -60,10 +61,11 @@ fn reduce(
             squared_lower += square & 0xffffu;
             goals++;
         }
-        atomicAdd(&sums[s].power_upper, power_upper);
-        atomicAdd(&sums[s].power_lower, power_lower);
-        atomicAdd(&sums[s].squared_upper, squared_upper);
-        atomicAdd(&sums[s].squared_lower, squared_lower);
-        atomicAdd(&sums[s].goals, goals);
+        let own = &sums[group.x / job.block_tiles * cell.n_states + s];
+        atomicAdd(&(*own).power_upper, power_upper);
+        atomicAdd(&(*own).power_lower, power_lower);
+        atomicAdd(&(*own).squared_upper, squared_upper);
+        atomicAdd(&(*own).squared_lower, squared_lower);
+        atomicAdd(&(*own).goals, goals);
     }
 }

@@ -1,4 +1,4 @@
-// Adds the certificates of a group of goals up. One invocation per goal; grid: (tiles).
+// Adds the certificates of a group of goals up, block by block. One invocation per goal; grid: (tiles).
 
 struct Tally {
     // Goals that came to an end, and are in the sums.
@@ -17,7 +17,7 @@ struct Tally {
 }
 
 @group(0) @binding(1) var<storage, read> lanes: array<Lane>;
-@group(0) @binding(2) var<storage, read_write> tally: Tally;
+@group(0) @binding(2) var<storage, read_write> tally: array<Tally>;
 // One bit per goal: it missed the tolerance.
 @group(0) @binding(3) var<storage, read_write> missed: array<atomic<u32>>;
 
@@ -31,22 +31,23 @@ fn tally_goals(
         return;
     }
     let lane = lanes[goal];
+    let own = &tally[group.x / job.block_tiles];
     if lane.status == RUNNING || lane.status == BROKEN {
         return;
     }
     if (job.flags & FLAG_LEAVE) != 0u && lane.status == EXHAUSTED {
-        atomicAdd(&tally.left, 1u);
+        atomicAdd(&(*own).left, 1u);
         return;
     }
-    atomicAdd(&tally.finished, 1u);
+    atomicAdd(&(*own).finished, 1u);
     if lane.half_width > cell.tolerance {
-        atomicAdd(&tally.unconverged, 1u);
+        atomicAdd(&(*own).unconverged, 1u);
         atomicOr(&missed[goal / 32u], 1u << (goal % 32u));
     }
-    atomicAdd(&tally.bound_upper, lane.half_width >> 16u);
-    atomicAdd(&tally.bound_lower, lane.half_width & 0xffffu);
-    atomicMax(&tally.bound_max, lane.half_width);
-    atomicAdd(&tally.sweeps_upper, lane.sweeps >> 16u);
-    atomicAdd(&tally.sweeps_lower, lane.sweeps & 0xffffu);
-    atomicMax(&tally.sweeps_max, lane.sweeps);
+    atomicAdd(&(*own).bound_upper, lane.half_width >> 16u);
+    atomicAdd(&(*own).bound_lower, lane.half_width & 0xffffu);
+    atomicMax(&(*own).bound_max, lane.half_width);
+    atomicAdd(&(*own).sweeps_upper, lane.sweeps >> 16u);
+    atomicAdd(&(*own).sweeps_lower, lane.sweeps & 0xffffu);
+    atomicMax(&(*own).sweeps_max, lane.sweeps);
 }

@@ -16,11 +16,11 @@ use super::checkpoint::{CellRecord, Sums};
 use super::goals::CellGoals;
 use super::results::{CellError, CellFailure, CellStatistics};
 use super::{CellProgress, RunError, RunSpec};
-use crate::solve::CellSolver;
+use crate::solve::{CellSolver, SolveError};
 use crate::statistics::behaviour::Integrands;
 use crate::statistics::{
-    Block, CellSums, Conditioned, Contrast, Estimate, Measure, Observations, ObservedSums,
-    Quantity, Sampling, Table, walk_table,
+    Block, BlockSums, CellSums, Conditioned, Contrast, Estimate, Measure, Observations,
+    ObservedSums, Quantity, Sampling, Table, walk_table,
 };
 
 /// One cell of the environment at work. Shared by all threads.
@@ -267,8 +267,47 @@ impl Cell {
         if !self.needs(block) {
             return (0, None);
         }
-        let block = own;
-        let outcome = self.sum(&**solver, block, parallel, beside);
+        let solved = solver.solve_block(own, parallel);
+        self.take(&**solver, own, solved, beside)
+    }
+
+    /// How many consecutive blocks its solver would rather have at once; one where anything is observed, or compared with a baseline.
+    pub(super) fn at_once(&self) -> u64 {
+        match &self.ready.solver {
+            Ok(solver) if self.ready.asked.is_empty() && !self.is_compared() => solver.at_once(),
+            // It has failed, and takes none.
+            Err(_) => u64::MAX,
+            Ok(_) => 1,
+        }
+    }
+
+    /// Solves blocks, but for those that are done, and adds their sums; returns the number of goals. For cells of which nothing is observed.
+    pub(super) fn solve_blocks(&self, blocks: &[Block], parallel: bool) -> u64 {
+        let Ok(solver) = &self.ready.solver else {
+            return 0;
+        };
+        let needed = blocks.iter().filter(|block| self.needs(**block));
+        let own: Vec<Block> = needed.filter_map(|block| block.below(self.goals)).collect();
+        let mut goals = 0;
+        for run in own.chunk_by(|a, b| a.first + a.len == b.first) {
+            for (block, solved) in run.iter().zip(solver.solve_blocks(run, parallel)) {
+                goals += self.take(&**solver, *block, solved, None).0;
+            }
+        }
+        goals
+    }
+
+    /// Adds the sums of a block, or keeps the failure.
+    fn take(
+        &self,
+        solver: &dyn CellSolver,
+        block: Block,
+        solved: Result<BlockSums, SolveError>,
+        beside: Option<&Observations>,
+    ) -> (u64, Option<Observations>) {
+        let outcome = solved
+            .map_err(CellError::from)
+            .and_then(|sums| self.sum(solver, block, sums, beside));
         let mut state = self.state();
         let added = outcome.and_then(|(sums, observations)| {
             let added = state.record.add(block, sums);
@@ -345,10 +384,9 @@ impl Cell {
         &self,
         solver: &dyn CellSolver,
         block: Block,
-        parallel: bool,
+        mut sums: BlockSums,
         beside: Option<&Observations>,
     ) -> Result<(Sums, Observations), CellError> {
-        let mut sums = solver.solve_block(block, parallel)?;
         let n_states = self.ready.mdp.n_states();
         let states = sums.power.len().min(sums.power_squared.len());
         let observations = &sums.observations;

@@ -2,6 +2,7 @@
 //! coordinate `s`, and the flaws of real backends can be switched on.
 
 use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex};
 
 use crate::mdp::{Mdp, MdpBuilder};
 use crate::rng::Stream;
@@ -120,6 +121,65 @@ impl CellSolver for FakeSolver {
 
     fn solve_goals(&self, _goals: Goals<'_>) -> Result<Vec<SolvedGoal>, SolveError> {
         Ok(Vec::new())
+    }
+}
+
+/// A backend whose solvers would rather have three blocks at once, and write down which ones they were given.
+#[derive(Debug)]
+pub(super) struct Grouping {
+    pub(super) fake: FakeBackend,
+    pub(super) given: Arc<Mutex<Vec<Vec<u64>>>>,
+}
+
+impl Backend for Grouping {
+    fn name(&self) -> &'static str {
+        self.fake.name()
+    }
+
+    fn description(&self) -> String {
+        self.fake.description()
+    }
+
+    fn methods(&self) -> &[crate::plan::Method] {
+        self.fake.methods()
+    }
+
+    fn prepare(&self, problem: CellProblem) -> Result<Box<dyn CellSolver>, SolveError> {
+        Ok(Box::new(GroupingSolver {
+            solver: self.fake.prepare(problem)?,
+            given: self.given.clone(),
+        }))
+    }
+}
+
+#[derive(Debug)]
+struct GroupingSolver {
+    solver: Box<dyn CellSolver>,
+    given: Arc<Mutex<Vec<Vec<u64>>>>,
+}
+
+impl CellSolver for GroupingSolver {
+    fn problem(&self) -> &CellProblem {
+        self.solver.problem()
+    }
+
+    fn at_once(&self) -> u64 {
+        3
+    }
+
+    fn solve_blocks(&self, blocks: &[Block], parallel: bool) -> Vec<Result<BlockSums, SolveError>> {
+        let indices = blocks.iter().map(|block| block.index).collect();
+        self.given.lock().expect("nobody panicked").push(indices);
+        self.solver.solve_blocks(blocks, parallel)
+    }
+
+    fn solve_block(&self, block: Block, parallel: bool) -> Result<BlockSums, SolveError> {
+        let mut sums = self.solve_blocks(&[block], parallel);
+        sums.pop().expect("one block")
+    }
+
+    fn solve_goals(&self, goals: Goals<'_>) -> Result<Vec<SolvedGoal>, SolveError> {
+        self.solver.solve_goals(goals)
     }
 }
 

@@ -547,8 +547,11 @@ impl Environment<'_> {
         let next = AtomicU64::new(0);
         pool.broadcast(|_| {
             loop {
-                let place = next.fetch_add(1, Ordering::Relaxed);
-                if place >= dealt || !self.solve_block(place, false) {
+                let left = dealt.saturating_sub(next.load(Ordering::Relaxed));
+                let count = self.at_once().clamp(1, (left / threads).max(1));
+                let place = next.fetch_add(count, Ordering::Relaxed);
+                let places = place..dealt.min(place + count);
+                if places.is_empty() || !self.solve_blocks(places, false) {
                     break;
                 }
             }
@@ -556,9 +559,49 @@ impl Environment<'_> {
         pool.install(|| self.solve_from(dealt));
     }
 
+    /// How many blocks its cells would rather have at once.
+    fn at_once(&self) -> u64 {
+        let each = self.cells.iter().map(|cell| cell.at_once());
+        each.min().unwrap_or(1)
+    }
+
     /// Blocks one after another, each with all threads that have nothing else to do.
     fn solve_from(&self, first: u64) {
-        let _finished = (first..self.todo.len()).all(|place| self.solve_block(place, true));
+        let (mut place, end) = (first, self.todo.len());
+        while place < end {
+            let next = end.min(place.saturating_add(self.at_once()));
+            if !self.solve_blocks(place..next, true) {
+                break;
+            }
+            place = next;
+        }
+    }
+
+    /// All cells of a few blocks. `false` when the run is cancelled.
+    fn solve_blocks(&self, places: Range<u64>, parallel: bool) -> bool {
+        if places.end - places.start == 1 {
+            return self.solve_block(places.start, parallel);
+        }
+        let blocks = places.filter_map(|place| self.todo.block(place));
+        let blocks: Vec<Block> = blocks.map(|index| self.block(index)).collect();
+        for cell in &self.cells {
+            if self.run.reporter.cancelled() {
+                return false;
+            }
+            self.run
+                .reporter
+                .add(cell.solve_blocks(&blocks, parallel), self);
+        }
+        self.run.reporter.keep(&self.run.work);
+        true
+    }
+
+    fn block(&self, index: u64) -> Block {
+        Block {
+            index,
+            first: index * self.size,
+            len: self.size,
+        }
     }
 
     /// Whether a cell that needs a block is compared with this one.
@@ -572,11 +615,7 @@ impl Environment<'_> {
         let Some(index) = self.todo.block(place) else {
             return false;
         };
-        let block = Block {
-            index,
-            first: index * self.size,
-            len: self.size,
-        };
+        let block = self.block(index);
         let reporter = &self.run.reporter;
         // What was observed in the baseline is kept until the other variants have been compared with it.
         let mut seen: Vec<Option<Observations>> = vec![None; self.cells.len()];
@@ -683,11 +722,11 @@ mod tests {
     use std::sync::atomic::AtomicBool;
 
     use super::*;
-    use crate::experiment::fake::{FakeBackend, Flaw, two_state};
+    use crate::experiment::fake::{FakeBackend, Flaw, Grouping, two_state};
     use crate::experiment::{CellError, Engine, Unobserved};
     use crate::solve::WithFallback;
     use crate::solve::cpu::CpuBackend;
-    use crate::statistics::FixedPointError;
+    use crate::statistics::{FixedPointError, Request};
     use crate::units::Seed;
 
     fn engine(flaw: Flaw) -> Engine {
@@ -737,6 +776,44 @@ mod tests {
         };
         let other = engine.run(&other_seed).unwrap();
         assert_ne!(bits(&one), bits(&other), "the goals matter");
+    }
+
+    #[test]
+    fn a_solver_is_given_as_many_blocks_at_once_as_it_likes() {
+        let expected = engine(Flaw::None);
+        let expected = bits(&expected.run(&spec(&expected, 1)).unwrap());
+        for (threads, longest) in [(1, 3), (2, 2), (7, 3)] {
+            let given = Arc::<Mutex<Vec<Vec<u64>>>>::default();
+            let backend = Grouping {
+                fake: FakeBackend(Flaw::None),
+                given: given.clone(),
+            };
+            let engine = Engine::with_backend(Arc::new(backend));
+            let statistics = engine.run(&spec(&engine, threads)).unwrap();
+            assert_eq!(bits(&statistics), expected, "{threads} threads");
+            let given = given.lock().unwrap();
+            assert_eq!(given.iter().map(Vec::len).max(), Some(longest), "{given:?}");
+            // Each of five blocks once for each of two cells.
+            let mut blocks: Vec<u64> = given.iter().flatten().copied().collect();
+            blocks.sort_unstable();
+            assert_eq!(blocks, [0, 0, 1, 1, 2, 2, 3, 3, 4, 4]);
+        }
+        // Where something is observed it is one at a time.
+        let given = Arc::<Mutex<Vec<Vec<u64>>>>::default();
+        let backend = Grouping {
+            fake: FakeBackend(Flaw::None),
+            given: given.clone(),
+        };
+        let engine = Engine::with_backend(Arc::new(backend));
+        let observed = RunSpec {
+            statistics: Request {
+                occupancy: true,
+                ..Request::default()
+            },
+            ..spec(&engine, 1)
+        };
+        let _unobserved = engine.run(&observed).unwrap();
+        assert!(given.lock().unwrap().iter().all(|group| group.len() == 1));
     }
 
     #[test]

@@ -95,6 +95,14 @@ impl CellSolver for StandIn {
         self.solver.rest();
     }
 
+    fn at_once(&self) -> u64 {
+        self.solver.at_once()
+    }
+
+    fn solve_blocks(&self, blocks: &[Block], parallel: bool) -> Vec<Result<BlockSums, SolveError>> {
+        self.solver.solve_blocks(blocks, parallel)
+    }
+
     fn solve_block(&self, block: Block, parallel: bool) -> Result<BlockSums, SolveError> {
         self.solver.solve_block(block, parallel)
     }

@@ -475,6 +475,19 @@ pub trait CellSolver: Send + Sync + Debug {
     /// Lets go of what is needed only while blocks are solved: the cell may be kept for later.
     fn rest(&self) {}
 
+    /// How many consecutive blocks it would rather be given at once, where one does not fill it. May change as it learns.
+    fn at_once(&self) -> u64 {
+        1
+    }
+
+    /// Solves consecutive blocks, all but the last of them of one size: each as [`CellSolver::solve_block`] does, to the bit.
+    fn solve_blocks(&self, blocks: &[Block], parallel: bool) -> Vec<Result<BlockSums, SolveError>> {
+        let each = blocks
+            .iter()
+            .map(|block| self.solve_block(*block, parallel));
+        each.collect()
+    }
+
     /// Solves the goals of a block and sums them. The result is a pure function of the problem and the block: it does
     /// not depend on threads. `parallel` allows work to be spread within the block.
     ///

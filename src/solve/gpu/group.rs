@@ -34,12 +34,12 @@ pub(super) struct Group<'a> {
 }
 
 impl<'a> Group<'a> {
+    /// `job`: how many goals count, in what blocks, and the flags.
     pub(super) fn new(
         solver: &'a DeviceStage,
         workspace: &'a Workspace,
         source: Source<'_>,
-        count: u32,
-        flags: u32,
+        job: Job,
     ) -> Self {
         let (stream, first) = match source {
             Source::Sampled { stream, first } => (stream, first),
@@ -50,11 +50,9 @@ impl<'a> Group<'a> {
             first_low: first as u32,
             first_high: (first >> 32) as u32,
             stream: stream.number(),
-            count,
-            flags,
-            ..Default::default()
+            ..job
         };
-        let tiles = count.div_ceil(TILE as u32);
+        let tiles = job.count.div_ceil(TILE as u32);
         Self {
             solver,
             workspace,

@@ -115,6 +115,7 @@ crossing! {
         done: u32,
         expected_work: u32,
         flags: u32,
+        block_tiles: u32,
         leaf: u32,
         permutation: u32,
         mixture: u32,

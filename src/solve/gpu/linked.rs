@@ -135,8 +135,7 @@ impl OnDevice {
         let goals = self.steps(stage, position, tiles);
         let choices = stage.leader().map(|leader| self.choices(leader, tiles));
         let count = tiles.len() as u32;
-        let make = || self.device.workspace(count);
-        self.device.pool.with(count, make, |workspace| {
+        self.device.with_workspace((count, 1), |workspace| {
             if let Some(choices) = &choices {
                 workspace.put_choices(&self.device.gpu.device, choices)?;
             }

@@ -54,6 +54,32 @@ impl Pace {
     }
 }
 
+/// Wanted time of a group of blocks: many times what it takes to submit one, and no more than whoever watches a run notices.
+const GROUP: Duration = Duration::from_millis(20);
+
+/// How many blocks go to the device together; follows what is measured. Shared by all threads.
+#[derive(Debug, Default)]
+pub(super) struct GroupPace {
+    /// Of a block of the last group; zero where there was none.
+    nanoseconds: AtomicU64,
+}
+
+impl GroupPace {
+    /// One until a group was measured.
+    pub(super) fn at_once(&self, most: u64) -> u64 {
+        match self.nanoseconds.load(Ordering::Relaxed) {
+            0 => 1,
+            each => (GROUP.as_nanos() as u64 / each).clamp(1, most.max(1)),
+        }
+    }
+
+    /// Learns from a group, others that the device was busy with included.
+    pub(super) fn learn(&self, blocks: u64, taken: Duration) {
+        let each = taken.as_nanos() as u64 / blocks.max(1);
+        self.nanoseconds.store(each.max(1), Ordering::Relaxed);
+    }
+}
+
 /// A part of a pass over all states, or a few passes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct Piece {
@@ -248,6 +274,23 @@ mod tests {
             (313, 7)
         );
         assert_eq!(Iterations::of_states(10).strides(10, 65_535), 1);
+    }
+
+    #[test]
+    fn groups_are_as_long_as_is_wanted() {
+        let pace = GroupPace::default();
+        assert_eq!(pace.at_once(64), 1);
+        for (blocks, taken, next) in [
+            (1, GROUP / 5, 5),
+            (5, GROUP, 5),
+            (1, GROUP * 100, 1),
+            (8, GROUP / 1_000, 64),
+            (0, Duration::ZERO, 64),
+        ] {
+            pace.learn(blocks, taken);
+            assert_eq!(pace.at_once(64), next);
+        }
+        assert_eq!(pace.at_once(1), 1);
     }
 
     #[test]

@@ -13,7 +13,7 @@ use crate::mdp::families::{Chain, Family};
 use crate::reward::{Marginal, RewardDistribution, RewardDomain};
 use crate::rng::Stream;
 use crate::solve::{GoalProgram, Goals, ReferenceBackend, SolvedGoal};
-use crate::statistics::TILE;
+use crate::statistics::{BlockSums, Blocks, TILE};
 use crate::units::SampleIndex;
 
 #[test]
@@ -41,6 +41,68 @@ fn where_work_is_cut_changes_no_number() {
                 .learn(u64::MAX / 2, std::time::Duration::from_secs(3600));
         }
         assert_eq!(block_on(&cut, problem).unwrap(), whole, "{keeping:?}");
+    }
+}
+
+#[test]
+fn blocks_that_go_to_the_device_together_are_summed_apart() {
+    if backend().is_none() {
+        return;
+    }
+    let (moves, terms, full) = (moves(40, 3), terms(40, 3), full(40, 3));
+    let blocks = [0, 1, 2].map(|index| Blocks::new(300, 128).get(index));
+    for (family, method, keeping) in [
+        (&moves, Method::InPlace, Keeping::Registers),
+        (&moves, Method::InPlace, Keeping::Phases),
+        (&terms, Method::InPlace, Keeping::Storage),
+        (&full, Method::Jacobi, Keeping::Storage),
+    ] {
+        let backend = own(Some(keeping), Library::new());
+        // Enough sweeps for all goals, and for some.
+        for max_sweeps in [10_000, 6] {
+            let solver = backend.prepare(CellProblem {
+                max_sweeps,
+                ..problem_on(family, method)
+            });
+            let solver = solver.unwrap();
+            let each = |sums: Vec<Result<BlockSums, SolveError>>| {
+                sums.into_iter().map(Result::unwrap).collect::<Vec<_>>()
+            };
+            let together = each(solver.solve_blocks(&blocks, false));
+            let alone = blocks.map(|block| solver.solve_block(block, false));
+            assert_eq!(
+                together,
+                each(alone.into()),
+                "{keeping:?}, {max_sweeps} sweeps"
+            );
+            assert!(together.iter().map(|s| s.finished).eq([128, 128, 44]));
+            let missed = together.iter().any(|s| s.unconverged > 0);
+            assert_eq!(missed, max_sweeps == 6, "{keeping:?}");
+            // The control: blocks differ.
+            assert!(together[0].power != together[1].power);
+        }
+    }
+    // What is added to another block's sums is missed in its own.
+    for (name, from, to) in [
+        (
+            "reduce",
+            "group.x / job.block_tiles",
+            "group.x / job.block_tiles * 0u",
+        ),
+        (
+            "tally",
+            "group.x / job.block_tiles",
+            "group.x / job.block_tiles * 0u",
+        ),
+    ] {
+        let backend = broken(name, from, to).unwrap();
+        let solver = backend.prepare(problem(Method::InPlace)).unwrap();
+        let outcomes = solver.solve_blocks(&blocks, false);
+        assert!(
+            outcomes.iter().all(Result::is_err) && outcomes.len() == 3,
+            "{name}"
+        );
+        assert!(solver.solve_block(blocks[0], false).is_ok());
     }
 }
 
@@ -247,7 +309,7 @@ fn a_goal_is_the_same_in_whatever_company() {
         let solve = |turn: usize| {
             let steps = (0..40 * TILE).map(|at| goal((at % TILE + turn) % TILE, at / TILE));
             let tile = HostTiles::of_steps(steps.collect(), &solver.stage.stays);
-            let workspace = solver.stage.workspace(1).unwrap();
+            let workspace = solver.stage.workspace((1, 1)).unwrap();
             let source = Source::Put(&tile);
             let stage = &solver.stage;
             stage

@@ -6,7 +6,7 @@ use super::workspace::Workspace;
 use crate::solve::SolveError;
 
 /// Memory that the groups in flight may take together.
-const WORKSPACE_BYTES: u64 = 2 << 30;
+pub(super) const WORKSPACE_BYTES: u64 = 2 << 30;
 
 /// Most groups in flight: enough that the device never waits for the host.
 const MAX_WORKSPACES: u64 = 16;
@@ -20,18 +20,36 @@ pub(super) struct Pool {
 
 #[derive(Debug)]
 struct PoolState {
-    idle: Vec<Workspace>,
-    left: u64,
+    idle: Vec<Kept>,
+    /// Workspaces that may still be made, and bytes that they may take.
+    left: (u64, u64),
+}
+
+#[derive(Debug)]
+struct Kept {
+    workspace: Workspace,
+    bytes: u64,
+}
+
+impl PoolState {
+    /// Gives the room of a workspace that is no more.
+    fn give_back(&mut self, bytes: u64) {
+        self.left = (self.left.0 + 1, self.left.1 + bytes);
+    }
+
+    /// Whether there is room for another one. The only one may be as large as it is.
+    fn has_room(&self, bytes: u64) -> bool {
+        let (count, left) = self.left;
+        count == MAX_WORKSPACES || (count > 0 && left >= bytes)
+    }
 }
 
 impl Pool {
-    /// Room for groups of this many bytes.
-    pub(super) fn new(block_bytes: u64) -> Self {
-        let left = (WORKSPACE_BYTES / block_bytes.max(1)).clamp(1, MAX_WORKSPACES);
+    pub(super) fn new() -> Self {
         Self {
             state: Mutex::new(PoolState {
                 idle: Vec::new(),
-                left,
+                left: (MAX_WORKSPACES, WORKSPACE_BYTES),
             }),
             returned: Condvar::new(),
         }
@@ -44,49 +62,55 @@ impl Pool {
     /// Gives idle workspaces back to the device.
     pub(super) fn clear(&self) {
         let mut state = self.state();
-        state.left += state.idle.len() as u64;
-        state.idle.clear();
+        while let Some(kept) = state.idle.pop() {
+            state.give_back(kept.bytes);
+        }
     }
 
-    /// Runs `work` with a workspace for `tiles` tiles, which `make` makes where none is idle; waits while too many are in use.
+    /// Runs `work` with a workspace of such a size, tiles and blocks, which `make` makes of so many bytes where none is idle; waits while too many are in use.
     pub(super) fn with<T>(
         &self,
-        tiles: u32,
+        size: (u32, u32),
+        bytes: u64,
         make: impl FnOnce() -> Result<Workspace, SolveError>,
         work: impl FnOnce(&Workspace) -> Result<T, SolveError>,
     ) -> Result<T, SolveError> {
+        let bytes = bytes.min(WORKSPACE_BYTES);
         let mut state = self.state();
         let found = loop {
-            if let Some(at) = state.idle.iter().position(|w| w.tiles() >= tiles) {
+            let fitting = state.idle.iter().position(|k| k.workspace.has_room(size));
+            if let Some(at) = fitting {
                 break Some(state.idle.swap_remove(at));
             }
-            if state.left > 0 {
-                state.left -= 1;
+            if state.has_room(bytes) {
+                state.left = (state.left.0 - 1, state.left.1.saturating_sub(bytes));
                 break None;
             }
             // An idle one that is too small makes room.
-            if state.idle.pop().is_none() {
-                state = self
-                    .returned
-                    .wait(state)
-                    .unwrap_or_else(PoisonError::into_inner);
-            } else {
-                state.left += 1;
+            match state.idle.pop() {
+                Some(kept) => state.give_back(kept.bytes),
+                None => {
+                    state = self
+                        .returned
+                        .wait(state)
+                        .unwrap_or_else(PoisonError::into_inner);
+                }
             }
         };
         drop(state);
-        let workspace = found.map_or_else(make, Ok);
+        let bytes = found.as_ref().map_or(bytes, |kept| kept.bytes);
+        let workspace = found.map_or_else(make, |kept| Ok(kept.workspace));
         let result =
             workspace.and_then(|workspace| work(&workspace).map(|result| (result, workspace)));
         let mut state = self.state();
         let result = match result {
             Ok((result, workspace)) => {
-                state.idle.push(workspace);
+                state.idle.push(Kept { workspace, bytes });
                 Ok(result)
             }
             // What an error left behind is not used again.
             Err(error) => {
-                state.left += 1;
+                state.give_back(bytes);
                 Err(error)
             }
         };

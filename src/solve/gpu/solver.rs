@@ -1,6 +1,7 @@
 //! One cell on this backend: groups of goals from drawing to sums.
 
 use std::sync::Arc;
+use std::time::Instant;
 
 use rayon::prelude::*;
 
@@ -9,7 +10,9 @@ use super::cell::{Scale, stays};
 use super::cover::{Cover, HostTiles, Hosted};
 use super::draws::Draws;
 use super::group::Source;
-use super::layout::{CAPPED, EXHAUSTED, FLAG_KEEP, FLAG_LEAVE, SUM_UNITS, joined};
+use super::layout::{CAPPED, EXHAUSTED, FLAG_KEEP, FLAG_LEAVE, Lane, SUM_UNITS, joined};
+use super::pace::GroupPace;
+use super::pool::WORKSPACE_BYTES;
 use super::stage::{DeviceStage, Kind, ReadBack};
 use super::workspace::{Found, Workspace};
 use super::{Gpu, METHODS, NAME, finish};
@@ -18,8 +21,11 @@ use crate::reward::Recipe;
 use crate::rng::Stream;
 use crate::solve::{CellProblem, CellSolver, Goals, SolveError, SolvedGoal, check_given};
 use crate::statistics::behaviour::{GoalValues, Memory, Observer};
-use crate::statistics::{Block, BlockSums, MAX_LISTED_GOALS, Observations, TILE};
+use crate::statistics::{Block, BlockSums, MAX_LISTED_GOALS, Observations, TILE, block_size};
 use crate::units::SampleIndex;
+
+/// Most blocks that go to the device together: a million goals of a small MDP.
+const MAX_BLOCKS: u64 = 64;
 
 /// A cell, ready to solve.
 #[derive(Debug)]
@@ -36,6 +42,8 @@ pub(super) struct GpuSolver {
     shift: f64,
     /// What bringing goals onto the device's lattice adds to a half-width.
     error: f64,
+    most_at_once: u64,
+    pace: GroupPace,
 }
 
 impl GpuSolver {
@@ -76,6 +84,7 @@ impl GpuSolver {
             let kind = Kind::Plain { whole_rows };
             let mut solver = Self::with_scale(gpu, problem, scale, tolerance, (&draws, kind))?;
             (solver.hosted, solver.shift, solver.error) = (hosted.clone(), shift, error);
+            solver.most_at_once = solver.find_most_at_once();
             let tried = solver.try_tolerance();
             Ok((solver, tried))
         };
@@ -113,6 +122,8 @@ impl GpuSolver {
             error: 0.0,
             observer: problem.observer(),
             problem,
+            most_at_once: 1,
+            pace: GroupPace::default(),
         })
     }
 
@@ -135,7 +146,7 @@ impl GpuSolver {
             stream: Stream::Pilot,
             first: 0,
         };
-        let workspace = self.stage.workspace(1)?;
+        let workspace = self.stage.workspace((1, 1))?;
         self.solve(&workspace, source, TILE as u32, 0)?;
         let lanes = workspace.read_lanes(&self.stage.gpu.device)?;
         // With fewer sweeps than value iteration needs in exact arithmetic, goals that miss the tolerance are the user's wish.
@@ -157,12 +168,24 @@ impl GpuSolver {
         }
     }
 
-    /// Draws and solves `count` goals; those that the host draws are put there.
+    /// Draws and solves `count` goals of a block; those that the host draws are put there.
     fn solve(
         &self,
         workspace: &Workspace,
         source: Source<'_>,
         count: u32,
+        flags: u32,
+    ) -> Result<Found, SolveError> {
+        let block_tiles = count.div_ceil(TILE as u32);
+        self.solve_in_blocks(workspace, source, (count, block_tiles), flags)
+    }
+
+    /// The same in blocks of so many tiles.
+    fn solve_in_blocks(
+        &self,
+        workspace: &Workspace,
+        source: Source<'_>,
+        (count, block_tiles): (u32, u32),
         flags: u32,
     ) -> Result<Found, SolveError> {
         let leave = if self.leaves { FLAG_LEAVE } else { 0 };
@@ -171,22 +194,27 @@ impl GpuSolver {
                 let tiles = count.div_ceil(TILE as u32);
                 let tiles = hosted.tiles(stream, first, tiles, &self.stage.stays);
                 let source = Source::Put(&tiles);
-                self.stage.solve(workspace, source, count, flags | leave)
+                (self.stage).solve_blocks(workspace, source, (count, block_tiles), flags | leave)
             }
-            _ => self.stage.solve(workspace, source, count, flags | leave),
+            _ => (self.stage).solve_blocks(workspace, source, (count, block_tiles), flags | leave),
         }
     }
 
-    /// What a block's sums say, in f64 and by state.
-    fn block_sums(&self, block: Block, solved: &Found) -> BlockSums {
+    /// What the sums of block `number` of a group say, in f64 and by state. `first`: the number of the group's first goal.
+    fn block_sums(&self, (block, first): (Block, u64), number: usize, solved: &Found) -> BlockSums {
+        let n_states = self.stage.states.len();
+        let (rows, tally) = (
+            &solved.sums[number * n_states..][..n_states],
+            &solved.tally[number],
+        );
         let unit = self.stage.cell.binade / SUM_UNITS;
         let square_unit = self.stage.cell.binade * unit;
-        let mut sums = BlockSums::new(solved.sums.len());
+        let mut sums = BlockSums::new(n_states);
         // From sums about the lattice's middle to sums about the law's mean.
         let offset = self.shift - self.problem.power_scale().shift;
         // Those that the device added up.
-        let count = f64::from(solved.tally.finished);
-        for (row, state) in solved.sums.iter().zip(self.problem.plan.model().states()) {
+        let count = f64::from(tally.finished);
+        for (row, state) in rows.iter().zip(self.problem.plan.model().states()) {
             let s = state.state.index();
             let sum = joined(i64::from(row.power_upper), row.power_lower) as f64 * unit;
             let squares =
@@ -194,9 +222,11 @@ impl GpuSolver {
             sums.power[s] = sum + count * offset;
             sums.power_squared[s] = squares + offset * (2.0 * sum + count * offset);
         }
-        let tally = &solved.tally;
-        let missed =
-            (0..block.len).filter(|&g| solved.missed[g as usize / 32] >> (g % 32) & 1 != 0);
+        let missed = |goal: &u64| {
+            let at = goal - first;
+            solved.missed[at as usize / 32] >> (at % 32) & 1 != 0
+        };
+        let goals = block.first..block.first + block.len;
         BlockSums {
             finished: u64::from(tally.finished),
             bound: self
@@ -206,10 +236,7 @@ impl GpuSolver {
                 + count * self.error,
             bound_max: self.stage.cell.half_width(i64::from(tally.bound_max)) + self.error,
             unconverged: u64::from(tally.unconverged),
-            unconverged_goals: missed
-                .map(|g| block.first + g)
-                .take(MAX_LISTED_GOALS)
-                .collect(),
+            unconverged_goals: goals.filter(missed).take(MAX_LISTED_GOALS).collect(),
             sweeps: joined(i64::from(tally.sweeps_upper), tally.sweeps_lower) as u64,
             sweeps_max: tally.sweeps_max,
             ..sums
@@ -256,13 +283,7 @@ impl GpuSolver {
     }
 
     /// Finishes the goals of a block that were left to the host, and adds them to its sums.
-    fn finish_left(
-        &self,
-        workspace: &Workspace,
-        block: Block,
-        sums: &mut BlockSums,
-    ) -> Result<(), SolveError> {
-        let lanes = workspace.read_lanes(&self.stage.gpu.device)?;
+    fn finish_left(&self, lanes: &[Lane], block: Block, sums: &mut BlockSums) {
         let shift = self.problem.power_scale().shift;
         let lanes = lanes.iter().take(block.len as usize).enumerate();
         for (at, lane) in lanes.filter(|(_, lane)| lane.status == EXHAUSTED) {
@@ -279,7 +300,58 @@ impl GpuSolver {
         }
         sums.unconverged_goals.sort_unstable();
         sums.unconverged_goals.truncate(MAX_LISTED_GOALS);
-        Ok(())
+    }
+
+    /// Solves consecutive blocks, all but the last of them of one size, as one group of goals on the device. Where more than POWER is asked, their integrands come back
+    /// and are observed here; `parallel` spreads that work.
+    fn solve_group(&self, blocks: &[Block], parallel: bool) -> Result<Vec<BlockSums>, SolveError> {
+        let [head, ..] = blocks else {
+            return Ok(Vec::new());
+        };
+        let source = Source::Sampled {
+            stream: Stream::Reward,
+            first: head.first,
+        };
+        let tiles = |goals: u64| goals.div_ceil(TILE as u64) as u32;
+        let goals: u64 = blocks.iter().map(|block| block.len).sum();
+        let size = (tiles(goals), blocks.len() as u32);
+        let keep = self.observer.is_some();
+        let flags = if keep { FLAG_KEEP } else { 0 };
+        self.stage.with_workspace(size, |workspace| {
+            let extent = (goals as u32, tiles(head.len));
+            let solved = self.solve_in_blocks(workspace, source, extent, flags)?;
+            let lanes = match solved.tally.iter().any(|tally| tally.left > 0) {
+                true => workspace.read_lanes(&self.stage.gpu.device)?,
+                false => Vec::new(),
+            };
+            let each = blocks.iter().enumerate().map(|(number, &block)| {
+                let mut sums = self.block_sums((block, head.first), number, &solved);
+                if solved.tally[number].left > 0 {
+                    let lanes = &lanes[(block.first - head.first) as usize..];
+                    self.finish_left(lanes, block, &mut sums);
+                }
+                if let Some(observer) = &self.observer {
+                    sums.observations = self.observe(observer, workspace, block, parallel)?;
+                }
+                Ok(sums)
+            });
+            each.collect()
+        })
+    }
+
+    /// Most blocks that go to the device together: so many that eight groups have room.
+    fn find_most_at_once(&self) -> u64 {
+        // Goals that the host draws or looks at keep a thread busy block by block.
+        if self.observer.is_some() || self.hosted.is_some() {
+            return 1;
+        }
+        let limits = self.stage.gpu.device.limits();
+        let rows = self.stage.states.len().max(self.stage.rows.len()) as u64;
+        let block = block_size(self.stage.states.len());
+        let buffers = limits.max_storage_buffer_binding_size / (block * rows * 4).max(1);
+        let tiles = u64::from(limits.max_compute_workgroups_per_dimension) * TILE as u64 / block;
+        let room = WORKSPACE_BYTES / 8 / (self.stage.tile_bytes * block / TILE as u64).max(1);
+        room.min(buffers).min(tiles).clamp(1, MAX_BLOCKS)
     }
 
     /// One goal of a group that was read back, its number in the group given. `shift` and `error`: those of the lattice it was solved on.
@@ -331,7 +403,7 @@ impl GpuSolver {
         let mut firsts: Vec<u64> = indices.iter().map(tile).collect();
         firsts.sort_unstable();
         firsts.dedup();
-        let workspace = self.stage.workspace(1)?;
+        let workspace = self.stage.workspace((1, 1))?;
         let mut tiles = Vec::with_capacity(firsts.len());
         for &first in &firsts {
             tiles.push(self.solve_tile(&workspace, Source::Sampled { stream, first })?);
@@ -379,7 +451,7 @@ impl GpuSolver {
         let rows = self.stage.rows.iter();
         let rows: Vec<f64> = rows.map(|r| rewards[*r as usize]).collect();
         let tile = HostTiles::of_goal(cover, &rows, &self.stage.stays);
-        let workspace = solver.stage.workspace(1)?;
+        let workspace = solver.stage.workspace((1, 1))?;
         let read = solver.solve_tile(&workspace, Source::Put(&tile))?;
         Ok(solver.goal(&read, 0, rewards.to_vec(), (cover.shift(), cover.error())))
     }
@@ -410,32 +482,27 @@ impl CellSolver for GpuSolver {
         self.stage.pool.clear();
     }
 
-    /// The block is one group of goals on the device. Where more than POWER is asked, their integrands come back and are observed
-    /// here; `parallel` spreads that work.
+    fn at_once(&self) -> u64 {
+        self.pace.at_once(self.most_at_once)
+    }
+
+    fn solve_blocks(&self, blocks: &[Block], parallel: bool) -> Vec<Result<BlockSums, SolveError>> {
+        let most = self.most_at_once as usize;
+        let mut all = Vec::with_capacity(blocks.len());
+        for group in blocks.chunks(most) {
+            let started = Instant::now();
+            match self.solve_group(group, parallel) {
+                Ok(sums) => all.extend(sums.into_iter().map(Ok)),
+                Err(error) => all.extend(group.iter().map(|_| Err(error.clone()))),
+            }
+            self.pace.learn(group.len() as u64, started.elapsed());
+        }
+        all
+    }
+
     fn solve_block(&self, block: Block, parallel: bool) -> Result<BlockSums, SolveError> {
-        let stream = Stream::Reward;
-        let source = Source::Sampled {
-            stream,
-            first: block.first,
-        };
-        let tiles = block.len.div_ceil(TILE as u64) as u32;
-        let make = || self.stage.workspace(tiles);
-        self.stage.pool.with(tiles, make, |workspace| {
-            let flags = if self.observer.is_some() {
-                FLAG_KEEP
-            } else {
-                0
-            };
-            let solved = self.solve(workspace, source, block.len as u32, flags)?;
-            let mut sums = self.block_sums(block, &solved);
-            if solved.tally.left > 0 {
-                self.finish_left(workspace, block, &mut sums)?;
-            }
-            if let Some(observer) = &self.observer {
-                sums.observations = self.observe(observer, workspace, block, parallel)?;
-            }
-            Ok(sums)
-        })
+        let mut sums = self.solve_blocks(&[block], parallel);
+        sums.pop().expect("one block")
     }
 
     fn solve_goals(&self, goals: Goals<'_>) -> Result<Vec<SolvedGoal>, SolveError> {

@@ -7,14 +7,14 @@ use super::cell::{Cell, Scale, stays};
 use super::draws::Draws;
 use super::group::{Group, Source};
 use super::kernels::{Keeping, Kernels};
-use super::layout::{Lane, SUM_UNITS, StateSums, Tally};
+use super::layout::{Job, Lane, SUM_UNITS, StateSums, Tally};
 use super::pace::Iterations;
 use super::pool::Pool;
 use super::workspace::{Found, Workspace};
 use super::{Gpu, product};
 use crate::plan::{Method, Plan, Schedule};
 use crate::solve::{CellProblem, DeviceFault, SolveError};
-use crate::statistics::{TILE, block_size};
+use crate::statistics::TILE;
 use crate::units::StateId;
 
 /// What a stage is of.
@@ -50,6 +50,8 @@ pub(super) struct DeviceStage {
     /// How goals are drawn on the device.
     pub(super) draws: Draws,
     pub(super) pool: Pool,
+    /// Of a tile of goals in a workspace.
+    pub(super) tile_bytes: u64,
 }
 
 impl DeviceStage {
@@ -81,7 +83,6 @@ impl DeviceStage {
         let kernels = Kernels::new(&gpu, plan, draws, (keeping, follows, whole_rows))?;
         let numbers = 3 * u64::from(cell.constants.n_states) + u64::from(cell.constants.n_rewards);
         let tile_bytes = numbers * TILE as u64 * 4;
-        let block_bytes = tile_bytes * block_size(model.states().len()) / TILE as u64;
         Ok(Self {
             rows: model.reward_rows(),
             stays: stays(model),
@@ -89,7 +90,8 @@ impl DeviceStage {
             iterations: Iterations::of(model),
             schedule: plan.schedule(),
             max_sweeps: problem.max_sweeps,
-            pool: Pool::new(block_bytes),
+            pool: Pool::new(),
+            tile_bytes,
             draws: draws.uploaded(),
             gpu,
             cell,
@@ -97,18 +99,28 @@ impl DeviceStage {
         })
     }
 
-    /// Memory for so many tiles.
-    pub(super) fn workspace(&self, tiles: u32) -> Result<Workspace, SolveError> {
+    /// Memory for so many tiles of so many blocks.
+    pub(super) fn workspace(&self, size: (u32, u32)) -> Result<Workspace, SolveError> {
         Workspace::new(
             &self.gpu.device,
             &self.kernels,
             &self.cell,
             self.schedule.method,
-            tiles,
+            size,
         )
     }
 
-    /// Solves `count` goals: draws, starts, sweeps and certifies until all are done, sums.
+    /// Runs `work` with a workspace for so many tiles of so many blocks, which is kept for the next one.
+    pub(super) fn with_workspace<T>(
+        &self,
+        size: (u32, u32),
+        work: impl FnOnce(&Workspace) -> Result<T, SolveError>,
+    ) -> Result<T, SolveError> {
+        let bytes = u64::from(size.0) * self.tile_bytes;
+        self.pool.with(size, bytes, || self.workspace(size), work)
+    }
+
+    /// Solves `count` goals of a block: draws, starts, sweeps and certifies until all are done, sums.
     pub(super) fn solve(
         &self,
         workspace: &Workspace,
@@ -116,10 +128,32 @@ impl DeviceStage {
         count: u32,
         flags: u32,
     ) -> Result<Found, SolveError> {
-        let mut group = Group::new(self, workspace, source, count, flags);
+        let block_tiles = count.div_ceil(TILE as u32);
+        self.solve_blocks(workspace, source, (count, block_tiles), flags)
+    }
+
+    /// Solves `count` goals of blocks of so many tiles, all but the last of them whole.
+    pub(super) fn solve_blocks(
+        &self,
+        workspace: &Workspace,
+        source: Source<'_>,
+        (count, block_tiles): (u32, u32),
+        flags: u32,
+    ) -> Result<Found, SolveError> {
+        let job = Job {
+            count,
+            block_tiles,
+            flags,
+            ..Job::default()
+        };
+        let mut group = Group::new(self, workspace, source, job);
         group.begin(source)?;
         let found = group.iterate()?;
-        self.check_counts(count, &found.sums, &found.tally)?;
+        let block = block_tiles * TILE as u32;
+        let blocks = found.sums.chunks(self.states.len()).zip(&found.tally);
+        for (number, (sums, tally)) in (0..count.div_ceil(block)).zip(blocks) {
+            self.check_counts((count - number * block).min(block), sums, tally)?;
+        }
         Ok(found)
     }
 
@@ -156,8 +190,13 @@ impl DeviceStage {
         tiles: u32,
     ) -> Result<Vec<u32>, SolveError> {
         let source = Source::Sampled { stream, first };
-        let workspace = self.workspace(tiles)?;
-        let mut group = Group::new(self, &workspace, source, tiles * TILE as u32, 0);
+        let workspace = self.workspace((tiles, 1))?;
+        let job = Job {
+            count: tiles * TILE as u32,
+            block_tiles: tiles,
+            ..Job::default()
+        };
+        let mut group = Group::new(self, &workspace, source, job);
         group.begin(source)?;
         group.submit()?;
         workspace.read_goals(&self.gpu.device)

@@ -277,8 +277,8 @@ fn work_that_was_left_out_is_an_error_and_never_a_result() {
         ("reduce", "s < cell.n_states", "s + 1u < cell.n_states"),
         (
             "tally",
-            "atomicAdd(&tally.finished, 1u);",
-            "if goal == 3u { return; } atomicAdd(&tally.finished, 1u);",
+            "atomicAdd(&(*own).finished, 1u);",
+            "if goal == 3u { return; } atomicAdd(&(*own).finished, 1u);",
         ),
     ];
     for (name, from, to) in cases {

@@ -108,9 +108,10 @@ pub(super) enum New {
 pub(super) struct Found {
     /// What the last certificate counted.
     pub(super) progress: Progress,
-    /// Per state, in sweep order.
+    /// `[blocks, n_states]`, in sweep order.
     pub(super) sums: Vec<StateSums>,
-    pub(super) tally: Tally,
+    /// `[blocks]`.
+    pub(super) tally: Vec<Tally>,
     /// One bit per goal that missed the tolerance.
     pub(super) missed: Vec<u32>,
 }
@@ -127,6 +128,7 @@ struct Sided {
 #[derive(Debug)]
 pub(super) struct Workspace {
     tiles: u32,
+    blocks: u32,
     n_states: u32,
     goals: wgpu::Buffer,
     integrands: wgpu::Buffer,
@@ -154,13 +156,13 @@ pub(super) struct Workspace {
 }
 
 impl Workspace {
-    /// Memory for `tiles` tiles of a cell's goals.
+    /// Memory for `tiles` tiles of a cell's goals, with sums of `blocks` blocks.
     pub(super) fn new(
         device: &Device,
         kernels: &Kernels,
         cell: &Cell,
         method: Method,
-        tiles: u32,
+        (tiles, blocks): (u32, u32),
     ) -> Result<Self, SolveError> {
         use wgpu::BufferUsages as Usage;
         let n_states = cell.constants.n_states;
@@ -189,8 +191,9 @@ impl Workspace {
             goals_count * size_of::<Extremes>() as u64,
         )?;
         let progress = make("progress", size_of::<Progress>() as u64)?;
-        let sums = make("sums", u64::from(n_states) * size_of::<StateSums>() as u64)?;
-        let tally = make("tally", size_of::<Tally>() as u64)?;
+        let of_states = u64::from(blocks) * u64::from(n_states);
+        let sums = make("sums", of_states * size_of::<StateSums>() as u64)?;
+        let tally = make("tally", u64::from(blocks) * size_of::<Tally>() as u64)?;
         let missed = make("unconverged goals", goals_count / 8)?;
         let followed = kernels.follows.then(|| make("choices taken", numbers));
         let followed = followed.transpose()?;
@@ -269,6 +272,7 @@ impl Workspace {
         }
         Ok(Self {
             tiles,
+            blocks,
             n_states,
             job_group: kernels.start.bind_jobs(device, &jobs)?,
             drawing,
@@ -294,9 +298,9 @@ impl Workspace {
         })
     }
 
-    /// Tiles it has room for.
-    pub(super) fn tiles(&self) -> u32 {
-        self.tiles
+    /// Whether it has room for so many tiles of so many blocks.
+    pub(super) fn has_room(&self, (tiles, blocks): (u32, u32)) -> bool {
+        self.tiles >= tiles && self.blocks >= blocks
     }
 
     /// A pass of those that draw goals.
@@ -438,8 +442,8 @@ impl Workspace {
         }
         Ok(Found {
             progress: first(progress, 1)[0],
-            sums: first(sums, self.n_states as usize),
-            tally: first(tally, 1)[0],
+            sums: first(sums, (self.blocks * self.n_states) as usize),
+            tally: first(tally, self.blocks as usize),
             missed: missed.to_vec(),
         })
     }
