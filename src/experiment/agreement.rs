@@ -54,7 +54,7 @@ pub fn agreement(first: &str, second: &str) -> Agreement {
 }
 
 /// Keys of an estimate: all of them follow from the goals' numbers and are as near as those are.
-const ESTIMATE: [&str; 10] = [
+const ESTIMATE: [&str; 12] = [
     "n",
     "estimate",
     "std_error",
@@ -64,6 +64,8 @@ const ESTIMATE: [&str; 10] = [
     "bound_max",
     "low",
     "high",
+    "simultaneous_low",
+    "simultaneous_high",
     "exact",
 ];
 

@@ -1,5 +1,6 @@
 //! One cell at work: its solver, its sums so far, and its failure if there is one.
 
+mod found;
 mod reading;
 mod ready;
 mod wanted;
@@ -7,6 +8,7 @@ mod wanted;
 use std::ops::Range;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
+use found::Found;
 use reading::Reading;
 pub(super) use ready::Ready;
 pub(super) use wanted::WantedCell;
@@ -40,27 +42,35 @@ pub(super) struct Cell {
 
 impl Cell {
     /// What was asked beyond POWER, and how far all that is from the baseline; from sums over all of `goals` goals or those that belong.
-    fn tables(&self, observed: &ObservedSums, goals: u64, accepted: Option<Table>) -> Vec<Table> {
-        let level = self.reading.level;
+    fn tables(
+        &self,
+        reading: Reading,
+        observed: &ObservedSums,
+        goals: u64,
+        accepted: Option<Table>,
+    ) -> Vec<Table> {
+        let level = reading.level;
         let mut tables: Vec<Table> = accepted.into_iter().collect();
         tables.extend(self.ready.asked.tables(&self.ready.mdp, observed, level));
         if self.contrast.has_pairs() {
             let first = self.ready.asked.quantities().len();
-            let power = |e| self.reading.difference(e);
+            let power = |e| reading.difference(e);
             tables.push(self.contrast.table(observed, first, level, &power));
         }
         let walks = self.ready.walks.as_ref();
         tables.extend(walks.map(|walks| walk_table(walks, goals)));
-        let shared = self.reading.facts.shared;
+        let shared = reading.facts.shared;
         // Ranks are whole numbers, and the largest of many numbers has ends of its own: they have looked at that themselves.
         let spread = |table: Table| match table.name {
             "ranking" | "dominance" => table,
             _ => table.map_estimates(|e| e.of_shared(shared)),
         };
         let mut tables: Vec<Table> = tables.into_iter().map(spread).collect();
-        tables.iter_mut().for_each(|table| self.guard(table));
+        tables
+            .iter_mut()
+            .for_each(|table| self.guard(reading, table));
         // A policy from outside does the same whatever the goal: there is nothing to estimate of what it does.
-        let all_goals = self.reading.all_goals(goals);
+        let all_goals = reading.all_goals(goals);
         let is_known = |table: &Table| {
             all_goals
                 || self.ready.rule.is_given()
@@ -74,8 +84,8 @@ impl Cell {
     }
 
     /// [`Reading::guarded`], for the tables that a run may stop by: shares, and differences of shares and of POWER. The time of an event has no upper end.
-    fn guard(&self, table: &mut Table) {
-        let facts = &self.reading.facts;
+    fn guard(&self, reading: Reading, table: &mut Table) {
+        let facts = &reading.facts;
         let reach = match table.name {
             "optimality" | "choices" | "events" => 1.0,
             "differences" => 2.0 * (facts.high - facts.low).max(1.0),
@@ -86,7 +96,7 @@ impl Cell {
                 if let Measure::Estimate(estimate) = measure
                     && *name != "time"
                 {
-                    *estimate = self.reading.guarded(*estimate, reach);
+                    *estimate = reading.guarded(*estimate, reach);
                 }
             }
         }
@@ -153,6 +163,7 @@ impl Cell {
                 facts: *facts,
                 level: spec.intervals.level(spec.level),
                 intervals: spec.intervals,
+                is_simultaneous: false,
             },
             contrast,
             quantities,
@@ -232,11 +243,16 @@ impl Cell {
     }
 
     /// POWER of every state over the goals that belong, of so many.
-    fn power_of_accepted(&self, sums: &ObservedSums, goals: u64) -> Vec<Estimate> {
+    fn power_of_accepted(
+        &self,
+        reading: Reading,
+        sums: &ObservedSums,
+        goals: u64,
+    ) -> Vec<Estimate> {
         let first = self.ready.asked.first_quantity("power").unwrap_or(0);
         let quantities = &self.quantities[first..=first + self.ready.mdp.n_states()];
-        let power = Integrands::power(quantities, sums, first, self.reading.level);
-        let each = power.into_iter().map(|e| self.reading.of_law(e, goals));
+        let power = Integrands::power(quantities, sums, first, reading.level);
+        let each = power.into_iter().map(|e| reading.of_law(e, goals));
         each.collect()
     }
 
@@ -461,6 +477,30 @@ impl Cell {
         }
     }
 
+    /// What sums say, and of how many goals.
+    fn read(&self, reading: Reading, sums: &Sums) -> Result<(Found, u64), CellError> {
+        let goals = sums.power.goals;
+        let observed = sums.observed.clone().with_drawn(reading.drawn(goals));
+        let Some(condition) = &self.condition else {
+            let states = 0..sums.power.power.len();
+            let found = Found {
+                power: states.map(|s| reading.power(&sums.power, s)).collect(),
+                tables: self.tables(reading, &observed, goals, None),
+            };
+            return Ok((found, goals));
+        };
+        let accepted = condition.read(&observed, self.quantities.len());
+        let share = condition.condition.table(&accepted.shares, reading.level);
+        if accepted.sums.goals == 0 {
+            return Err(none_accepted(&share, goals));
+        }
+        let found = Found {
+            power: self.power_of_accepted(reading, &accepted.sums, goals),
+            tables: self.tables(reading, &accepted.sums, goals, Some(share)),
+        };
+        Ok((found, accepted.sums.goals))
+    }
+
     /// The cell's result from all goals that are done; `None` before the first one.
     pub(super) fn result(&self) -> Option<Result<CellStatistics, Box<CellFailure>>> {
         let state = self.state();
@@ -486,27 +526,19 @@ impl Cell {
             Ok(sums) => sums,
             Err(source) => return Some(Err(Box::new(failed(CellError::Sum { block, source })))),
         };
-        let drawn = self.reading.drawn(sums.power.goals);
-        let (sums, observed) = (sums.power, sums.observed.with_drawn(drawn));
-        let goals = sums.goals;
-        let (power, tables, samples) = match &self.condition {
-            None => {
-                let power = (0..sums.power.len()).map(|s| self.reading.power(&sums, s));
-                (power.collect(), self.tables(&observed, goals, None), goals)
-            }
-            Some(condition) => {
-                let accepted = condition.read(&observed, self.quantities.len());
-                let share = condition
-                    .condition
-                    .table(&accepted.shares, self.reading.level);
-                if accepted.sums.goals == 0 {
-                    return Some(Err(Box::new(failed(none_accepted(&share, goals)))));
-                }
-                let power = self.power_of_accepted(&accepted.sums, goals);
-                let tables = self.tables(&accepted.sums, goals, Some(share));
-                (power, tables, accepted.sums.goals)
-            }
+        let goals = sums.power.goals;
+        let (mut found, samples) = match self.read(self.reading, &sums) {
+            Ok(read) => read,
+            Err(error) => return Some(Err(Box::new(failed(error)))),
         };
+        if self.ready.simultaneous {
+            found.hold_at_once(|intervals| {
+                let wide = self.read(self.reading.among(intervals), &sums);
+                wide.map(|(found, _)| found).unwrap_or_default()
+            });
+        }
+        let Found { power, tables } = found;
+        let sums = sums.power;
         let found = CellStatistics {
             environment,
             variant: self.ready.variant.clone(),

@@ -106,7 +106,7 @@ impl Statistics {
             values: Values::Text(self.rows().map(|(cell, s)| of(cell, s)).collect()),
         };
         let counts = self.rows().map(|(cell, s)| cell.power[s].n);
-        vec![
+        let mut columns = vec![
             text("environment", &|cell, _| &cell.environment),
             text("variant", &|cell, _| &cell.variant),
             text("reward", &|cell, _| &cell.reward),
@@ -133,7 +133,11 @@ impl Statistics {
             number("bound_max", &|_, e| Some(e.bound_max)),
             number("low", &|_, e| Some(e.low)),
             number("high", &|_, e| Some(e.high)),
-        ]
+        ];
+        if self.rows().any(|(cell, s)| is_at_once(cell.power[s])) {
+            columns.extend(AT_ONCE.map(|(name, of)| number(name, &|_, e| of(e))));
+        }
+        columns
     }
 
     /// Names of the statistics that were asked beyond POWER, in the order in which cells have them. A variant that has none of the
@@ -232,6 +236,12 @@ impl Statistics {
         for (name, of) in estimates {
             columns.push(number(name, &|row| row.value.estimate().and_then(of)));
         }
+        let mut estimates = rows.iter().filter_map(|row| row.value.estimate().copied());
+        if estimates.any(is_at_once) {
+            for (name, of) in AT_ONCE {
+                columns.push(number(name, &|row| row.value.estimate().and_then(of)));
+            }
+        }
         columns
     }
 
@@ -261,6 +271,16 @@ impl Statistics {
 
 /// A number of an estimate.
 type Part = fn(&Estimate) -> Option<f64>;
+
+/// The ends that hold at once, where they were asked.
+const AT_ONCE: [(&str, Part); 2] = [
+    ("simultaneous_low", |e| e.simultaneous_low),
+    ("simultaneous_high", |e| e.simultaneous_high),
+];
+
+fn is_at_once(estimate: Estimate) -> bool {
+    estimate.simultaneous_low.is_some()
+}
 
 /// What a table is of.
 #[derive(Clone, Copy)]

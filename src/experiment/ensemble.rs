@@ -323,6 +323,16 @@ fn tail(n: usize, level: f64) -> f64 {
     Normal::standard().cdf(-wide)
 }
 
+/// The standard error of one environment's number. Ranks, quantiles and largest differences have none: an interval that holds at its level is then taken for one as wide on either side as on
+/// its wider one, which a standard error so large would have.
+fn spread_of_goals(estimate: &Estimate, level: f64) -> f64 {
+    estimate.std_error.unwrap_or_else(|| {
+        let below = estimate.estimate - estimate.ci_low;
+        let above = estimate.ci_high - estimate.estimate;
+        below.max(above) / normal_quantile(level)
+    })
+}
+
 /// The mean over environments. Environments share their goals, so that the sampling errors of all may go together: what a mean of them can be off by comes on top of what environments differ by,
 /// as independent of it.
 fn mean(estimates: &[Estimate], draws: &Draws, level: f64) -> Estimate {
@@ -333,7 +343,7 @@ fn mean(estimates: &[Estimate], draws: &Draws, level: f64) -> Estimate {
     let squares: f64 = numbers.iter().map(|x| (x - mean) * (x - mean)).sum();
     let spread = (squares / (n - 1.0) / n).sqrt();
     let (low, high) = draws.interval(&numbers, mean, spread, level);
-    let of_goals = of(&|e| e.std_error.unwrap_or(f64::INFINITY));
+    let of_goals = of(&|e| spread_of_goals(e, level));
     let both = |distance: f64| distance.hypot(normal_quantile(level) * of_goals);
     let (ci_low, ci_high) = (mean - both(mean - low), mean + both(high - mean));
     let bound = of(&|e| e.bound);
@@ -347,6 +357,8 @@ fn mean(estimates: &[Estimate], draws: &Draws, level: f64) -> Estimate {
         bound_max: estimates.iter().map(|e| e.bound_max).fold(0.0, f64::max),
         low: ci_low - bound,
         high: ci_high + bound,
+        simultaneous_low: None,
+        simultaneous_high: None,
         exact: false,
     }
 }

@@ -205,6 +205,20 @@ impl Statistics {
         self.cells.iter().map(|cell| cell.unconverged).sum()
     }
 
+    /// The same with the intervals that hold at once in the places of the others, where they were asked.
+    #[must_use]
+    pub fn shown_at_once(mut self) -> Self {
+        for cell in &mut self.cells {
+            for power in &mut cell.power {
+                *power = power.shown_at_once();
+            }
+            let tables = std::mem::take(&mut cell.tables).into_iter();
+            let shown = tables.map(|table| table.map_estimates(Estimate::shown_at_once));
+            cell.tables = shown.collect();
+        }
+        self
+    }
+
     /// Whether every cell has a result, from all of its goals, and every goal is certified.
     #[must_use]
     pub fn is_complete(&self) -> bool {

@@ -82,6 +82,8 @@ pub struct RunSpec {
     pub claims: Vec<Claim>,
     /// Steps of the empowerment, where structure is told beside behaviour. Default: it is not.
     pub structure: Option<u32>,
+    /// Whether all intervals of a column are also given so wide that they hold at once. Default: they are not.
+    pub simultaneous: bool,
     /// What [`Engine::goals`](super::Engine::goals) lists of the first goals one by one. Runs do not look at it. Default: nothing.
     pub per_goal: Option<PerGoal>,
 }
@@ -108,6 +110,7 @@ impl Default for RunSpec {
             walks: Arc::default(),
             claims: Vec::new(),
             structure: None,
+            simultaneous: false,
             per_goal: None,
         }
     }

@@ -863,6 +863,7 @@ fn statistics() -> Value {
         ),
         ("split_drives", switch(false), false),
         ("structure", count(1), false),
+        ("simultaneous", switch(false), false),
         (
             "per_goal",
             json!({ "anyOf": [count(1), table(

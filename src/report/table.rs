@@ -44,9 +44,11 @@ const CELLS_IN_FULL: usize = 8;
 const LONGEST_NAME: usize = 24;
 const BAR_WIDTHS: std::ops::RangeInclusive<usize> = 10..=32;
 
-/// Every cell with its map, where it is a grid, and its table; runs of many cells get one line per cell instead.
+/// Every cell with its map, where it is a grid, and its table; runs of many cells get one line per cell instead. Where intervals were asked that hold at once, these are
+/// shown.
 #[must_use]
 pub fn power_text(statistics: &Statistics, options: &TableOptions, colours: Colours) -> String {
+    let statistics = &statistics.clone().shown_at_once();
     if statistics.cells.len() > CELLS_IN_FULL && !options.all {
         let ensembles = ensembles(statistics, options);
         return overview::lines(statistics)
@@ -293,8 +295,12 @@ fn states(cell: &CellStatistics, level: f64, options: &TableOptions) -> String {
             grouped(ranking.len() as u64)
         );
     }
+    let at_once = match cell.power.iter().any(|e| e.simultaneous_low.is_some()) {
+        true => ", wide enough to hold in all rows at once",
+        false => "",
+    };
     text + &format!(
-        "low .. high is the {}% interval, widened by the numerical bound.\n",
+        "low .. high is the {}% interval{at_once}, widened by the numerical bound.\n",
         level_percent(level)
     )
 }

@@ -24,6 +24,8 @@ pub struct Comparable {
     pub quantity: Quantity,
     /// The column that holds its half-width, where it has no bracket of its own.
     pub width: Option<usize>,
+    /// How far a number may be off, beyond its bracket, that is neither 0 nor 1.
+    pub rounding: f64,
 }
 
 impl Comparable {
@@ -234,6 +236,10 @@ impl Contrast {
         let width = self.widths().map(|_| estimate(self.pairs.len()));
         let rows = self.pairs.iter().enumerate().map(|(at, (own, _))| {
             let mut difference = estimate(at);
+            if own.rounding > 0.0 && !sums.is_counted_signed(first + at) {
+                // Of either number.
+                difference = difference.widened(2.0 * own.rounding);
+            }
             if let (Some(_), Some(width)) = (own.width, &width) {
                 difference = power(Estimate {
                     bound_max: width.bound_max,
@@ -297,6 +303,7 @@ mod tests {
             measure: if width.is_some() { "wide" } else { "plain" },
             quantity: Quantity::share(column, map),
             width,
+            rounding: 0.0,
         }
     }
 

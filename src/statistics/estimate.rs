@@ -24,6 +24,12 @@ pub struct Estimate {
     pub low: f64,
     /// `ci_high + bound`.
     pub high: f64,
+    /// As `low`, of the interval that holds together with those of all other rows; where that was asked.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub simultaneous_low: Option<f64>,
+    /// As `high`, likewise.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub simultaneous_high: Option<f64>,
     /// Whether it is over all goals there are, so that there is nothing to estimate.
     #[serde(skip_serializing_if = "std::ops::Not::not")]
     pub exact: bool,
@@ -66,6 +72,8 @@ impl Estimate {
             bound_max,
             low: mean - half - bound,
             high: mean + half + bound,
+            simultaneous_low: None,
+            simultaneous_high: None,
             exact: false,
         }
     }

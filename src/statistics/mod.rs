@@ -27,6 +27,7 @@ mod random;
 mod ranking;
 mod ranks;
 mod sequence;
+mod simultaneous;
 mod sums;
 mod table;
 
@@ -47,5 +48,6 @@ pub use pairs::{DominanceRequest, MajorityRequest};
 pub use ranking::{Differing, Rank, ranks_of};
 pub use ranks::{kendall, order_of, order_of_estimates, spearman};
 pub use sequence::{Drawn, Intervals, ShareInterval, exact_share};
+pub use simultaneous::level_among;
 pub use sums::{BlockSums, CellSums, MAX_LISTED_GOALS, PowerScale};
 pub use table::{Key, KeyKind, Measure, Table, TableRow};

@@ -5,7 +5,8 @@ use std::ops::Range;
 use super::binned;
 use super::block::PARTIAL;
 use super::estimate::normal_quantile;
-use super::{Drawn, Estimate, FixedPoint, FixedPointError, Observations, PowerScale};
+use super::sequence::ShareInterval;
+use super::{Drawn, Estimate, FixedPoint, FixedPointError, Observations, PairedCounts, PowerScale};
 
 /// What is summed of a column.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -431,7 +432,7 @@ impl ObservedSums {
                 ..estimate
             };
         }
-        let interval = |share: f64, n: u64| self.drawn.intervals.shares().around(share, n, level);
+        let interval = |share: f64, n: u64| self.drawn.shares().around(share, n, level);
         let (ci_low, ci_high) = interval(mean, n);
         if sure == 0 {
             return Estimate {
@@ -455,7 +456,8 @@ impl ObservedSums {
     ///
     /// Goals that all have the same difference do not show that every goal has it. So two goals are added to the sums, one with a difference of
     /// 1 and one of -1, before the normal interval is taken: the adjusted Wald interval for paired shares of Bonett & Price (2012), "Adjusted Wald confidence interval
-    /// for a difference of binomial proportions based on paired data". With no difference in n goals it reaches to about 2.8 / n.
+    /// for a difference of binomial proportions based on paired data". With no difference in n goals it reaches to about 2.8 / n. Where shares have exact intervals, since errors are small, it also reaches as far as
+    /// [`PairedCounts::least_difference`] either way.
     #[must_use]
     pub fn estimate_difference(&self, at: usize, quantity: &Quantity, level: f64) -> Estimate {
         let plain = self.estimate(at, quantity, level);
@@ -465,9 +467,22 @@ impl ObservedSums {
         let middle = sum / (n + 2.0);
         let variance = ((square + 2.0) / (n + 2.0) - middle * middle).max(0.0);
         let half = normal_quantile(level) * (variance / (n + 2.0)).sqrt();
+        let (mut least, mut most) = (middle - half, middle + half);
+        if self.drawn.shares() == ShareInterval::Exact {
+            // The adjustment is made for errors of a few percent. At smaller ones goals that differ may be rarer than it leaves room for.
+            let Signed { more, less, .. } = self.signed_counts(at);
+            let counts = PairedCounts {
+                only_first: more,
+                only_second: less,
+                both: 0,
+            };
+            let end =
+                |counts: PairedCounts| counts.least_difference(self.goals, (1.0 - level) / 2.0);
+            (least, most) = (least.min(end(counts)), most.max(-end(counts.exchanged())));
+        }
         // The estimate is in it, whatever it is.
-        let ci_low = (middle - half).max(-1.0).min(plain.estimate);
-        let ci_high = (middle + half).min(1.0).max(plain.estimate);
+        let ci_low = least.max(-1.0).min(plain.estimate);
+        let ci_high = most.min(1.0).max(plain.estimate);
         // What brackets add on either side stays as it is.
         let (below, above) = match plain.std_error {
             Some(_) => (plain.ci_low - plain.low, plain.high - plain.ci_high),
@@ -486,6 +501,20 @@ impl ObservedSums {
     #[must_use]
     pub fn is_counted(&self, at: usize) -> bool {
         self.moments[at].sum == self.moments[at].square
+    }
+
+    /// Whether every goal has 1, 0 or -1 of quantity number `at`, as far as sums tell: fractions hardly ever add up to whole numbers, and their squares as well.
+    pub(super) fn is_counted_signed(&self, at: usize) -> bool {
+        let PowerScale {
+            units,
+            square_units,
+            ..
+        } = Quantity::share(0, Map::Identity).scale;
+        let (sum, square) = (
+            units.value(self.moments[at].sum),
+            square_units.value(self.moments[at].square),
+        );
+        sum.fract() == 0.0 && square >= sum.abs() && (square - sum) % 2.0 == 0.0
     }
 
     /// Share of the goals whose value of quantity number `at` is not known.

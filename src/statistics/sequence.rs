@@ -57,15 +57,6 @@ impl Intervals {
     pub fn looks(self) -> f64 {
         (1.0 - self.level(0.0)).recip()
     }
-
-    /// The interval of shares.
-    #[must_use]
-    pub fn shares(self) -> ShareInterval {
-        match self {
-            Self::Fixed => ShareInterval::Wilson,
-            Self::Sequence { .. } => ShareInterval::Exact,
-        }
-    }
 }
 
 /// How the goals of some sums were drawn, and how intervals are to be read.
@@ -77,9 +68,20 @@ pub struct Drawn {
     pub sampling: Sampling,
     /// What goals have in common: the variance of a mean over n of them is 1/n and this of one goal's.
     pub shared: f64,
+    /// Whether an interval is one of several that hold at once, so that it errs more rarely than they do.
+    pub is_simultaneous: bool,
 }
 
 impl Drawn {
+    /// The interval of shares: an exact one where errors are small.
+    #[must_use]
+    pub fn shares(self) -> ShareInterval {
+        match self.intervals {
+            Intervals::Fixed if !self.is_simultaneous => ShareInterval::Wilson,
+            _ => ShareInterval::Exact,
+        }
+    }
+
     /// So many independent goals one goal's worth of them is: 1 where they are independent.
     #[must_use]
     pub fn goals_per_goal(self, goals: u64) -> f64 {
@@ -360,7 +362,11 @@ mod tests {
         let rare = 0.12 / FIRST as f64;
         let draw = |r: &mut Random| Some(f64::from(u8::from(r.unit() < rare)));
         let exact = |share: f64, _: f64, n: u64, kind: Intervals| {
-            kind.shares().around(share, n, kind.level(0.95))
+            let drawn = Drawn {
+                intervals: kind,
+                ..Drawn::default()
+            };
+            drawn.shares().around(share, n, kind.level(0.95))
         };
         let [sequence, _] = runs_that_miss(rare, draw, exact);
         assert!(sequence <= MOST, "{sequence} of 1000 runs miss");

@@ -122,6 +122,46 @@ fn means_are_over_environments_and_claims_count_them() {
 }
 
 #[test]
+fn numbers_without_a_standard_error_have_a_mean_with_an_interval() {
+    let directory = tempfile::tempdir().unwrap();
+    let more = "distribution = ['hub', 't1']\ndominance = { first = 't1', second = 'hub' }\n";
+    let experiment = load(directory.path(), &LEAVES, more).unwrap();
+    let found = run(&experiment, 1);
+    let mean = |names: [&str; 3]| -> Estimate {
+        let keys = names.map(Key::text);
+        let mut rows = found.ensembles[0].tables[0].rows.iter();
+        *rows.find(|row| row.keys == keys).unwrap().measures[0]
+            .estimate()
+            .unwrap()
+    };
+    let over = |of: &dyn Fn(f64) -> f64| -> f64 {
+        let each = LEAVES.iter().map(|k| of(*k as f64));
+        each.sum::<f64>() / LEAVES.len() as f64
+    };
+    // The median of the largest of k, and the largest x - x^k, which is at x = k^(-1/(k - 1)).
+    let median = over(&|k| 0.5_f64.powf(1.0 / k));
+    let violation = over(&|k| {
+        let x = k.powf(-1.0 / (k - 1.0));
+        if k == 1.0 { 0.0 } else { x - x.powf(k) }
+    });
+    for (names, exact) in [
+        (["distribution", "hub", "q50"], median),
+        (["dominance", "t1, hub", "violation"], violation),
+    ] {
+        let e = mean(names);
+        assert!((e.estimate - exact).abs() < 0.01, "{e:?} {exact}");
+        assert!(e.low < exact && exact < e.high, "{e:?} {exact}");
+        assert!(e.high - e.low < 0.6 && e.std_error.is_some(), "{e:?}");
+        // Worlds differ by more than this.
+        assert!(e.high - e.low > 0.05, "{e:?}");
+    }
+    // The leaf is second of two, but where it is the only one: there it shares its rank.
+    let rank = mean(["ranking", "t1", "rank"]);
+    assert!((1.75..=2.0).contains(&rank.estimate), "{rank:?}");
+    assert!(rank.low > 1.0 && rank.high < 2.5, "{rank:?}");
+}
+
+#[test]
 fn few_environments_have_no_mean() {
     let directory = tempfile::tempdir().unwrap();
     let one = run(&load(directory.path(), &[3], "").unwrap(), 1);

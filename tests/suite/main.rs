@@ -52,6 +52,7 @@ mod results;
 mod robustness;
 mod rules;
 mod schema;
+mod simultaneous;
 mod structure;
 mod variants;
 

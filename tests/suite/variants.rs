@@ -522,6 +522,42 @@ fn differences_are_those_of_the_same_goals() {
     assert!(found.to_json().contains("\"differences\":["));
 }
 
+/// Chances are told to 1e-12, and nothing is open of goals that have 0 or 1.
+#[test]
+fn differences_of_chances_have_the_rounding_of_both_and_counts_have_none() {
+    let switch = |p: f64, name: &str| Variant {
+        name: name.to_owned(),
+        ..variant(&format!("{{ kind = 'off-switch', at = 'hub', p = {p} }}"))
+    };
+    let variants = vec![
+        Variant::baseline(),
+        switch(0.25, "hazard"),
+        switch(1.0, "off at once"),
+    ];
+    let reward = RewardDistribution::iid("uniform", Marginal::Uniform(Uniform::unit()));
+    let request = events(&["t0"]);
+    let found = run(
+        BackendChoice::Cpu,
+        star(3),
+        variants,
+        reward,
+        0.9,
+        request,
+        500,
+    );
+    let bound = |cell: &CellStatistics| {
+        let rows = cell.table("differences").unwrap().rows.iter();
+        let ever = rows
+            .filter(|row| row.keys[0] == Key::text("events"))
+            .find(|row| row.keys.contains(&Key::text("ever")));
+        let e = *ever.unwrap().measures[0].estimate().unwrap();
+        assert!(e.estimate < -0.05, "{e:?}");
+        e.bound
+    };
+    assert!((bound(&found.cells[1]) - 4e-12).abs() < 1e-18);
+    assert_eq!(bound(&found.cells[2]), 0.0);
+}
+
 /// A run that goes on where only the baseline was done, or only the variant, ends like one that was never stopped.
 #[test]
 fn differences_survive_a_stop_between_the_variants() {

@@ -1,7 +1,7 @@
 //! From sums of a cell to estimates: what its law allows to be said.
 
 use crate::reward::Facts;
-use crate::statistics::{CellSums, Drawn, Estimate, Intervals, Sampling};
+use crate::statistics::{CellSums, Drawn, Estimate, Intervals, Sampling, level_among};
 
 /// How sums become estimates.
 #[derive(Clone, Copy)]
@@ -10,9 +10,20 @@ pub(super) struct Reading {
     /// Of a single interval.
     pub(super) level: f64,
     pub(super) intervals: Intervals,
+    /// Whether it is one of several intervals that hold at once.
+    pub(super) is_simultaneous: bool,
 }
 
 impl Reading {
+    /// How so many intervals are read that hold at once.
+    pub(super) fn among(self, intervals: usize) -> Self {
+        Self {
+            level: level_among(self.level, intervals),
+            is_simultaneous: true,
+            ..self
+        }
+    }
+
     /// The POWER of a state, with what is known of the law: an interval where there is one, and the law's own error.
     pub(super) fn power(self, sums: &CellSums, state: usize) -> Estimate {
         self.of_law(sums.power(state, self.level), sums.goals)
@@ -44,14 +55,15 @@ impl Reading {
             intervals: self.intervals,
             sampling: self.sampling(goals),
             shared: self.facts.shared,
+            is_simultaneous: self.is_simultaneous,
         }
     }
 
-    /// Numbers of goals that were all the same stop no run by themselves.
+    /// Numbers of goals that were all the same stop no run by themselves, and say little at small errors.
     pub(super) fn guarded(self, estimate: Estimate, reach: f64) -> Estimate {
         match self.intervals {
-            Intervals::Fixed => estimate,
-            Intervals::Sequence { .. } => estimate.of_constant(reach, self.level),
+            Intervals::Fixed if !self.is_simultaneous => estimate,
+            _ => estimate.of_constant(reach, self.level),
         }
     }
 

@@ -32,6 +32,8 @@ pub(in crate::experiment) struct Ready {
     pub(super) walks: Option<Chain>,
     /// Steps of the empowerment, where structure is told beside behaviour.
     pub(super) structure: Option<u32>,
+    /// Whether all intervals of a column are also given so wide that they hold at once.
+    pub(super) simultaneous: bool,
     /// What solves it, or why nobody does.
     pub(super) solver: Result<Arc<dyn CellSolver>, SolveError>,
 }
@@ -123,6 +125,7 @@ impl Ready {
             asked,
             walks,
             structure: spec.structure,
+            simultaneous: spec.simultaneous,
             solver: prepared.map(Arc::from),
         })
     }

@@ -7,9 +7,6 @@ use super::read::one_of;
 use crate::document::{Faults, Node, Spanned, TableReader};
 use crate::solve::{DecisionRule, Level, Otherwise, Rule};
 
-/// Keys of later versions.
-const LATER: &[&str] = &["policies", "base", "level", "kind"];
-
 /// How agents decide.
 #[derive(Default)]
 pub(super) struct Agents {
@@ -31,7 +28,6 @@ impl Agents {
             return Self::default();
         };
         let (rules, policies) = (table.list("rule"), table.list("policy"));
-        table.reserve(LATER, faults);
         table.finish(faults);
         let policies = policies.map(|list| read_policies(&list, directory, faults, others));
         Self {

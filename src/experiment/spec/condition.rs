@@ -11,9 +11,6 @@ use crate::mdp::Mdp;
 use crate::solve::GivenPolicy;
 use crate::statistics::{ConditionMethod, ConditionRequest, OptimalRequest, ReachRequest};
 
-/// Keys of later versions.
-const LATER: &[&str] = &["not", "any"];
-
 /// Entries of a list with their places.
 type Entries<T> = Vec<Spanned<T>>;
 
@@ -50,7 +47,6 @@ pub(super) fn read_condition(
     let methods = ConditionMethod::ALL.map(|m| (m.name(), m));
     let method = table.string("method", faults);
     let method = method.and_then(|word| one_of("method of [condition]", &word, &methods, faults));
-    table.reserve(LATER, faults);
     let span = table.span();
     table.finish(faults);
     let places = [

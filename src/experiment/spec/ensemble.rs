@@ -5,9 +5,6 @@ use crate::experiment::{Claim, Side};
 use crate::mdp::Mdp;
 use crate::statistics::Request;
 
-/// Keys of later versions.
-const LATER: &[&str] = &["resamples", "by"];
-
 /// What stands beside the claims.
 pub(super) struct Beside<'a> {
     pub(super) environments: &'a [Mdp],
@@ -52,7 +49,6 @@ pub(super) fn read_claims(
     };
     table.require("claims", faults);
     let list = table.list("claims").unwrap_or_default();
-    table.reserve(LATER, faults);
     table.finish(faults);
     if beside.environments.len() == 1 {
         let message = "[ensemble] is about several environments, and there is one";

@@ -180,6 +180,8 @@ pub struct Experiment {
     pub claims: Vec<Claim>,
     /// Steps of the empowerment, where structure is told beside behaviour. It changes no number, and the hash does not cover it.
     pub structure: Option<u32>,
+    /// Whether intervals are also given that hold at once. It changes no number, and the hash does not cover it.
+    pub simultaneous: bool,
     /// What is listed of the first goals one by one. It changes no number, and the hash does not cover it.
     pub per_goal: Option<PerGoal>,
     /// The file as it was read.
@@ -254,6 +256,7 @@ impl Experiment {
             walks: Arc::default(),
             claims: self.claims.clone(),
             structure: self.structure,
+            simultaneous: self.simultaneous,
             per_goal: self.per_goal.clone(),
         }
     }

@@ -110,6 +110,7 @@ fn read(
     let statistics = table.take("statistics");
     let statistics = statistics.and_then(|node| read_statistics(node, &made, faults));
     let structure = statistics.as_ref().and_then(|asked| asked.structure);
+    let simultaneous = statistics.as_ref().is_some_and(|asked| asked.simultaneous);
     let (statistics, per_goal) =
         statistics.map_or((None, None), |asked| (Some(asked.request), asked.per_goal));
     let agents = table.take("agent");
@@ -313,6 +314,7 @@ fn read(
         condition: condition.map(|c| c.value),
         claims: claims.unwrap_or_default(),
         structure,
+        simultaneous,
         per_goal,
         file,
         mdp_files: environments.files,

@@ -186,6 +186,9 @@ impl Experiment {
                 Origin::File,
             );
         }
+        if self.simultaneous {
+            line(&mut text, "simultaneous", &true.into(), Origin::File);
+        }
         if let Some(per_goal) = &self.per_goal {
             line(
                 &mut text,
@@ -287,6 +290,7 @@ impl Experiment {
             "policy": entry(policies_json(&self.policies), Origin::File),
             "statistics": entry(statistics_json(&self.statistics.value), self.statistics.origin),
             "structure": self.structure,
+            "simultaneous": self.simultaneous,
             "per_goal": self.per_goal.as_ref().map(|p| json!(per_goal_value(p))),
             "claims": entry(claims_json(&self.claims), Origin::File),
             "condition": entry(json!(self.condition.as_ref().map(condition_json)), condition),

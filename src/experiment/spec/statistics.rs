@@ -20,17 +20,6 @@ const MOST_PAIRS: usize = 100;
 /// All drives there are.
 pub(super) const ALL: &str = "all";
 
-/// Keys of later versions.
-const LATER: &[&str] = &[
-    "joint",
-    "paired",
-    "orbits",
-    "visits",
-    "tails",
-    "policies",
-    "simultaneous",
-];
-
 /// Most steps of an empowerment.
 const MOST_STEPS: u64 = 1_000;
 
@@ -44,6 +33,8 @@ pub(super) struct Asked {
     pub(super) per_goal: Option<PerGoal>,
     /// Steps of the empowerment, where structure is told beside behaviour.
     pub(super) structure: Option<u32>,
+    /// Whether intervals are also given that hold at once.
+    pub(super) simultaneous: bool,
 }
 
 /// Reads the table. `None` where it asks for nothing that can be told.
@@ -134,15 +125,17 @@ pub(super) fn read_statistics(
         );
         faults.error(None, message);
     }
+    let simultaneous = table.boolean("simultaneous", faults);
+    let simultaneous = simultaneous.is_some_and(|yes| yes.value);
     let per_goal = table.take("per_goal");
     let per_goal = per_goal.and_then(|node| read_per_goal(node, environments, faults));
-    table.reserve(LATER, faults);
     table.finish(faults);
     check_names(&request, &places, environments, faults);
     Some(Asked {
         request,
         per_goal,
         structure,
+        simultaneous,
     })
 }
 

@@ -325,18 +325,26 @@ impl Reading<'_> {
         self.of.law.mean + self.of.law.scale * self.of.edges[i]
     }
 
+    /// Where the shares above edges fall to 1 - p, interpolated. `None` where that is beyond the edges.
+    fn crossing(&self, above: impl Fn(usize) -> f64, p: f64) -> Option<f64> {
+        // P(y <= e) = 1 - above reaches p between two edges.
+        let below = |i: usize| 1.0 - above(i);
+        let upper = (0..=BINS).find(|&i| below(i) >= p)?;
+        let lower = upper.checked_sub(1)?;
+        let part = (p - below(lower)) / (below(upper) - below(lower));
+        Some(self.edge(lower) + part * (self.edge(upper) - self.edge(lower)))
+    }
+
     /// A quantile from the shares above every edge: `low` and `high` are the nearest edges that it surely lies between; the estimate is
-    /// interpolated. `None` where it lies beyond the edges.
+    /// interpolated, and its bound is how far that moves when all shares move by theirs. `None` where it lies beyond the edges.
     fn quantile(&self, at: usize, p: f64) -> Option<Estimate> {
         let above: Vec<Estimate> = (0..=BINS).map(|i| self.estimate(at + i)).collect();
-        // P(y <= e) = 1 - above reaches p between two edges.
-        let below = |i: usize| 1.0 - above[i].estimate;
-        let upper = (0..=BINS).find(|&i| below(i) >= p)?;
-        if upper == 0 {
-            return None;
-        }
-        let part = (p - below(upper - 1)) / (below(upper) - below(upper - 1));
-        let value = self.edge(upper - 1) + part * (self.edge(upper) - self.edge(upper - 1));
+        let value = self.crossing(|i| above[i].estimate, p)?;
+        let moved = |by: f64| {
+            let end = self.crossing(|i| above[i].estimate + by * above[i].bound, p);
+            end.map_or(f64::INFINITY, |end| (end - value).abs())
+        };
+        let bound = moved(-1.0).max(moved(1.0));
         let surely = |from: fn(&Estimate) -> f64, to: fn(&Estimate) -> f64| {
             // The share below is at least 1 - high and at most 1 - low.
             let low = (0..=BINS).rev().find(|&i| 1.0 - from(&above[i]) < p);
@@ -352,10 +360,12 @@ impl Reading<'_> {
             std_error: None,
             ci_low,
             ci_high,
-            bound: 0.0,
-            bound_max: 0.0,
+            bound,
+            bound_max: bound,
             low,
             high,
+            simultaneous_low: None,
+            simultaneous_high: None,
             exact: false,
         })
     }
@@ -469,6 +479,8 @@ impl Reading<'_> {
                 bound_max: rank.bound as f64,
                 low,
                 high,
+                simultaneous_low: None,
+                simultaneous_high: None,
                 exact: drawn.sampling == Sampling::Exhaustive,
             };
             TableRow {
@@ -516,6 +528,8 @@ impl Reading<'_> {
             bound_max: bound,
             low: (ci_low - bound).max(-1.0),
             high: (ci_high + bound).min(1.0),
+            simultaneous_low: None,
+            simultaneous_high: None,
             exact: false,
         })
     }

@@ -225,6 +225,8 @@ impl<'a> Parting<'a> {
             bound_max: bound,
             low: low.min(ci_low),
             high: high.max(ci_high).min(1.0),
+            simultaneous_low: None,
+            simultaneous_high: None,
             exact: exhaustive,
         }
     }

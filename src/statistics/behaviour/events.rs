@@ -249,6 +249,7 @@ impl Statistic for Events {
                 measure,
                 quantity: Quantity::share(first + at, Map::Identity),
                 width: None,
+                rounding: 2.0 * SHARP,
             }));
             first += event.n_columns();
         }
@@ -352,6 +353,8 @@ fn ratio(y: &Estimate, x: &Estimate, product: f64, level: f64) -> Option<Estimat
         bound_max: y.bound_max,
         low: r - half - bound,
         high: r + half + bound,
+        simultaneous_low: None,
+        simultaneous_high: None,
         exact: false,
     })
 }

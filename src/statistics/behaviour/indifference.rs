@@ -122,6 +122,7 @@ impl Statistic for Indifference {
             measure: "price",
             quantity: self.price(column),
             width: None,
+            rounding: 0.0,
         })
         .collect()
     }

@@ -134,6 +134,7 @@ impl Statistic for Integrands {
             measure: "power",
             quantity: Quantity::mean(column, Map::Identity, scale),
             width: Some(self.states.len()),
+            rounding: 0.0,
         };
         self.compared.iter().copied().map(number).collect()
     }

@@ -229,6 +229,7 @@ impl Statistic for Majority {
                 measure,
                 quantity: Quantity::share(PER_CONTEST * at + i, Map::Identity),
                 width: None,
+                rounding: 0.0,
             };
             [(0, "first"), (1, "second")].map(number)
         });
@@ -368,6 +369,8 @@ impl<'a> Counted<'a> {
             bound_max: bound,
             low,
             high,
+            simultaneous_low: None,
+            simultaneous_high: None,
             exact: drawn.sampling == Sampling::Exhaustive,
         })
     }

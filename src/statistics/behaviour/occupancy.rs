@@ -206,6 +206,7 @@ impl Statistic for Occupancy {
             measure: "visits",
             quantity,
             width: None,
+            rounding: 0.0,
         })
         .collect()
     }

@@ -299,6 +299,7 @@ impl Statistic for Optimality {
                     measure,
                     quantity: quantities[3 * column + m],
                     width: None,
+                    rounding: 0.0,
                 });
             }
         }

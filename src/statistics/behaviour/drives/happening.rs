@@ -177,7 +177,7 @@ impl Drive for Happening {
         let each = self.parts.iter().enumerate();
         each.map(|(at, part)| Finding {
             quantity: part.quantity.to_owned(),
-            estimate: Some(means.estimate(at)),
+            estimate: Some(means.chance(at)),
             chance: Some(part.chance),
             least: part.least,
             undecided: means.undecided(at),

@@ -26,6 +26,7 @@ use self::split::Split;
 use std::fmt::Debug;
 use std::sync::Arc;
 
+use super::arena::SHARP;
 use super::distribution::LawScale;
 use super::look::Look;
 use crate::mdp::Mdp;
@@ -149,6 +150,15 @@ impl Means<'_> {
     fn estimate(&self, at: usize) -> Estimate {
         self.sums
             .estimate(self.first + at, &self.quantities[at], self.level)
+    }
+
+    /// The same of a chance, or of a difference of two: brackets no wider than [`SHARP`] are told as their middle, and chances that near to 0 and 1 as that.
+    fn chance(&self, at: usize) -> Estimate {
+        let estimate = self.estimate(at);
+        match self.sums.is_counted(self.first + at) {
+            true => estimate,
+            false => estimate.widened(4.0 * SHARP),
+        }
     }
 
     fn undecided(&self, at: usize) -> f64 {

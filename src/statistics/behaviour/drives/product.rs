@@ -46,6 +46,8 @@ impl Product {
             bound_max: self.bound,
             low: self.value - half - self.bound,
             high: self.value + half + self.bound,
+            simultaneous_low: None,
+            simultaneous_high: None,
             exact: false,
         }
     }
