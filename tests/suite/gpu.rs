@@ -27,7 +27,7 @@ use powersweep::{Discount, SampleIndex};
 
 use crate::behaviour::{
     events_are_those_of_the_judge, optimal_choices_are_those_of_all_policies,
-    visits_are_those_of_the_judge,
+    ties_of_coins_are_found, visits_are_those_of_the_judge,
 };
 use crate::cases::all_cases_pass_on;
 use crate::choice_rewards::{self, graph};
@@ -64,6 +64,14 @@ fn gpu_finds_the_optimal_choices_of_every_goal() {
     };
     // Single precision does not certify the tolerance at 0.99.
     optimal_choices_are_those_of_all_policies(&backend, &[0.3, 0.9]);
+}
+
+#[test]
+fn gpu_finds_the_ties_of_coins() {
+    let Some(backend) = backend("ties of coins") else {
+        return;
+    };
+    ties_of_coins_are_found(&backend);
 }
 
 #[test]

@@ -13,6 +13,7 @@ use powersweep::statistics::behaviour::Drives;
 use powersweep::statistics::{Blocks, EventRequest, Request};
 use powersweep::{SampleIndex, Seed};
 
+use crate::every_statistic::compared;
 use crate::gpu::backend;
 use crate::interventions::{LINKED, variant};
 use crate::linked::{
@@ -104,33 +105,10 @@ fn asked() -> Request {
 
 /// Estimates of two runs over the same goals that differ by more than their bounds allow, and how many there are.
 fn apart(a: &Statistics, b: &Statistics) -> (Vec<String>, usize) {
-    let (mut apart, mut compared) = (Vec::new(), 0);
-    for (a, b) in a.cells.iter().zip(&b.cells) {
-        for (s, (x, y)) in a.power.iter().zip(&b.power).enumerate() {
-            compared += 1;
-            if (x.estimate - y.estimate).abs() > x.bound + y.bound + 1e-12 {
-                apart.push(format!("POWER of {s}: {x:?} {y:?}"));
-            }
-        }
-        assert_eq!(a.tables.len(), b.tables.len());
-        for (a, b) in a.tables.iter().zip(&b.tables) {
-            assert_eq!((a.name, a.rows.len()), (b.name, b.rows.len()));
-            for (x, y) in a.rows.iter().zip(&b.rows) {
-                assert_eq!(x.keys, y.keys);
-                for (v, w) in x.measures.iter().zip(&y.measures) {
-                    let (Some(v), Some(w)) = (v.estimate(), w.estimate()) else {
-                        continue;
-                    };
-                    compared += 1;
-                    let allowed = v.bound + w.bound + 1e-12;
-                    if (v.estimate - w.estimate).abs() > allowed {
-                        apart.push(format!("{} {:?}: {v:?} {w:?}", a.name, x.keys));
-                    }
-                }
-            }
-        }
-    }
-    (apart, compared)
+    let all = compared(a, b);
+    let n = all.len();
+    let apart = all.into_iter().filter(|pair| pair.is_apart);
+    (apart.map(|pair| pair.place).collect(), n)
 }
 
 #[test]

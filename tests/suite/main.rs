@@ -17,6 +17,7 @@ mod dominance;
 mod drive_splits;
 mod drives;
 mod ensembles;
+mod every_statistic;
 mod examples;
 mod experiment_file;
 mod foreign_mdps;

@@ -56,7 +56,7 @@ fn found(mdp: &Mdp, names: &[OptimalRequest]) -> Vec<ChoiceId> {
 }
 
 /// In one state, across states, and by a label.
-fn pairs(mdp: &Mdp) -> Vec<MajorityRequest> {
+pub(crate) fn pairs(mdp: &Mdp) -> Vec<MajorityRequest> {
     let last = |state: &str| {
         let choices = mdp.choices(mdp.find_state(state).unwrap());
         choice(state, mdp.action_name(choices.last().unwrap()))

@@ -116,6 +116,22 @@ impl Open {
         moved
     }
 
+    /// A second state from which the same can be done, with the reward of `coordinate`, in the place of the first for every other state.
+    fn with_twin_of(&self, state: usize, coordinate: u32) -> Self {
+        let twin = self.names.len() as u32;
+        let mut larger = self.clone();
+        larger.names.push("twin".to_owned());
+        larger.coordinates.push(coordinate);
+        larger.rows.push(self.rows[state].clone());
+        let others = larger.rows.iter_mut().step_by(2);
+        for (to, _) in others.flatten().flatten() {
+            if *to as usize == state {
+                *to = twin;
+            }
+        }
+        larger
+    }
+
     /// A new state at row `at`, with a coordinate of its own, from which every other can be reached.
     fn with_state_at(&self, at: usize) -> Self {
         let n = self.names.len() as u32;
@@ -265,6 +281,20 @@ proptest! {
             for (a, b) in before.iter().zip(&sampled(&*backend, &open.close(), gamma)) {
                 prop_assert_eq!(&a.rewards, &b.rewards);
                 prop_assert_eq!(differs(a, b, 0.0, |s| s), None);
+            }
+        }
+    }
+
+    #[test]
+    fn a_state_drawn_twice_with_one_reward_changes_nothing((mdp, gamma) in cells(), state in 0..24_usize) {
+        let state = state % mdp.n_states();
+        let larger = Open::of(&mdp).with_twin_of(state, state as u32).close();
+        for backend in backends() {
+            let before = sampled(&*backend, &mdp, gamma);
+            for (a, b) in before.iter().zip(&sampled(&*backend, &larger, gamma)) {
+                prop_assert_eq!(differs(a, b, 0.0, |s| s), None);
+                let twin = b.integrand[mdp.n_states()] - a.integrand[state];
+                prop_assert!(twin.abs() <= a.half_width + b.half_width, "{}", twin);
             }
         }
     }
@@ -454,6 +484,13 @@ fn the_properties_can_fail() {
         let other = sampled(&*backend, &rewired.close(), 0.9);
         assert_eq!(goals[0].rewards, other[0].rewards);
         assert!(differs(&goals[0], &other[0], 0.0, |s| s).is_some());
+        // A twin with a reward of its own is a further choice.
+        let changes = |state: usize| {
+            let twins = open.with_twin_of(state, 12).close();
+            let other = sampled(&*backend, &twins, 0.9);
+            differs(&goals[0], &other[0], 0.0, |s| s).is_some()
+        };
+        assert!((0..12).any(changes));
         // An error of three bounds in one state is seen, and the second goal is not the first.
         let mut wrong = goals[0].clone();
         wrong.integrand[7] += 6.0 * wrong.half_width;
