@@ -1,6 +1,6 @@
 //! A law bound to an MDP: how every reward of a goal is drawn.
 
-use std::cell::OnceCell;
+use std::cell::{Cell, OnceCell};
 use std::fmt::Debug;
 use std::sync::Arc;
 
@@ -415,13 +415,21 @@ pub struct LazyGoal<'a> {
     key: GoalKey,
     /// The whole goal, where rewards are not drawn one by one.
     whole: OnceCell<Vec<f32>>,
+    /// Rewards that were drawn one by one.
+    drawn: Cell<usize>,
 }
+
+/// The share of a goal that is drawn reward by reward before all of it is: a call of the generator makes four, and its vectors make many calls at once.
+const ONE_BY_ONE: usize = 8;
 
 impl LazyGoal<'_> {
     /// One reward.
     #[must_use]
     pub fn reward(&self, row: usize) -> f64 {
-        if let Recipe::Independent(recipe) = &self.law.recipe {
+        if let Recipe::Independent(recipe) = &self.law.recipe
+            && ONE_BY_ONE * self.drawn.get() <= self.law.n_rewards
+        {
+            self.drawn.set(self.drawn.get() + 1);
             return f64::from(recipe.value(recipe.sources[row], |c| self.key.word(c)));
         }
         let draw = || {
@@ -589,6 +597,7 @@ impl GoalLaw {
             law: self,
             key,
             whole: OnceCell::new(),
+            drawn: Cell::new(0),
         }
     }
 

@@ -8,6 +8,9 @@ use crate::reward::RewardDomain;
 use crate::statistics::TILE;
 use crate::statistics::behaviour::Memory;
 
+/// Lanes of a tile up to which each is read on its own: a vector reads eight at once, at best.
+const ALONE: u32 = 8;
+
 /// What one worker needs for it.
 #[derive(Debug, Default)]
 pub(super) struct Scratch {
@@ -51,15 +54,19 @@ impl<F: Scalar> Job for Reading<'_, F> {
 }
 
 impl Scratch {
-    /// Reads the worths off a certified tile, whose rows are in sweep order.
+    /// Reads the worths of some lanes, a bit for each, off a certified tile, whose rows are in sweep order. What is there of others does not count.
     pub(super) fn read<F: Scalar>(
         &mut self,
         level: Level,
         tile: &Tile<F>,
         model: &SweepModel,
         constants: Constants,
+        lanes: u64,
     ) {
         match model.domain() {
+            RewardDomain::State if lanes.count_ones() <= ALONE => {
+                self.fill_lanes(tile, model.states(), constants, lanes);
+            }
             RewardDomain::State => dispatch(
                 level,
                 Reading {
@@ -70,6 +77,36 @@ impl Scratch {
                 },
             ),
             RewardDomain::Choice => self.fill_choices(tile, model.states(), constants),
+        }
+    }
+
+    /// The same operations as [`fill`](Self::fill), lane by lane.
+    fn fill_lanes<F: Scalar>(
+        &mut self,
+        tile: &Tile<F>,
+        rows: &[SweepState],
+        constants: Constants,
+        mut lanes: u64,
+    ) {
+        let (used, complement) = (constants.discount.used(), constants.discount.complement());
+        self.worths.resize(rows.len() * TILE, 0.0);
+        self.magnitudes.resize(TILE, 0.0);
+        self.half_widths.resize(TILE, 0.0);
+        while lanes != 0 {
+            let lane = lanes.trailing_zeros() as usize;
+            lanes &= lanes - 1;
+            let constant = used * tile.middle[lane].to_f64() + tile.centre[lane].to_f64();
+            let mut most = 0.0;
+            for (row, state) in rows.iter().enumerate() {
+                let [reward, backup] =
+                    [&tile.rewards, &tile.backup].map(|of| of[row * TILE + lane].to_f64());
+                let w = complement * (reward + used * backup) + constant;
+                self.worths[state.state.index() * TILE + lane] = w;
+                let size = w.abs();
+                most = if size > most { size } else { most };
+            }
+            self.magnitudes[lane] = most;
+            self.half_widths[lane] = tile.worth_half_width(constants, lane);
         }
     }
 

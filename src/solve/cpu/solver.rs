@@ -170,8 +170,8 @@ impl CpuSolver {
         }
         let model = self.problem.plan.model();
         match double {
-            Some(tile) => scratch.read(self.level, tile, model, constants),
-            None => scratch.read(self.level, &tiles.single, model, constants),
+            Some(tile) => scratch.read(self.level, tile, model, constants, open),
+            None => scratch.read(self.level, &tiles.single, model, constants, open),
         }
         let stream = Stream::Reward;
         while open != 0 {

@@ -121,6 +121,9 @@ fn range(x: &[f64]) -> (f64, f64) {
 }
 
 fn longest_row(mdp: &Mdp) -> usize {
+    if mdp.is_deterministic() {
+        return 1;
+    }
     let choices = (0..mdp.n_choices() as u32).map(ChoiceId);
     choices.map(|c| mdp.row(c).0.len()).max().unwrap_or(0)
 }
@@ -149,8 +152,14 @@ impl SecondLook<'_> {
     /// `(1 - gamma) R + gamma sum T w`.
     fn backup(&self, state: StateId, choice: ChoiceId, worth: &[f64]) -> f64 {
         let (to, probabilities) = self.mdp.row(choice);
-        let terms = to.iter().zip(probabilities);
-        let next: f64 = terms.map(|(&t, p)| p * worth[t as usize]).sum();
+        let next: f64 = match to {
+            // Nearly every goal that is looked at is of certain moves.
+            &[to] => probabilities[0] * worth[to as usize],
+            _ => {
+                let terms = to.iter().zip(probabilities);
+                terms.map(|(&t, p)| p * worth[t as usize]).sum()
+            }
+        };
         self.complement * self.reward(state.index(), choice) + self.gamma * next
     }
 
@@ -176,7 +185,12 @@ impl SecondLook<'_> {
 
     /// MacQueen's bounds on the scale of worths: with `r = L w - w`, `w* in L w + gamma/(1 - gamma) [min r, max r]`.
     fn certify(&self, worth: &[f64]) -> Refined {
-        let backups: Vec<f64> = self.mdp.states().map(|s| self.best(s, worth).1).collect();
+        let backups = self.mdp.states().map(|s| self.best(s, worth).1);
+        self.certify_by(worth, backups.collect())
+    }
+
+    /// The same, given the largest backup of every state.
+    fn certify_by(&self, worth: &[f64], backups: Vec<f64>) -> Refined {
         let residuals: Vec<f64> = backups.iter().zip(worth).map(|(b, w)| b - w).collect();
         let (low, high) = range(&residuals);
         let horizon = self.gamma / self.complement;
@@ -201,6 +215,7 @@ impl SecondLook<'_> {
         let states = self.mdp.states();
         let mut policy: Vec<ChoiceId> = states.map(|s| self.best(s, start).0).collect();
         let mut worth = start.to_vec();
+        let mut backups = Vec::with_capacity(worth.len());
         for _ in 0..MAX_POLICIES {
             match self.evaluate(&policy) {
                 Some(evaluated) => worth = evaluated,
@@ -210,16 +225,18 @@ impl SecondLook<'_> {
             // is in the certificate.
             let least = 2.0 * self.rounding(&worth);
             let mut moved = false;
+            backups.clear();
             for state in self.mdp.states() {
                 let present = self.backup(state, policy[state.index()], &worth);
                 let (choice, value) = self.best(state, &worth);
+                backups.push(value);
                 if value > present + least {
                     policy[state.index()] = choice;
                     moved = true;
                 }
             }
             if !moved {
-                break;
+                return self.certify_by(&worth, backups);
             }
         }
         self.certify(&worth)
