@@ -150,17 +150,23 @@ impl Policies {
                 allowance[lane] += 2.0 * of_reward + rounding * best[lane].abs();
             }
         }
+        // Worse by more than the allowance and than a tie; by neither, where the allowance is no number. One comparison and no branch, so that goals go side by side.
+        let mut least = [0.0; L];
+        for lane in 0..L {
+            least[lane] = larger(allowance[lane], tie);
+        }
         // The last choice first, so that the first of those that tie is left. Numbers as wide as the values, for the same vectors.
         let mut chosen = [0_u64; L];
         let mut different = [0_u64; L];
         for (i, q) in found.iter().enumerate().rev() {
             let is_own = u64::from(self.twin[first as usize + i] == first + i as u32);
             for lane in 0..L {
-                let gap = best[lane] - q[lane];
-                // Values that are no numbers leave every choice in, and their allowance is none.
-                let worse = gap > allowance[lane] && gap > tie;
+                // Values that are no numbers leave every choice in.
+                let worse = best[lane] - q[lane] > least[lane];
                 chosen[lane] = if worse { chosen[lane] } else { i as u64 };
-                different[lane] += if worse { 0 } else { is_own };
+                // No more than there are choices: a check of overflow would be a branch.
+                let more = if worse { 0 } else { is_own };
+                different[lane] = different[lane].wrapping_add(more);
             }
         }
         for lane in 0..L {

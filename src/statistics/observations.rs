@@ -176,11 +176,17 @@ impl Row<'_> {
     }
 
     /// The next number, with its bracket.
+    #[inline]
     pub fn push_observed(&mut self, observed: Observed) {
         let Observed { value, low, high } = observed;
         // A bracket that is no number must surface in the sums.
         if low != value || high != value {
             let column = self.to.values.len() - self.to.goals * self.to.columns;
+            if self.to.uncertain.is_empty() {
+                // Where one goal has brackets most have: once for all of them.
+                let goals = self.to.values.capacity() / self.to.columns.max(1);
+                self.to.uncertain.reserve(goals);
+            }
             self.to.uncertain.push(Uncertain {
                 goal: self.to.goals as u32,
                 column: column as u32,
@@ -196,6 +202,7 @@ impl Row<'_> {
     /// # Panics
     ///
     /// If it is not full: a statistic pushed fewer or more numbers than it said it would.
+    #[inline]
     pub fn finish(self) {
         self.to.goals += 1;
         assert_eq!(

@@ -38,6 +38,7 @@ impl Readings {
     }
 
     /// Appends the numbers of a goal with these readings.
+    #[inline]
     pub fn push(&self, readings: &[Observed], row: &mut Row<'_>) {
         for (&observed, (_, signed)) in readings.iter().zip(&self.readings) {
             row.push_observed(observed);
