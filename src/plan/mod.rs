@@ -8,6 +8,7 @@ mod model;
 mod order;
 
 use std::fmt;
+use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
@@ -126,7 +127,7 @@ impl Default for Schedule {
 /// Everything computed once from the MDP, the discount and the pilot.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Plan {
-    model: SweepModel,
+    model: Arc<SweepModel>,
     discount: Discount,
     schedule: Schedule,
     mdp_hash: [u8; 32],
@@ -144,7 +145,7 @@ impl Plan {
     #[must_use]
     pub fn draw_for(mdp: &Mdp, discount: Discount, domain: RewardDomain) -> Self {
         Self {
-            model: SweepModel::new(mdp, domain),
+            model: Arc::new(SweepModel::new(mdp, domain)),
             discount,
             schedule: Schedule::default(),
             mdp_hash: mdp.content_hash(),

@@ -22,6 +22,9 @@ use crate::statistics::TILE;
 /// Tiles per candidate.
 const TILES: u64 = 3;
 
+/// Products of a sweep from which on one tile has to do, and one contraction: a tile of such an MDP takes seconds, and its many states make goals alike.
+const LARGE: usize = 1 << 19;
+
 /// Sweeps every method is given at first. While none certifies its tiles, all are given more: a method that is slow on this
 /// structure then costs the pilot a few times what the best one needs, not what the slow one would.
 const FIRST_CAP: u32 = 32;
@@ -158,7 +161,11 @@ pub fn pilot(
         }
     }
     if extrapolates {
-        for contraction in contractions(&tried, forced.is_some()) {
+        let mut found = contractions(&tried, forced.is_some());
+        if is_large(problem) {
+            found = found.get(found.len() / 2).copied().into_iter().collect();
+        }
+        for contraction in found {
             let schedule = Schedule {
                 contraction,
                 ..trial(Method::Extrapolated)
@@ -261,6 +268,10 @@ fn contractions(tried: &[Tried], forced: bool) -> Vec<Percent> {
     all
 }
 
+fn is_large(problem: &CellProblem) -> bool {
+    problem.plan.model().products() >= LARGE
+}
+
 /// Whether there is a kernel for sweeps that need not be right.
 fn may_be_rough(problem: &CellProblem, schedule: Schedule) -> bool {
     let model = problem.plan.model();
@@ -299,7 +310,8 @@ fn try_schedule(
     trial.max_sweeps = cap;
     let solver = CpuSolver::new(trial, Level::Baseline)?;
     let mut outcomes = Vec::new();
-    for tile in 0..TILES {
+    let tiles = if is_large(problem) { 1 } else { TILES };
+    for tile in 0..tiles {
         let outcome = solver.tile_work(Stream::Pilot, tile * TILE as u64);
         outcomes.push(outcome);
     }
