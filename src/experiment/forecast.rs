@@ -4,7 +4,7 @@ use std::time::{Duration, Instant};
 
 use super::kept::Kept;
 use super::runner::{self, Task};
-use super::{Engine, Ledger, RunError, RunSpec, Unobserved};
+use super::{Engine, Ledger, Memory, RunError, RunSpec, Unobserved};
 use crate::statistics::TILE;
 
 /// Environments that are tried, spread over those that there are.
@@ -98,14 +98,14 @@ impl RunSpec {
         }
     }
 
-    /// Memory that a run is expected to take on so many threads: the program, all cells of its largest environment at work, and the sums of all others.
+    /// Memory that a run is expected to take on so many threads: the program, all cells of its largest environment at work, what is there while they are made, and the sums of all others.
     ///
     /// # Errors
     ///
     /// [`RunError::Variant`].
     pub fn memory_bytes(&self, threads: usize) -> Result<usize, RunError> {
         let agents = self.rewards.len() * self.discounts.len() * self.rules.len();
-        let (mut most, mut kept) = (0, 0);
+        let (mut most, mut kept, mut passing) = (0, 0, 0);
         for environment in &self.environments {
             let variants = self.variants_of(environment)?;
             let goals = Self::block_size(&variants);
@@ -114,9 +114,11 @@ impl RunSpec {
                 (memory.total_bytes(threads), memory.sums_bytes)
             });
             let (at_work, sums): (Vec<_>, Vec<_>) = each.unzip();
+            let successors = variants.iter().map(|variant| variant.mdp.n_successors());
+            passing = passing.max(Memory::PASSING * successors.max().unwrap_or(0));
             most = most.max(agents * at_work.iter().sum::<usize>());
             kept += agents * sums.iter().sum::<usize>();
         }
-        Ok(PROGRAM_BYTES + most + kept)
+        Ok(PROGRAM_BYTES + most + kept + passing)
     }
 }
