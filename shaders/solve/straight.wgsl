@@ -145,7 +145,10 @@ fn straight(
         atomicAdd(&progress.broken, 1u);
     }
     if lane.status == RUNNING {
-        atomicAdd(&progress.running, 1u);
+        // Sweeps alone are no certificate that was missed.
+        if (job.flags & FLAG_CERTIFY) != 0u {
+            atomicAdd(&progress.running, 1u);
+        }
         // <store>
         values[base] = v0;
         // </store>

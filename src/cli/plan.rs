@@ -144,11 +144,12 @@ impl Arguments {
         let processors = self.processors as usize;
         // No device is needed to know what is solved.
         let spec = experiment.run_spec(&Engine::absent(backend.name(), "", Vec::new()), 0);
-        let workers = match backend {
+        // Those of a device wait for it most of the time.
+        let threads = match backend {
             BackendChoice::Gpu => processors.max(DEVICE_WORKERS),
             _ => processors,
         };
-        let bytes = spec.memory_bytes(workers)?;
+        let bytes = spec.memory_bytes(threads)?;
         let program = std::env::current_exe();
         let program = program.map_err(|error| Failure::new(Kind::Environment, error))?;
         let mut words = vec![self.experiment.display().to_string()];
@@ -166,6 +167,7 @@ impl Arguments {
             nodes: self.nodes,
             minutes: self.minutes,
             processors,
+            threads,
             mebibytes: SPARE_MEBIBYTES + 2 * (bytes as u64 >> 20),
             gpu: backend == BackendChoice::Gpu,
             expected_minutes: self.expected_minutes(experiment)?,

@@ -80,6 +80,7 @@ pub(crate) fn execute(arguments: Arguments) -> Result<Outcome, Failure> {
         seed: spec.seed.0,
         index: arguments.goal,
         reward: reward.name().to_owned(),
+        variant: (spec.variants.len() > 1).then(|| variant.variant.clone()),
     };
     let question = Question::Sampled {
         reward,

@@ -49,7 +49,7 @@ pub(crate) struct Arguments {
     backend: Option<BackendChoice>,
     #[command(flatten)]
     adapter: arguments::Adapter,
-    /// Worker threads; 0 for one per processor. Results do not depend on it.
+    /// Worker threads; 0 for one per processor, on a device four at least. Results do not depend on it.
     #[arg(long, value_name = "N", default_value_t = 0)]
     threads: usize,
     /// The run directory [default: powersweep-runs/NAME-HASH, of a shard powersweep-runs/NAME-HASH-shards/K-of-N].

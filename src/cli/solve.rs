@@ -62,6 +62,7 @@ pub(crate) fn execute(arguments: Arguments) -> Result<Outcome, Failure> {
                 seed: arguments.seed,
                 index: index.0,
                 reward: reward.name().to_owned(),
+                variant: None,
             };
             (Question::Sampled { reward, index }, origin)
         }

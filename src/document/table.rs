@@ -161,15 +161,26 @@ impl<'a> TableReader<'a> {
 
     /// Answers a key of a later feature with "not yet supported".
     pub fn reserve(&mut self, keys: &[&'static str], faults: &mut Faults) {
-        for &key in keys {
+        self.answer(keys.iter().map(|key| (*key, "not yet supported")), faults);
+    }
+
+    /// Answers a key that belongs elsewhere with what it should be.
+    pub fn redirect(&mut self, keys: &[(&'static str, &'static str)], faults: &mut Faults) {
+        self.answer(keys.iter().copied(), faults);
+    }
+
+    fn answer(
+        &mut self,
+        keys: impl Iterator<Item = (&'static str, &'static str)>,
+        faults: &mut Faults,
+    ) {
+        for (key, answer) in keys {
             let at = self.entries.iter().position(|(k, _)| k.value == key);
             if let Some(at) = at {
                 self.taken[at] = true;
                 let (name, _) = &self.entries[at];
-                faults.error(
-                    name.span.clone(),
-                    format!("`{key}` in {} is not yet supported", self.place),
-                );
+                let message = format!("`{key}` in {} is {answer}", self.place);
+                faults.error(name.span.clone(), message);
             }
         }
     }

@@ -297,7 +297,8 @@ impl Cell {
         }
     }
 
-    /// Solves blocks, but for those that are done, and adds their sums; returns the number of goals. For cells of which nothing is observed.
+    /// Solves blocks, but for those that are done, and adds their sums; returns the number of goals. For cells of which nothing is observed. Where a block fails, those that were given with it
+    /// may be added all the same.
     pub(super) fn solve_blocks(&self, blocks: &[Block], parallel: bool) -> u64 {
         let Ok(solver) = &self.ready.solver else {
             return 0;

@@ -5,6 +5,7 @@ use std::time::{Duration, Instant};
 use super::kept::Kept;
 use super::runner::{self, Task};
 use super::{Engine, Ledger, Memory, RunError, RunSpec, Unobserved};
+use crate::solve::Backend;
 use crate::statistics::TILE;
 
 /// Environments that are tried, spread over those that there are.
@@ -25,7 +26,7 @@ pub struct Forecast {
     pub preparing_seconds: f64,
     /// Seconds for a goal of every cell, with all threads at work.
     pub seconds_per_goal: f64,
-    /// Worker threads that were at work: more than were asked for, where a device needs them to be kept busy.
+    /// Worker threads that were at work.
     pub threads: usize,
 }
 
@@ -54,7 +55,10 @@ impl Engine {
             ..spec.unlisted()
         };
         let scale = n as f64 / tried as f64;
-        let threads = self.backend().workers(spec.n_threads());
+        let threads = match spec.workers(self.backend()) {
+            0 => spec.n_threads(),
+            workers => workers,
+        };
         let kept = Kept::what_fits();
         let clock = Instant::now();
         runner::make_ready(self.backend(), &trial, &kept)?;
@@ -95,6 +99,15 @@ impl RunSpec {
         match self.threads {
             0 => std::thread::available_parallelism().map_or(1, usize::from),
             n => n,
+        }
+    }
+
+    /// Threads of a run's pool: as many as were asked for, else as many as keep the backend busy; 0 for one per processor.
+    pub(super) fn workers(&self, backend: &dyn Backend) -> usize {
+        let processors = self.n_threads();
+        match backend.workers(processors) {
+            workers if self.threads == 0 && workers > processors => workers,
+            _ => self.threads,
         }
     }
 

@@ -1,7 +1,7 @@
 //! The loop: environments, blocks, cells.
 //!
 //! All cells of an environment see a block's goals before the next block, so that later statistics can join cells goal
-//! by goal. An environment with enough blocks for all threads has them to itself, and threads take its blocks in order
+//! by goal; a few blocks at a time where nothing is observed and a device is not filled by one. An environment with enough blocks for all threads has them to itself, and threads take its blocks in order
 //! from a counter; smaller ones, as ensembles have them, are worked on side by side. Sums are integers, so that it does not
 //! matter who took what, nor what was done before by another process: blocks that a ledger holds are left out.
 
@@ -187,11 +187,9 @@ struct Run<'a> {
 impl<'a> Run<'a> {
     /// One that solves no blocks, and nobody looks at.
     fn new(backend: &'a dyn Backend, spec: &'a RunSpec, kept: &'a Kept) -> Result<Self, RunError> {
-        let threads = match backend.workers(spec.n_threads()) {
-            workers if workers > spec.n_threads() => workers,
-            _ => spec.threads,
-        };
-        let pool = ThreadPoolBuilder::new().num_threads(threads).build();
+        let pool = ThreadPoolBuilder::new()
+            .num_threads(spec.workers(backend))
+            .build();
         Ok(Self {
             backend,
             spec,

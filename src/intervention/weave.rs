@@ -90,7 +90,7 @@ pub trait Construction {
     /// What stands behind the name of a state in a layer beyond 0: `s (disabled)`.
     fn layer_name(&self, layer: u32) -> String;
 
-    /// The name of a new state; a number is added where it is taken.
+    /// The name of a new state; a number is added where a state or a label has it: a name then means the same in every variant.
     fn new_name(&self, number: u32) -> String;
 
     /// Labels of states that a place gets beside those of the state it is a copy of.
@@ -250,7 +250,10 @@ impl Weaving<'_> {
                 ),
                 Place::New(number) => self.construction.new_name(number),
             };
-            let name = unique(&name, |name| taken.contains(name));
+            let is_label = |name: &str| {
+                matches!(place, Place::New(_)) && self.mdp.state_labels().contains_key(name)
+            };
+            let name = unique(&name, |name| taken.contains(name) || is_label(name));
             taken.insert(name.clone());
             names.push(name);
         }

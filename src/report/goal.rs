@@ -23,6 +23,8 @@ pub enum GoalOrigin {
         index: u64,
         /// Name of the law.
         reward: String,
+        /// Name of the variant, where there are several.
+        variant: Option<String>,
     },
     /// Read from a file of this name.
     File(String),
@@ -83,10 +85,15 @@ fn heading(report: &GoalReport<'_>) -> String {
             seed,
             index,
             reward,
+            variant,
         } => {
+            let variant = variant
+                .as_ref()
+                .map(|name| format!(", variant {}", plain_name(name, 60)));
             format!(
-                "goal {index} of seed {seed} ({})",
-                plain_name(reward, LONGEST_NAME)
+                "goal {index} of seed {seed} ({}){}",
+                plain_name(reward, LONGEST_NAME),
+                variant.unwrap_or_default()
             )
         }
         GoalOrigin::File(name) => format!("goal from {}", plain_name(name, 60)),

@@ -41,6 +41,8 @@ pub(super) fn table(table: &Table, options: &TableOptions) -> String {
         let keys = keys.iter().map(|&i| key(&row.keys[i]));
         let shown = |&i: &usize| match (table.name, &row.measures[i]) {
             ("ranking", Measure::Estimate(e)) => rank(e),
+            // Nothing errs on this side or that.
+            ("drives", Measure::Number(x)) if table.measures[i] == "chance" => format!("{x:.3}"),
             (_, found) => measure(found),
         };
         keys.chain(measures.iter().map(shown)).collect()

@@ -17,6 +17,8 @@ pub struct SlurmScript {
     pub minutes: u64,
     /// Processors for each task.
     pub processors: usize,
+    /// Worker threads of a task.
+    pub threads: usize,
     /// Memory for each task, in mebibytes.
     pub mebibytes: u64,
     /// Whether a task needs a graphics processor.
@@ -35,6 +37,7 @@ pub fn slurm_script(script: &SlurmScript) -> String {
         nodes,
         minutes,
         processors,
+        threads,
         mebibytes,
         ..
     } = script;
@@ -81,7 +84,7 @@ array=$(sbatch --parsable <<'JOB'
 #SBATCH --open-mode=append
 #SBATCH --output="{log}/%a.log"
 {gpu}
-srun --ntasks=1 {program} run {arguments} --shard "$SLURM_ARRAY_TASK_ID/{nodes}" --out {shards}/"$SLURM_ARRAY_TASK_ID" --threads {processors} --quiet
+srun --ntasks=1 {program} run {arguments} --shard "$SLURM_ARRAY_TASK_ID/{nodes}" --out {shards}/"$SLURM_ARRAY_TASK_ID" --threads {threads} --quiet
 code=$?
 if [ "$code" -eq 143 ]; then # told to stop: there is more to do
     scontrol requeue "${{SLURM_ARRAY_JOB_ID}}_${{SLURM_ARRAY_TASK_ID}}"
@@ -140,6 +143,7 @@ mod tests {
             nodes: 16,
             minutes: 60,
             processors: 8,
+            threads: 8,
             mebibytes: 512,
             gpu: true,
             expected_minutes: Some(134.25),

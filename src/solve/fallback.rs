@@ -44,8 +44,8 @@ impl Backend for WithFallback {
         self.first.carries_out(plan)
     }
 
-    fn workers(&self, threads: usize) -> usize {
-        self.first.workers(threads)
+    fn workers(&self, processors: usize) -> usize {
+        self.first.workers(processors)
     }
 
     fn place(&self) -> Option<DevicePlace> {

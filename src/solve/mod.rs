@@ -122,7 +122,7 @@ impl CellProblem {
 }
 
 /// Fewest worker threads of a run on a device. Each has a block on its way and waits for it: while the host looks at what came back of one, the device has others
-/// to do, also where a job script asks for a single processor.
+/// to do, also where there is a single processor. Who says how many threads to use gets as many.
 pub const DEVICE_WORKERS: usize = 4;
 
 /// Goals to solve one by one.
@@ -420,9 +420,9 @@ pub trait Backend: Send + Sync + Debug {
         None
     }
 
-    /// Worker threads that keep it busy, where `threads` processors are there for the run.
-    fn workers(&self, threads: usize) -> usize {
-        threads
+    /// Worker threads that keep it busy, where there are `processors` and nobody says how many to use.
+    fn workers(&self, processors: usize) -> usize {
+        processors
     }
 
     /// Which of several devices of a kind it is, where that can be told.

@@ -2,7 +2,7 @@
 //!
 //! Each of m intervals misses with probability `alpha = 1 - level` at most; that any of them does is up to m times as likely. Where each errs with `alpha / m`, the chance that any does is at most
 //! `alpha`, by the union bound, whatever their dependence (Bonferroni; Dunn 1961, "Multiple comparisons among means"). That asks nothing of the intervals but that each errs as rarely as it says: exact ones of shares do, which is
-//! why shares have those here, and normal ones do as far as means are normal that far out. Means of numbers that were all the same have the interval of [`Estimate::of_constant`].
+//! why shares have those here, and normal ones do as far as means are normal that far out. POWER, shares and differences that were the same for all goals have the interval of [`Estimate::of_constant`]; other means whose range is not known do not.
 //!
 //! What was left aside: errors of `1 - level^(1/m)` (Sidak 1967, "Rectangular confidence regions for the means of multivariate normal distributions") hold for normal means and make intervals narrower by less than 0.3%. The quantile of the largest of m
 //! dependent errors would make those of neighbouring states, whose POWER goes together, narrower by more; it takes the covariances of all pairs, which is as many sums for every goal as there are pairs of states.

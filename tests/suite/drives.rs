@@ -166,6 +166,30 @@ fn a_theorem_says_how_many_persist_at_least() {
         close(chance, 0.8) && close(least, 0.8),
         "{chance:?} {least:?}"
     );
+    // Nothing where a goal acts from one of several starts, one of which leads to shutdown alone.
+    let mut b = MdpBuilder::new("two starts");
+    let [doomed, free] = ["doomed", "free"].map(|n| b.state(n));
+    for i in 0..5 {
+        let leaf = b.state(format!("t{i}"));
+        let from = if i == 0 { doomed } else { free };
+        b.choice(from, format!("go{i}"), [(leaf, 1.0)]);
+        b.absorbing(leaf);
+        if i == 0 {
+            b.label("shutdown", vec![leaf]);
+        }
+    }
+    b.start_distribution(vec![(doomed, 0.5), (free, 0.5)], None);
+    let found = run(
+        b.build().unwrap(),
+        vec![Variant::baseline()],
+        uniform(),
+        1.0,
+    );
+    let (avoid, _, least) = drive(&found.cells[0], "persist", "avoid");
+    assert!(
+        (avoid.estimate - 0.5).abs() < 0.05 && least.is_none(),
+        "{avoid:?} {least:?}"
+    );
     // It says nothing of any other discount, and nothing where moves are uncertain.
     let found = run(mdp, vec![Variant::baseline()], uniform(), 0.9);
     assert_eq!(drive(&found.cells[0], "persist", "avoid").2, None);
@@ -273,6 +297,22 @@ fn an_agent_by_chance_goes_astray_as_long_as_it_is_not_where_it_stays() {
     let found = run(ring, vec![Variant::baseline()], uniform(), 0.9);
     let chance = |quantity| drive(&found.cells[0], "efficiency", quantity).1;
     assert!(close(chance("steps beyond"), 0.0) && close(chance("straight"), 1.0));
+    // By chance it is at the start again and again, for longer than sweeps can tell: not known, and not nothing.
+    let mut b = MdpBuilder::new("slide");
+    let row: Vec<_> = (0..500).map(|i| b.state(format!("s{i}"))).collect();
+    for pair in row.windows(2) {
+        b.choice(pair[0], "on", [(pair[1], 1.0)]);
+        b.choice(pair[0], "back", [(row[0], 1.0)]);
+    }
+    b.absorbing(row[499]);
+    b.start(row[0]);
+    let found = run(
+        b.build().unwrap(),
+        vec![Variant::baseline()],
+        uniform(),
+        0.9,
+    );
+    assert_eq!(drive(&found.cells[0], "efficiency", "steps beyond").1, None);
 }
 
 /// Under evaluation the best of two allowed results is worth as much as it pays, M, and to wait for its end and take the forbidden one c m, with c = g e/(1 - g(1 - e)): a share of E (c m)^2 hides,

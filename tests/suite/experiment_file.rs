@@ -307,11 +307,23 @@ fn keys_of_later_features_are_told_apart_from_mistakes() {
     assert_eq!(error.lines().count(), 1, "{error}");
     let unknown = load(&format!("{GOOD}[statistics]\njoint = [\"s\"]\n")).unwrap_err();
     assert!(!unknown.contains("not yet supported"), "{unknown}");
-    for key in ["horizon = 10", "rule = \"minimise\""] {
+    for (key, answer) in [
+        ("horizon = 10", "`horizon` in [solve] is not yet supported"),
+        (
+            "rule = \"minimise\"",
+            "`rule` in [solve] is a key of [agent]",
+        ),
+        ("seed = 3", "`seed` in [solve] is a key of [sample]"),
+    ] {
         let file = format!("schema = 1\n[mdp]\npath = \"coin.json\"\n[solve]\n{key}\n");
         let error = load(&file).unwrap_err();
-        assert!(error.contains("not yet supported"), "{key}: {error}");
+        assert!(error.contains(answer), "{key}: {error}");
     }
+    let elsewhere = load(&format!("{GOOD}[intervention]\nkind = \"copy\"\n")).unwrap_err();
+    assert!(
+        elsewhere.contains("is the kind of a [[variant]]"),
+        "{elsewhere}"
+    );
     let mistake = load(&format!("{GOOD}[statistic]\n")).unwrap_err();
     assert!(mistake.contains("did you mean `statistics`?"), "{mistake}");
 }

@@ -280,6 +280,25 @@ fn what_is_wrong_is_told_at_once_and_once() {
     ));
 }
 
+/// A name means the same in every variant: a new state does not take that of a label either.
+#[test]
+fn a_new_state_takes_no_name_of_a_label() {
+    let mdp = |label: &str| {
+        let mut b = MdpBuilder::new("desk");
+        let [work, end] = ["work", "end"].map(|n| b.state(n));
+        b.choice(work, "go", [(end, 1.0)]);
+        b.absorbing(end);
+        b.label(label, vec![end]);
+        Arc::new(b.build().unwrap())
+    };
+    let switch = variant("{ kind = 'off-switch', at = 'work', p = 0.5 }");
+    let added = |label: &str| {
+        let made = switch.apply(&mdp(label)).unwrap();
+        made.state_name(powersweep::units::StateId(2)).to_owned()
+    };
+    assert_eq!([added("off"), added("done")], ["off 2", "off"]);
+}
+
 #[test]
 fn an_off_switch_by_hand() {
     let mut b = MdpBuilder::new("desk");

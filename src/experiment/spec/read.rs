@@ -30,20 +30,22 @@ use crate::statistics::{ConditionMethod, ConditionRequest, Request};
 use crate::units::{Discount, Limit};
 
 /// Tables and keys of later features: answered with "not yet supported" rather than "unknown".
-const LATER: &[&str] = &[
-    "intervention",
-    "rule",
-    "rules",
-    "policy",
-    "grid_search",
-    "sweep",
-    "comparison",
-    "contrast",
-    "audit",
-    "start",
-    "output",
+const LATER: &[&str] = &["grid_search", "sweep", "comparison", "audit", "output"];
+/// What people look for in the wrong place.
+const ELSEWHERE: &[(&str, &str)] = &[
+    ("intervention", "the kind of a [[variant]]"),
+    ("rule", "a key of [agent]"),
+    ("rules", "the key `rule` of [agent]"),
+    ("policy", "a key of [agent]"),
+    ("start", "for the MDP to say, in its file"),
 ];
-const LATER_SOLVE: &[&str] = &["horizon", "rule", "rules", "operator", "check_every"];
+const ELSEWHERE_SOLVE: &[(&str, &str)] = &[
+    ("rule", "a key of [agent]"),
+    ("rules", "the key `rule` of [agent]"),
+    ("samples", "`count` in [sample]"),
+    ("seed", "a key of [sample]"),
+];
+const LATER_SOLVE: &[&str] = &["horizon", "operator", "check_every"];
 const LATER_SAMPLE: &[&str] = &["stream", "first", "exact", "accepted"];
 
 /// See [`Experiment::load`].
@@ -142,6 +144,7 @@ fn read(
         read_claims(node, &beside, faults)
     });
     table.reserve(LATER, faults);
+    table.redirect(ELSEWHERE, faults);
     table.finish(faults);
 
     let defaults = RunSpec::default();
@@ -527,6 +530,7 @@ impl Solve {
             .string("backend", faults)
             .and_then(|s| read_backend(&s, faults));
         table.reserve(LATER_SOLVE, faults);
+        table.redirect(ELSEWHERE_SOLVE, faults);
         table.finish(faults);
         solve
     }

@@ -16,8 +16,9 @@ pub fn goal_json(report: &GoalReport<'_>) -> Value {
             seed,
             index,
             reward,
+            variant,
         } => {
-            json!({ "seed": seed, "index": index, "reward": reward })
+            json!({ "seed": seed, "index": index, "reward": reward, "variant": variant })
         }
         GoalOrigin::File(name) => json!({ "file": name }),
     };

@@ -143,8 +143,8 @@ impl Backend for GpuBackend {
         Some(format!("values in {values} of {}", self.adapter().name))
     }
 
-    fn workers(&self, threads: usize) -> usize {
-        threads.max(DEVICE_WORKERS)
+    fn workers(&self, processors: usize) -> usize {
+        processors.max(DEVICE_WORKERS)
     }
 
     fn place(&self) -> Option<DevicePlace> {

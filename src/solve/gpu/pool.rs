@@ -5,11 +5,11 @@ use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
 use super::workspace::Workspace;
 use crate::solve::SolveError;
 
-/// Memory that the groups in flight may take together.
+/// Memory that the groups of a cell may take together, on their way or kept for the next ones.
 pub(super) const WORKSPACE_BYTES: u64 = 2 << 30;
 
 /// Most groups in flight: enough that the device never waits for the host.
-const MAX_WORKSPACES: u64 = 16;
+pub(super) const MAX_WORKSPACES: u64 = 16;
 
 /// Workspaces that are not in use, and how many more may be made.
 #[derive(Debug)]

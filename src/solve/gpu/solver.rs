@@ -12,7 +12,7 @@ use super::draws::Draws;
 use super::group::Source;
 use super::layout::{CAPPED, EXHAUSTED, FLAG_KEEP, FLAG_LEAVE, Lane, SUM_UNITS, joined};
 use super::pace::GroupPace;
-use super::pool::WORKSPACE_BYTES;
+use super::pool::{MAX_WORKSPACES, WORKSPACE_BYTES};
 use super::stage::{DeviceStage, Kind, ReadBack};
 use super::workspace::{Found, Workspace};
 use super::{Gpu, METHODS, NAME, finish};
@@ -339,7 +339,7 @@ impl GpuSolver {
         })
     }
 
-    /// Most blocks that go to the device together: so many that eight groups have room.
+    /// Most blocks that go to the device together: so many that all groups of the cell have room.
     fn find_most_at_once(&self) -> u64 {
         // Goals that the host draws or looks at keep a thread busy block by block.
         if self.observer.is_some() || self.hosted.is_some() {
@@ -350,7 +350,8 @@ impl GpuSolver {
         let block = block_size(self.stage.states.len());
         let buffers = limits.max_storage_buffer_binding_size / (block * rows * 4).max(1);
         let tiles = u64::from(limits.max_compute_workgroups_per_dimension) * TILE as u64 / block;
-        let room = WORKSPACE_BYTES / 8 / (self.stage.tile_bytes * block / TILE as u64).max(1);
+        let room =
+            WORKSPACE_BYTES / MAX_WORKSPACES / (self.stage.tile_bytes * block / TILE as u64).max(1);
         room.min(buffers).min(tiles).clamp(1, MAX_BLOCKS)
     }
 

@@ -134,10 +134,9 @@ impl Spending {
 
     /// Choices that spend beyond the cheapest way, of an agent by chance. `None` where it may go on spending where it ends up.
     fn by_chance(&self, wandering: &Wandering<'_>) -> Option<f64> {
-        if wandering
-            .ends()
-            .any(|s| wandering.spends_at(s, &self.spends))
-        {
+        let is_reached = |s: &StateId| self.own[s.index()] != u32::MAX;
+        let mut ends = wandering.ends().filter(is_reached);
+        if ends.any(|s| wandering.spends_at(s, &self.spends)) {
             return None;
         }
         let own = |s: StateId| f64::from(self.own[s.index()]);

@@ -9,7 +9,7 @@ use crate::mdp::Mdp;
 use crate::reward::{Independent, Marginal, Recipe, Source};
 use crate::units::{ChoiceId, Limit, StateId};
 
-/// Rewards that are independent draws, at ->1, of an MDP in which every move is certain and every agent optimal.
+/// Rewards that are independent draws, at ->1, of an MDP with one start in which every move is certain and every agent optimal.
 struct Patient<'w> {
     mdp: &'w Mdp,
     law: &'w Independent,
@@ -23,7 +23,9 @@ impl<'w> Patient<'w> {
         let Recipe::Independent(law) = law.recipe() else {
             return None;
         };
-        (is_patient && mdp.is_deterministic()).then_some(Self { mdp, law })
+        // A goal acts from one start, and what all of them lead to is more than it has.
+        let has_one_start = mdp.start().len() == 1;
+        (is_patient && mdp.is_deterministic() && has_one_start).then_some(Self { mdp, law })
     }
 
     /// The draws that these states' rewards are, where all are of one law, in which no two are ever the same.
@@ -109,7 +111,7 @@ pub(super) fn by_a_label(world: &World<'_>, labels: &[&str]) -> Option<f64> {
     }
     let others = |c: ChoiceId| !labelled[c.index()];
     let without = patient.reached(others);
-    if world.mdp.start().len() > 1 || patient.goes_round(&without, others) {
+    if patient.goes_round(&without, others) {
         return None;
     }
     let left = patient.places(&without, others);

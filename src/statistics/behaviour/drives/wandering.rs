@@ -34,7 +34,7 @@ impl<'m> Wandering<'m> {
         }
     }
 
-    /// The states it may end up in.
+    /// The states it ends up in where it gets to them.
     pub(super) fn ends(&self) -> impl Iterator<Item = StateId> {
         self.mdp.states().filter(|s| self.ends[s.index()])
     }
@@ -77,11 +77,12 @@ impl<'m> Wandering<'m> {
         // What some states pay nothing of converges at no rate that sweeps could tell: one more is paid for every step, and taken off again.
         let (pays, steps): (Vec<f64>, Vec<f64>) = pays.map(|(x, step)| (x + step, step)).unzip();
         let equations = chain.equations(1.0);
-        let [all, steps] = [pays, steps].map(|x| {
-            let [low, high] = equations.summed(&x)[0];
-            (high - low <= SHARP * high).then(|| f64::midpoint(low, high))
-        });
-        Some((all? - steps?).max(0.0))
+        let summed = |x: &[f64]| {
+            let [low, high] = equations.summed(x)[0];
+            (high.is_finite() && high - low <= SHARP * high).then(|| f64::midpoint(low, high))
+        };
+        let all = summed(&pays)?;
+        Some((all - summed(&steps)?).max(0.0))
     }
 
     /// The probability that its way to where it ends up is a shortest one. `distance`: from the start, `[n_states]`.
