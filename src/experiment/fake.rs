@@ -27,32 +27,6 @@ pub(super) enum Flaw {
 #[derive(Debug)]
 pub(super) struct FakeBackend(pub(super) Flaw);
 
-/// A backend that counts the cells it prepares.
-#[derive(Debug)]
-pub(super) struct Counting {
-    pub(super) fake: FakeBackend,
-    pub(super) prepared: AtomicUsize,
-}
-
-impl Backend for Counting {
-    fn name(&self) -> &'static str {
-        self.fake.name()
-    }
-
-    fn description(&self) -> String {
-        self.fake.description()
-    }
-
-    fn methods(&self) -> &[crate::plan::Method] {
-        self.fake.methods()
-    }
-
-    fn prepare(&self, problem: CellProblem) -> Result<Box<dyn CellSolver>, SolveError> {
-        self.prepared.fetch_add(1, Ordering::Relaxed);
-        self.fake.prepare(problem)
-    }
-}
-
 #[derive(Debug)]
 struct FakeSolver {
     problem: CellProblem,
@@ -124,14 +98,25 @@ impl CellSolver for FakeSolver {
     }
 }
 
-/// A backend whose solvers would rather have three blocks at once, and write down which ones they were given.
+/// A backend that counts the cells it prepares. Its solvers would rather have three blocks at once, and write down which ones they were given.
 #[derive(Debug)]
-pub(super) struct Grouping {
-    pub(super) fake: FakeBackend,
+pub(super) struct Watched {
+    fake: FakeBackend,
+    pub(super) prepared: AtomicUsize,
     pub(super) given: Arc<Mutex<Vec<Vec<u64>>>>,
 }
 
-impl Backend for Grouping {
+impl Watched {
+    pub(super) fn new(flaw: Flaw) -> Self {
+        Self {
+            fake: FakeBackend(flaw),
+            prepared: AtomicUsize::new(0),
+            given: Arc::default(),
+        }
+    }
+}
+
+impl Backend for Watched {
     fn name(&self) -> &'static str {
         self.fake.name()
     }
@@ -145,7 +130,8 @@ impl Backend for Grouping {
     }
 
     fn prepare(&self, problem: CellProblem) -> Result<Box<dyn CellSolver>, SolveError> {
-        Ok(Box::new(GroupingSolver {
+        self.prepared.fetch_add(1, Ordering::Relaxed);
+        Ok(Box::new(WatchedSolver {
             solver: self.fake.prepare(problem)?,
             given: self.given.clone(),
         }))
@@ -153,12 +139,12 @@ impl Backend for Grouping {
 }
 
 #[derive(Debug)]
-struct GroupingSolver {
+struct WatchedSolver {
     solver: Box<dyn CellSolver>,
     given: Arc<Mutex<Vec<Vec<u64>>>>,
 }
 
-impl CellSolver for GroupingSolver {
+impl CellSolver for WatchedSolver {
     fn problem(&self) -> &CellProblem {
         self.solver.problem()
     }

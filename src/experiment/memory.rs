@@ -37,8 +37,8 @@ pub struct Memory {
 impl Memory {
     /// Buffers of a tile: V, U, R, and V of before.
     const BUFFERS: usize = 4;
-    /// Bytes a successor that are there for a while only, as each structure is made of the one before. Measured: a dense MDP of 2,000 states and one of 20,000 states with 8 successors
-    /// a choice take 75 to 95 bytes a successor at their most, whatever is kept.
+    /// Bytes a successor that are there for a while only, as each structure is made of the one before. Measured by the peak memory of `powersweep run --samples 128 --threads 1`:
+    /// 75 to 95 bytes a successor, kept ones included, on `generate dense states=2000 choices=2` and `generate garnet states=20000 choices=4 branching=8`.
     pub const PASSING: usize = 40;
     /// Moments per state: of first and second order.
     const MOMENTS: usize = 2;

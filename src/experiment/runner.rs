@@ -720,7 +720,7 @@ mod tests {
     use std::sync::atomic::AtomicBool;
 
     use super::*;
-    use crate::experiment::fake::{FakeBackend, Flaw, Grouping, two_state};
+    use crate::experiment::fake::{FakeBackend, Flaw, Watched, two_state};
     use crate::experiment::{CellError, Engine, Unobserved};
     use crate::solve::WithFallback;
     use crate::solve::cpu::CpuBackend;
@@ -781,15 +781,11 @@ mod tests {
         let expected = engine(Flaw::None);
         let expected = bits(&expected.run(&spec(&expected, 1)).unwrap());
         for (threads, longest) in [(1, 3), (2, 2), (7, 3)] {
-            let given = Arc::<Mutex<Vec<Vec<u64>>>>::default();
-            let backend = Grouping {
-                fake: FakeBackend(Flaw::None),
-                given: given.clone(),
-            };
-            let engine = Engine::with_backend(Arc::new(backend));
+            let backend = Arc::new(Watched::new(Flaw::None));
+            let engine = Engine::with_backend(backend.clone());
             let statistics = engine.run(&spec(&engine, threads)).unwrap();
             assert_eq!(bits(&statistics), expected, "{threads} threads");
-            let given = given.lock().unwrap();
+            let given = backend.given.lock().unwrap();
             assert_eq!(given.iter().map(Vec::len).max(), Some(longest), "{given:?}");
             // Each of five blocks once for each of two cells.
             let mut blocks: Vec<u64> = given.iter().flatten().copied().collect();
@@ -797,12 +793,8 @@ mod tests {
             assert_eq!(blocks, [0, 0, 1, 1, 2, 2, 3, 3, 4, 4]);
         }
         // Where something is observed it is one at a time.
-        let given = Arc::<Mutex<Vec<Vec<u64>>>>::default();
-        let backend = Grouping {
-            fake: FakeBackend(Flaw::None),
-            given: given.clone(),
-        };
-        let engine = Engine::with_backend(Arc::new(backend));
+        let backend = Arc::new(Watched::new(Flaw::None));
+        let engine = Engine::with_backend(backend.clone());
         let observed = RunSpec {
             statistics: Request {
                 occupancy: true,
@@ -811,7 +803,8 @@ mod tests {
             ..spec(&engine, 1)
         };
         let _unobserved = engine.run(&observed).unwrap();
-        assert!(given.lock().unwrap().iter().all(|group| group.len() == 1));
+        let given = backend.given.lock().unwrap();
+        assert!(!given.is_empty() && given.iter().all(|group| group.len() == 1));
     }
 
     #[test]

@@ -335,18 +335,15 @@ fn widest(statistics: &Statistics, of: StopOf) -> f64 {
 #[cfg(test)]
 mod tests {
     use std::sync::Arc;
-    use std::sync::atomic::{AtomicUsize, Ordering};
+    use std::sync::atomic::Ordering;
 
     use super::*;
     use crate::experiment::Unobserved;
-    use crate::experiment::fake::{Counting, FakeBackend, Flaw, two_state};
+    use crate::experiment::fake::{Flaw, Watched, two_state};
 
     #[test]
     fn cells_are_prepared_once_however_often_a_run_is_looked_at() {
-        let backend = Arc::new(Counting {
-            fake: FakeBackend(Flaw::None),
-            prepared: AtomicUsize::new(0),
-        });
+        let backend = Arc::new(Watched::new(Flaw::None));
         let engine = Engine::with_backend(backend.clone());
         let mdps = ["one", "two"].map(|name| engine.upload(two_state(name)));
         let spec = mdps.iter().fold(RunSpec::default(), RunSpec::environment);

@@ -141,7 +141,7 @@ impl OnDevice {
             }
             let source = Source::Put(&goals);
             self.device
-                .solve(workspace, source, count * TILE as u32, FLAG_KEEP)?;
+                .solve(workspace, source, (count * TILE as u32, count), FLAG_KEEP)?;
             self.device.read_back(workspace)
         })
     }

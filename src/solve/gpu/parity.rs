@@ -313,7 +313,7 @@ fn a_goal_is_the_same_in_whatever_company() {
             let source = Source::Put(&tile);
             let stage = &solver.stage;
             stage
-                .solve(&workspace, source, TILE as u32, FLAG_KEEP)
+                .solve(&workspace, source, (TILE as u32, 1), FLAG_KEEP)
                 .unwrap();
             let read = stage.read_back(&workspace).unwrap();
             let each = (0..TILE).map(|lane| {

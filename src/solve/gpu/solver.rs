@@ -147,7 +147,7 @@ impl GpuSolver {
             first: 0,
         };
         let workspace = self.stage.workspace((1, 1))?;
-        self.solve(&workspace, source, TILE as u32, 0)?;
+        self.solve(&workspace, source, (TILE as u32, 1), 0)?;
         let lanes = workspace.read_lanes(&self.stage.gpu.device)?;
         // With fewer sweeps than value iteration needs in exact arithmetic, goals that miss the tolerance are the user's wish.
         let facts = self.problem.program.stage().law.facts();
@@ -168,20 +168,8 @@ impl GpuSolver {
         }
     }
 
-    /// Draws and solves `count` goals of a block; those that the host draws are put there.
+    /// Draws and solves `count` goals in blocks of so many tiles; those that the host draws are put there.
     fn solve(
-        &self,
-        workspace: &Workspace,
-        source: Source<'_>,
-        count: u32,
-        flags: u32,
-    ) -> Result<Found, SolveError> {
-        let block_tiles = count.div_ceil(TILE as u32);
-        self.solve_in_blocks(workspace, source, (count, block_tiles), flags)
-    }
-
-    /// The same in blocks of so many tiles.
-    fn solve_in_blocks(
         &self,
         workspace: &Workspace,
         source: Source<'_>,
@@ -194,9 +182,9 @@ impl GpuSolver {
                 let tiles = count.div_ceil(TILE as u32);
                 let tiles = hosted.tiles(stream, first, tiles, &self.stage.stays);
                 let source = Source::Put(&tiles);
-                (self.stage).solve_blocks(workspace, source, (count, block_tiles), flags | leave)
+                (self.stage).solve(workspace, source, (count, block_tiles), flags | leave)
             }
-            _ => (self.stage).solve_blocks(workspace, source, (count, block_tiles), flags | leave),
+            _ => (self.stage).solve(workspace, source, (count, block_tiles), flags | leave),
         }
     }
 
@@ -319,7 +307,7 @@ impl GpuSolver {
         let flags = if keep { FLAG_KEEP } else { 0 };
         self.stage.with_workspace(size, |workspace| {
             let extent = (goals as u32, tiles(head.len));
-            let solved = self.solve_in_blocks(workspace, source, extent, flags)?;
+            let solved = self.solve(workspace, source, extent, flags)?;
             let lanes = match solved.tally.iter().any(|tally| tally.left > 0) {
                 true => workspace.read_lanes(&self.stage.gpu.device)?,
                 false => Vec::new(),
@@ -390,7 +378,7 @@ impl GpuSolver {
         workspace: &Workspace,
         source: Source<'_>,
     ) -> Result<ReadBack, SolveError> {
-        self.solve(workspace, source, TILE as u32, FLAG_KEEP)?;
+        self.solve(workspace, source, (TILE as u32, 1), FLAG_KEEP)?;
         self.stage.read_back(workspace)
     }
 

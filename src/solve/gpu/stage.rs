@@ -120,20 +120,8 @@ impl DeviceStage {
         self.pool.with(size, bytes, || self.workspace(size), work)
     }
 
-    /// Solves `count` goals of a block: draws, starts, sweeps and certifies until all are done, sums.
+    /// Solves `count` goals in blocks of so many tiles, all but the last of them whole: draws, starts, sweeps and certifies until all are done, sums.
     pub(super) fn solve(
-        &self,
-        workspace: &Workspace,
-        source: Source<'_>,
-        count: u32,
-        flags: u32,
-    ) -> Result<Found, SolveError> {
-        let block_tiles = count.div_ceil(TILE as u32);
-        self.solve_blocks(workspace, source, (count, block_tiles), flags)
-    }
-
-    /// Solves `count` goals of blocks of so many tiles, all but the last of them whole.
-    pub(super) fn solve_blocks(
         &self,
         workspace: &Workspace,
         source: Source<'_>,
