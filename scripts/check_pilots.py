@@ -22,7 +22,7 @@ import tempfile
 
 ROOT = pathlib.Path(__file__).resolve().parent.parent
 DISCOUNTS = [0.5, 0.9, 0.99, 0.999]
-METHODS = ["in-place", "jacobi", "policy-iteration", "extrapolated"]
+METHODS = ["in-place", "jacobi", "policy-iteration", "over-relaxed"]
 EXPERIMENT = """schema = 1
 [mdp]
 path = "{path}"

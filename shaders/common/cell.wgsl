@@ -58,9 +58,9 @@ struct Job {
     // Positions in sweep order.
     range_first: u32,
     range_end: u32,
-    // Sweeps to do, and whether the first of them runs backwards (they alternate).
+    // Sweeps to do, and how far values go in them, as a multiple of the way to their backups.
     sweeps: u32,
-    backwards: u32,
+    relaxation: f32,
     // Sweeps done so far.
     done: u32,
     // State updates that every running goal should have behind it by now.
@@ -131,3 +131,11 @@ struct Drawn {
 
 @group(0) @binding(0) var<uniform> cell: Cell;
 @group(1) @binding(0) var<uniform> job: Job;
+
+// Sweeps before the first that goes beyond the backup.
+const SWEEPS_BEFORE: u32 = 2u;
+
+// How far values go in a sweep of the job.
+fn relaxation(sweep: u32) -> f32 {
+    return select(job.relaxation, 1.0, job.done + sweep < SWEEPS_BEFORE);
+}

@@ -96,13 +96,19 @@ fn in_phases(
     workgroupBarrier();
     var updates = 0u;
     for (var sweep = 0u; sweep < job.sweeps; sweep++) {
-        let backwards = ALTERNATES && ((job.backwards + sweep) & 1u) != 0u;
+        let backwards = ALTERNATES && ((job.done + sweep) & 1u) != 0u;
+        let factor = relaxation(sweep);
         for (var i = job.range_first; i < job.range_end; i++) {
             let at = select(i, arrayLength(&slices) - 1u - i, backwards);
             let slice = slices[at];
             let who = members[at * MEMBERS + member];
             if who.x != NOBODY {
-                held[who.x * GROUPS + group] = backup(slice, member, who);
+                var to = backup(slice, member, who);
+                if factor != 1.0 {
+                    let old = held[who.x * GROUPS + group];
+                    to = old + factor * (to - old);
+                }
+                held[who.x * GROUPS + group] = to;
                 updates++;
             }
             if select(slice.closes_forwards, slice.closes_backwards, backwards) != 0u {

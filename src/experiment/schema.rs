@@ -545,7 +545,7 @@ fn solve() -> Value {
                     "in-place",
                     "jacobi",
                     "policy-iteration",
-                    "extrapolated",
+                    "over-relaxed",
                 ],
                 "How goals are solved.",
             ),

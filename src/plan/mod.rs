@@ -6,6 +6,7 @@
 mod elimination;
 mod model;
 mod order;
+mod phases;
 
 use std::fmt;
 use std::sync::Arc;
@@ -15,6 +16,7 @@ use sha2::{Digest, Sha256};
 
 pub use elimination::{EliminatedRow, Elimination, Entry};
 pub use model::{KernelClass, Part, SweepChoice, SweepModel, SweepState};
+pub use phases::{Phasing, phases};
 
 use crate::mdp::Mdp;
 use crate::reward::RewardDomain;
@@ -30,8 +32,8 @@ pub enum Method {
     Jacobi,
     /// In-place sweeps that note which choices they take, and the exact values of these policies, by turns (Howard 1960).
     PolicyIteration,
-    /// In-place sweeps by twos, forwards and backwards, and after every two a step further in the direction they took.
-    Extrapolated,
+    /// In-place sweeps by colours, forwards only, that go further than to the backup (Young 1954).
+    OverRelaxed,
 }
 
 impl Method {
@@ -40,7 +42,7 @@ impl Method {
         Self::InPlace,
         Self::Jacobi,
         Self::PolicyIteration,
-        Self::Extrapolated,
+        Self::OverRelaxed,
     ];
 
     /// The name on the command line.
@@ -50,7 +52,7 @@ impl Method {
             Self::InPlace => "in-place",
             Self::Jacobi => "jacobi",
             Self::PolicyIteration => "policy-iteration",
-            Self::Extrapolated => "extrapolated",
+            Self::OverRelaxed => "over-relaxed",
         }
     }
 }
@@ -88,8 +90,8 @@ pub struct Schedule {
     pub first_check: u32,
     /// The arithmetic.
     pub precision: Precision,
-    /// Of extrapolated sweeps: what two sweeps leave of an error at most, as the steps are made for it.
-    pub contraction: Percent,
+    /// Of over-relaxed sweeps: how far a value goes, where 100 is to its backup.
+    pub relaxation: Percent,
     /// Of Jacobi sweeps over rows of most states: so many of the first are done with numbers of 16 bits, where the processor has instructions for them.
     pub rough_sweeps: u32,
     /// Whether a tile is done when most of its goals are, and the others go on with those of other tiles.
@@ -98,6 +100,9 @@ pub struct Schedule {
 
 /// States up to which tiles leave goals: beyond, a tile is larger than the second-level cache, and moving a goal costs more than it saves.
 pub const LEAVES_UP_TO: usize = 1 << 11;
+
+/// How far over-relaxed sweeps go where nothing else is known: on noisy grids of 16 to 64 cells a side, 1.15 to 1.3 takes the fewest sweeps.
+pub const RELAXATION: Percent = Percent(120);
 
 /// Hundredths of one.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -117,7 +122,7 @@ impl Default for Schedule {
             method: Method::InPlace,
             first_check: 8,
             precision: Precision::Mixed,
-            contraction: Percent(50),
+            relaxation: RELAXATION,
             rough_sweeps: 0,
             leaves: false,
         }
@@ -128,6 +133,8 @@ impl Default for Schedule {
 #[derive(Clone, Debug, PartialEq)]
 pub struct Plan {
     model: Arc<SweepModel>,
+    /// The same by colours, where the method sweeps by them.
+    coloured: Option<Arc<SweepModel>>,
     discount: Discount,
     schedule: Schedule,
     mdp_hash: [u8; 32],
@@ -146,6 +153,7 @@ impl Plan {
     pub fn draw_for(mdp: &Mdp, discount: Discount, domain: RewardDomain) -> Self {
         Self {
             model: Arc::new(SweepModel::new(mdp, domain)),
+            coloured: None,
             discount,
             schedule: Schedule::default(),
             mdp_hash: mdp.content_hash(),
@@ -156,13 +164,20 @@ impl Plan {
     #[must_use]
     pub fn with_schedule(mut self, schedule: Schedule) -> Self {
         self.schedule = schedule;
+        self.coloured = match schedule.method {
+            Method::OverRelaxed => {
+                let model = self.coloured.take();
+                Some(model.unwrap_or_else(|| Arc::new(self.model.by_colours())))
+            }
+            Method::InPlace | Method::Jacobi | Method::PolicyIteration => None,
+        };
         self
     }
 
-    /// The MDP in the form that sweeps use.
+    /// The MDP in the form that sweeps use, in their order.
     #[must_use]
     pub fn model(&self) -> &SweepModel {
-        &self.model
+        self.coloured.as_ref().unwrap_or(&self.model)
     }
 
     /// The schedule.
@@ -188,8 +203,8 @@ impl Plan {
         if self.schedule.precision != Precision::default() {
             hash.update(self.schedule.precision.name());
         }
-        if self.schedule.method == Method::Extrapolated {
-            hash.update([self.schedule.contraction.0]);
+        if self.schedule.method == Method::OverRelaxed {
+            hash.update([self.schedule.relaxation.0]);
         }
         if self.schedule.rough_sweeps > 0 {
             hash.update("rough");
@@ -198,7 +213,7 @@ impl Plan {
         if self.schedule.leaves {
             hash.update("leaves");
         }
-        self.model.feed_hash(&mut |bytes| hash.update(bytes));
+        self.model().feed_hash(&mut |bytes| hash.update(bytes));
         hash.finalize().into()
     }
 }
@@ -213,18 +228,15 @@ impl fmt::Display for Plan {
                 "method       {} (first {} after {} sweeps)",
                 self.schedule.method.name(),
                 match self.schedule.method {
-                    Method::InPlace | Method::Jacobi | Method::Extrapolated => "residual",
+                    Method::InPlace | Method::Jacobi | Method::OverRelaxed => "residual",
                     Method::PolicyIteration => "policy",
                 },
                 self.schedule.first_check
             )?,
         }
-        if self.schedule.method == Method::Extrapolated {
-            let left = self.schedule.contraction.0;
-            writeln!(
-                f,
-                "steps        as if two sweeps left up to {left}% of an error"
-            )?;
+        if self.schedule.method == Method::OverRelaxed {
+            let factor = self.schedule.relaxation.fraction();
+            writeln!(f, "relaxation   {factor} of the way to the backup")?;
         }
         if self.schedule.rough_sweeps > 0 {
             writeln!(
@@ -239,9 +251,9 @@ impl fmt::Display for Plan {
         if self.schedule.precision == Precision::Double {
             writeln!(f, "precision    f64 from the first sweep")?;
         }
-        write!(f, "{}", self.model)?;
+        write!(f, "{}", self.model())?;
         if self.schedule.method == Method::PolicyIteration
-            && let Some(elimination) = Elimination::of(&self.model)
+            && let Some(elimination) = Elimination::of(self.model())
         {
             writeln!(
                 f,

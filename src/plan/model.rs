@@ -5,6 +5,7 @@ use std::collections::HashMap;
 use std::fmt;
 
 use super::order::sweep_order;
+use super::phases::coloured_order;
 use crate::mdp::Mdp;
 use crate::reward::RewardDomain;
 use crate::units::{ChoiceId, StateId};
@@ -80,6 +81,7 @@ pub struct SweepModel {
     position: Vec<u32>,
     class: KernelClass,
     domain: RewardDomain,
+    by_colours: bool,
     longest_row: usize,
     products: usize,
     products_unshared: usize,
@@ -104,6 +106,7 @@ impl SweepModel {
                 RewardDomain::State => KernelClass::Sparse,
             },
             domain,
+            by_colours: false,
             longest_row: 0,
             products: 0,
             products_unshared: 0,
@@ -113,6 +116,57 @@ impl SweepModel {
         }
         if model.class == KernelClass::Sparse && model.is_dense() {
             model.class = KernelClass::Dense;
+        }
+        model
+    }
+
+    /// The same, with states in the order of a sweep by colours.
+    pub(super) fn by_colours(&self) -> Self {
+        let order = coloured_order(self);
+        let mut model = Self {
+            states: Vec::with_capacity(self.states.len()),
+            choices: Vec::with_capacity(self.choices.len()),
+            parts: Vec::with_capacity(self.parts.len()),
+            by_colours: true,
+            ..self.clone()
+        };
+        let mut place = vec![0; order.len()];
+        for (new, &old) in (0..).zip(&order) {
+            place[old as usize] = new;
+        }
+        let mut number = vec![0; self.choices.len()];
+        for &old in &order {
+            let state = self.states[old as usize];
+            let mut push = |first: u32, end: u32| {
+                let begin = model.parts.len() as u32;
+                let parts = &self.parts[first as usize..end as usize];
+                model.parts.extend(parts.iter().map(|part| Part {
+                    position: place[part.position as usize],
+                    ..*part
+                }));
+                (begin, model.parts.len() as u32)
+            };
+            let (common_first, common_end) = push(state.common_first, state.common_end);
+            let choice_first = model.choices.len() as u32;
+            for choice in state.choice_first..state.choice_end {
+                number[choice as usize] = model.choices.len() as u32;
+                let SweepChoice { stay, first, end } = self.choices[choice as usize];
+                let (first, end) = push(first, end);
+                model.choices.push(SweepChoice { stay, first, end });
+            }
+            model.states.push(SweepState {
+                state: state.state,
+                common_first,
+                common_end,
+                choice_first,
+                choice_end: model.choices.len() as u32,
+            });
+        }
+        for position in &mut model.position {
+            *position = place[*position as usize];
+        }
+        for choice in &mut model.merged {
+            *choice = number[*choice as usize];
         }
         model
     }
@@ -249,27 +303,16 @@ impl SweepModel {
         self.class
     }
 
+    /// Whether the sweep order is that of a sweep by colours, which goes forwards only.
+    #[must_use]
+    pub fn is_by_colours(&self) -> bool {
+        self.by_colours
+    }
+
     /// Largest number of successors of a choice, the state itself left out.
     #[must_use]
     pub fn longest_row(&self) -> usize {
         self.longest_row
-    }
-
-    /// How many states further in the order a successor is at most; all of them where rows are multiplied whole.
-    #[must_use]
-    pub fn reach(&self) -> usize {
-        if self.class() == KernelClass::Dense {
-            return self.states.len();
-        }
-        let furthest = |(position, state): (usize, &SweepState)| {
-            let common = state.common_first..state.common_end;
-            let choices = &self.choices[state.choice_first as usize..state.choice_end as usize];
-            let own = choices.iter().flat_map(|c| c.first..c.end);
-            let parts = common.chain(own).map(|p| self.parts[p as usize].position);
-            (parts.max().unwrap_or(0) as usize).saturating_sub(position)
-        };
-        let states = self.states.iter().enumerate();
-        states.map(furthest).max().unwrap_or(0)
     }
 
     /// Products per sweep of one goal.
@@ -413,6 +456,48 @@ mod tests {
                 assert!(dense.iter().all(|&x| x == 0.0), "no other successor");
             }
         }
+    }
+
+    #[test]
+    fn another_order_is_the_same_mdp() {
+        let mut b = MdpBuilder::new("ring");
+        let all: Vec<_> = (0..9).map(|i| b.state(format!("s{i}"))).collect();
+        for i in 0..9 {
+            let (next, other) = (all[(i + 1) % 9], all[(i + 3) % 9]);
+            b.choice(all[i], "go", [(next, 0.75), (other, 0.25)]);
+            b.choice(all[i], "stay", [(all[i], 0.5), (next, 0.25), (other, 0.25)]);
+            b.choice(all[i], "go again", [(next, 0.75), (other, 0.25)]);
+        }
+        let mdp = b.build().unwrap();
+        let model = SweepModel::new(&mdp, RewardDomain::State);
+        let other = model.by_colours();
+        // What a choice of a state does, by names.
+        let meaning = |model: &SweepModel, choice: ChoiceId, state: StateId| {
+            let row = model.states()[model.position(state) as usize];
+            assert_eq!(row.state, state);
+            let number = model.merged_choice(choice);
+            assert!((row.choice_first..row.choice_end).contains(&number));
+            let own = model.choices()[number as usize];
+            let ranges = [(row.common_first, row.common_end), (own.first, own.end)];
+            let parts = ranges.map(|(first, end)| &model.parts()[first as usize..end as usize]);
+            let named = |part: &Part| {
+                let to = model.states()[part.position as usize].state;
+                (to.0, part.probability.to_bits())
+            };
+            let mut terms: Vec<_> = parts.concat().iter().map(named).collect();
+            terms.sort_unstable();
+            (own.stay.to_bits(), terms)
+        };
+        for state in mdp.states() {
+            for choice in mdp.choices(state) {
+                let [here, there] = [&model, &other].map(|m| meaning(m, choice, state));
+                assert_eq!(here, there);
+            }
+        }
+        let order =
+            |model: &SweepModel| model.states().iter().map(|s| s.state.0).collect::<Vec<_>>();
+        assert_ne!(order(&model), order(&other));
+        assert_eq!(other.products(), model.products());
     }
 
     #[test]

@@ -12,7 +12,7 @@ use serde::Serialize;
 use super::cpu::{CpuSolver, Level, Outcome};
 use super::{Backend, CellProblem, GoalProgram, SolveError};
 use crate::plan::{
-    Elimination, KernelClass, Method, Percent, Plan, Precision, Schedule, SweepModel,
+    Elimination, KernelClass, Method, Percent, Plan, Precision, RELAXATION, Schedule, SweepModel,
 };
 use crate::program::Stage;
 use crate::reward::RewardDomain;
@@ -22,7 +22,7 @@ use crate::statistics::TILE;
 /// Tiles per candidate.
 const TILES: u64 = 3;
 
-/// Products of a sweep from which on one tile has to do, and one contraction: a tile of such an MDP takes seconds, and its many states make goals alike.
+/// Products of a sweep from which on one tile has to do, and one factor of over-relaxation: a tile of such an MDP takes seconds, and its many states make goals alike.
 const LARGE: usize = 1 << 19;
 
 /// Sweeps every method is given at first. While none certifies its tiles, all are given more: a method that is slow on this
@@ -33,17 +33,16 @@ const CAP_GROWTH: u32 = 4;
 /// Sweeps before the first residual of a trial, and before the first policy of any tile.
 const FIRST_LOOK: u32 = 2;
 
-/// What two sweeps leave of an error, by the pilot's plain sweeps, times each of these: the contractions that extrapolated sweeps are tried with. The goals of a tile
-/// differ in it, and a step made for less than the largest is safer than one made for more.
-const CONTRACTIONS: [f64; 3] = [0.7, 0.8, 0.9];
+/// By how much the factors differ that over-relaxed sweeps are tried with, in hundredths: from [`RELAXATION`] the pilot goes up, or else down, as long as it pays.
+const RELAXATION_STEP: u8 = 10;
 
-/// Plain sweeps that leave less than this are too few for steps to pay.
+/// Beyond twice as far no sweeps converge.
+const MOST_RELAXATION: u8 = 190;
+
+/// Two plain sweeps that leave less than this of an error are too few for others to pay.
 const LEAST_CONTRACTION: f64 = 0.15;
 
-/// Steps are made for less than this: beyond, one goes ten times as far as the sweeps did.
-const MOST_CONTRACTION: f64 = 0.95;
-
-/// Steps save no more than this: plain sweeps that cost more than so many times the best method are not worth finishing.
+/// Over-relaxation saves no more than this: plain sweeps that cost more than so many times the best method are not worth finishing.
 const MOST_SAVED: f64 = 3.0;
 
 /// What one candidate took.
@@ -51,9 +50,9 @@ const MOST_SAVED: f64 = 3.0;
 pub struct PilotCandidate {
     /// The method's name.
     pub method: &'static str,
-    /// Of extrapolated sweeps: what two sweeps leave of an error, in per cent, as the steps were made for it.
+    /// Of over-relaxed sweeps: how far values go, in per cent of the way to their backups.
     #[serde(skip_serializing_if = "Option::is_none")]
-    pub contraction_percent: Option<u8>,
+    pub relaxation_percent: Option<u8>,
     /// So many of the first sweeps in numbers of 16 bits.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub rough_sweeps: Option<u32>,
@@ -97,14 +96,14 @@ pub fn pilot(
     let alone = alone(problem);
     let problem = &alone;
     let mut methods: Vec<Method> = backend.methods().to_vec();
-    let extrapolates =
-        methods.contains(&Method::Extrapolated) && forced.is_none_or(|m| m == Method::Extrapolated);
-    // How far steps may go is found by plain sweeps.
+    let relaxes =
+        methods.contains(&Method::OverRelaxed) && forced.is_none_or(|m| m == Method::OverRelaxed);
+    // Whether there is anything to gain is found by plain sweeps.
     let plain = forced.map(|m| match m {
-        Method::Extrapolated if extrapolates => Method::InPlace,
+        Method::OverRelaxed if relaxes => Method::InPlace,
         other => other,
     });
-    methods.retain(|&m| m != Method::Extrapolated && plain.is_none_or(|p| p == m));
+    methods.retain(|&m| m != Method::OverRelaxed && plain.is_none_or(|p| p == m));
     let elimination = match methods.contains(&Method::PolicyIteration) {
         true => Elimination::of(problem.plan.model()),
         false => None,
@@ -132,15 +131,21 @@ pub fn pilot(
     // Where rows hold most states it is nearly always the best, and nothing else need be tried for long.
     methods.sort_by_key(|&m| model.class() == KernelClass::Dense && m != Method::Jacobi);
     let saved = |method| match method {
-        Method::InPlace if extrapolates => MOST_SAVED,
+        Method::InPlace if relaxes => MOST_SAVED,
         _ => 1.0,
     };
-    let sweep = Units::of(model, None).sweep;
+    let sweep = Units::of(model, None, None).sweep;
     let mut cap = FIRST_CAP.min(problem.max_sweeps);
     let mut tried: Vec<Tried> = Vec::new();
+    let worth = |best: &Tried, times: f64| (times * best.candidate.work / sweep).ceil() as u32;
     for &method in &methods {
-        let worth = |best: &Tried| (saved(method) * best.candidate.work / sweep).ceil() as u32;
-        let most = cheapest(&tried).map_or(cap, |best| worth(best).clamp(FIRST_LOOK, cap));
+        let best = cheapest(&tried);
+        let least = Units::of(model, Some(method), elimination.as_ref()).least(method);
+        if best.is_some_and(|best| least >= best.candidate.work) {
+            continue;
+        }
+        let worth = |best: &Tried| worth(best, saved(method)).clamp(FIRST_LOOK, cap);
+        let most = best.map_or(cap, worth);
         tried.push(attempt(trial(method), most)?);
     }
     loop {
@@ -160,17 +165,42 @@ pub fn pilot(
             }
         }
     }
-    if extrapolates {
-        let mut found = contractions(&tried, forced.is_some());
-        if is_large(problem) {
-            found = found.get(found.len() / 2).copied().into_iter().collect();
-        }
-        for contraction in found {
+    if relaxes && (forced.is_some() || is_slow(&tried)) {
+        let plain = tried
+            .iter()
+            .filter(|t| t.schedule.method == Method::InPlace);
+        let needed = plain.filter_map(|t| t.needed.first()).min();
+        let first_look = needed.map_or(FIRST_LOOK, |n| (n / 3).max(FIRST_LOOK));
+        let mut best: Option<(u8, f64)> = None;
+        let mut upwards = true;
+        let mut percent = RELAXATION.0;
+        while (100 + RELAXATION_STEP / 2..=MOST_RELAXATION).contains(&percent) {
             let schedule = Schedule {
-                contraction,
-                ..trial(Method::Extrapolated)
+                relaxation: Percent(percent),
+                first_check: first_look,
+                ..trial(Method::OverRelaxed)
             };
-            tried.push(attempt(schedule, cap)?);
+            let most = cheapest(&tried).map_or(cap, |best| worth(best, 1.0).clamp(FIRST_LOOK, cap));
+            let this = attempt(schedule, most)?;
+            let work = this.candidate.work;
+            let is_better = this.candidate.certified && best.is_none_or(|(_, least)| work < least);
+            tried.push(this);
+            if is_large(problem) {
+                break;
+            }
+            percent = match (is_better, upwards, best) {
+                (true, true, _) => percent + RELAXATION_STEP,
+                (true, false, _) => percent - RELAXATION_STEP,
+                // The first was best of those above, and there may be a better one below.
+                (false, true, best) if best.is_none_or(|(p, _)| p == RELAXATION.0) => {
+                    RELAXATION.0 - RELAXATION_STEP
+                }
+                (false, ..) => break,
+            };
+            upwards &= is_better;
+            if is_better {
+                best = Some((schedule.relaxation.0, work));
+            }
         }
     }
     let eligible: Vec<&Tried> = tried
@@ -227,7 +257,7 @@ impl Tried {
         let middle = self.needed[(self.needed.len() - 1) / 2];
         let slowest = self.needed[self.needed.len() - 1];
         let first_check = match self.schedule.method {
-            Method::InPlace | Method::Jacobi | Method::Extrapolated => {
+            Method::InPlace | Method::Jacobi | Method::OverRelaxed => {
                 slowest.min(middle + middle / 8).max(1)
             }
             Method::PolicyIteration => FIRST_LOOK,
@@ -251,21 +281,11 @@ fn cheapest<'a>(tried: impl IntoIterator<Item = &'a Tried>) -> Option<&'a Tried>
     certified.min_by(|a, b| a.candidate.work.total_cmp(&b.candidate.work))
 }
 
-/// What to try extrapolated sweeps with; nothing where plain ones were not certified, or need no help and it was not asked for.
-fn contractions(tried: &[Tried], forced: bool) -> Vec<Percent> {
-    let plain = tried
-        .iter()
-        .find(|t| t.schedule.method == Method::InPlace && t.candidate.certified);
-    let found = match plain.map(|t| t.contraction) {
-        Some(found) if forced => found.max(LEAST_CONTRACTION),
-        Some(found) if found >= LEAST_CONTRACTION => found,
-        _ => return Vec::new(),
-    };
-    let part =
-        |factor: f64| Percent((100.0 * (factor * found).min(MOST_CONTRACTION)).round() as u8);
-    let mut all = CONTRACTIONS.map(part).to_vec();
-    all.dedup();
-    all
+/// Whether plain sweeps were certified, and leave so much of an error that others may pay.
+fn is_slow(tried: &[Tried]) -> bool {
+    let is_plain = |t: &&Tried| t.schedule.method == Method::InPlace && t.candidate.certified;
+    let plain = tried.iter().find(is_plain);
+    plain.is_some_and(|t| t.contraction >= LEAST_CONTRACTION)
 }
 
 fn is_large(problem: &CellProblem) -> bool {
@@ -304,7 +324,7 @@ fn try_schedule(
     (elimination, may_leave): (Option<&Elimination>, bool),
     cap: u32,
 ) -> Result<Tried, SolveError> {
-    let units = Units::of(problem.plan.model(), elimination);
+    let units = Units::of(problem.plan.model(), Some(schedule.method), elimination);
     let mut trial = problem.clone();
     trial.plan = Arc::new((*problem.plan).clone().with_schedule(schedule));
     trial.max_sweeps = cap;
@@ -325,7 +345,7 @@ fn try_schedule(
     let saved = (1.0 - ROUGH) * f64::from(schedule.rough_sweeps) * units.sweep;
     let whole = mean(&|o| units.total(o)) - saved;
     // Policies are evaluated until none changes, and double precision is for goals that are as slow as their tile.
-    let sweeps = matches!(schedule.method, Method::InPlace | Method::Extrapolated);
+    let sweeps = matches!(schedule.method, Method::InPlace | Method::OverRelaxed);
     let leaving = match may_leave && sweeps && schedule.precision == Precision::Mixed {
         true => mean(&|o| units.leaving(o)),
         false => f64::INFINITY,
@@ -335,10 +355,10 @@ fn try_schedule(
         ..schedule
     };
     let work = whole.min(leaving);
-    let is_extrapolated = schedule.method == Method::Extrapolated;
+    let is_relaxed = schedule.method == Method::OverRelaxed;
     let candidate = PilotCandidate {
         method: schedule.method.name(),
-        contraction_percent: is_extrapolated.then_some(schedule.contraction.0),
+        relaxation_percent: is_relaxed.then_some(schedule.relaxation.0),
         rough_sweeps: (schedule.rough_sweeps > 0).then_some(schedule.rough_sweeps),
         single_sweeps: sorted(|o| o.single.sweeps),
         double_sweeps: sorted(|o| o.double.sweeps),
@@ -374,7 +394,6 @@ fn try_schedule(
 /// Units of work: one is a multiply-add of one goal in single precision, with its load.
 struct Units {
     sweep: f64,
-    step: f64,
     check: f64,
     evaluation: f64,
     leave: f64,
@@ -395,8 +414,8 @@ const ELIMINATED: f64 = 6.0;
 const PER_ENTRY: f64 = 12.0;
 /// Per state of an elimination: right-hand side, slack, division.
 const PER_STATE_EVALUATED: f64 = 36.0;
-/// Per state of a step: two values loaded, two stored. Set so that the work of extrapolated sweeps over that of plain ones is the ratio of their times on W2.
-const PER_STATE_STEP: f64 = 16.0;
+/// Per state of an over-relaxed sweep beyond that of a plain one: the old value loaded, two operations. Set so that the work of one over that of the other is the ratio of their times on W2.
+const PER_STATE_RELAXED: f64 = 3.0;
 /// A product of two numbers of 16 bits.
 const ROUGH: f64 = 0.5;
 /// Half as many lanes to a vector.
@@ -410,7 +429,7 @@ const PER_STATE_LEFT: f64 = 16.0;
 const PER_TILE_LEFT: f64 = 1_500.0;
 
 impl Units {
-    fn of(model: &SweepModel, elimination: Option<&Elimination>) -> Self {
+    fn of(model: &SweepModel, method: Option<Method>, elimination: Option<&Elimination>) -> Self {
         let states = model.states().len() as f64;
         let choices = model.choices().len() as f64;
         let products = model.products() as f64;
@@ -422,9 +441,12 @@ impl Units {
             KernelClass::Dense => values,
             KernelClass::Deterministic | KernelClass::Sparse => DIFFERENCE * values,
         };
+        let relaxed = match method {
+            Some(Method::OverRelaxed) => PER_STATE_RELAXED,
+            _ => 0.0,
+        };
         Self {
-            sweep: values + PER_STATE * states,
-            step: PER_STATE_STEP * states,
+            sweep: values + (PER_STATE + relaxed) * states,
             check: differences + PER_STATE_CHECK * states,
             leave: PER_STATE_LEFT * states + PER_TILE_LEFT,
             evaluation: elimination.map_or(0.0, |e| {
@@ -435,10 +457,17 @@ impl Units {
         }
     }
 
+    /// What a method costs at least, however short its way is.
+    fn least(&self, method: Method) -> f64 {
+        match method {
+            Method::PolicyIteration => f64::from(FIRST_LOOK) * (self.sweep + self.evaluation),
+            Method::InPlace | Method::Jacobi | Method::OverRelaxed => self.sweep,
+        }
+    }
+
     fn total(&self, outcome: &Outcome) -> f64 {
         let effort = |e: super::cpu::Effort| {
             f64::from(e.sweeps) * self.sweep
-                + f64::from(e.steps) * self.step
                 + f64::from(e.evaluations) * self.evaluation
                 + f64::from(e.checks.min(1)) * self.check
         };
@@ -448,10 +477,10 @@ impl Units {
     /// The same where the few goals that are not certified when most are go on with those of other tiles.
     fn leaving(&self, outcome: &Outcome) -> f64 {
         let total = self.total(outcome);
-        let Some([sweeps, steps]) = outcome.single.most.done else {
+        let Some(sweeps) = outcome.single.most.done else {
             return total;
         };
-        let most = f64::from(sweeps) * self.sweep + f64::from(steps) * self.step + self.check;
+        let most = f64::from(sweeps) * self.sweep + self.check;
         most + self.leave + LEFT * (total - most + self.check)
     }
 }
@@ -481,7 +510,7 @@ mod tests {
         }
     }
 
-    /// Every choice leads anywhere: values mix in a few sweeps, and only a constant is left to be extrapolated.
+    /// Every choice leads anywhere: values mix in a few sweeps.
     fn dense(n: usize) -> Mdp {
         let mut builder = MdpBuilder::new("dense");
         let states: Vec<_> = (0..n).map(|i| builder.state(format!("s{i}"))).collect();
@@ -541,7 +570,7 @@ mod tests {
         let all = [
             (dense(40), "jacobi"),
             (corridor(40), "in-place"),
-            (slippery(16), "extrapolated"),
+            (slippery(16), "over-relaxed"),
         ];
         for (mdp, expected) in all {
             let problem = problem(mdp);

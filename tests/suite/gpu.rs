@@ -156,8 +156,12 @@ fn gpu_agrees_on_random_mdps_of_thousands_of_states() {
             branching,
         });
         let certain = Family::RandomDeterministic(RandomDeterministic { states, choices });
-        for family in [sparse, certain] {
-            let (problem, judged) = judged_by_sweeps(&family, Method::InPlace);
+        for (family, method) in [
+            (&sparse, Method::InPlace),
+            (&sparse, Method::OverRelaxed),
+            (&certain, Method::InPlace),
+        ] {
+            let (problem, judged) = judged_by_sweeps(family, method);
             let side_by_side = 16 * states <= u64::from(backend.adapter().workgroup_bytes);
             let how = backend.carries_out(&problem.plan).unwrap();
             assert_eq!(how.contains("side by side"), side_by_side, "{how}");
@@ -693,8 +697,10 @@ fn auto_leaves_large_mdps_to_the_cpu() {
     };
     assert_eq!(refused(40, Method::InPlace), None);
     assert_eq!(refused(4_097, Method::Jacobi), None);
-    let why = refused(4_097, Method::InPlace).unwrap();
-    assert!(why.contains("4097 states"), "{why}");
+    for method in [Method::InPlace, Method::OverRelaxed] {
+        let why = refused(4_097, method).unwrap();
+        assert!(why.contains("4097 states"), "{why}");
+    }
 }
 
 /// A run of two environments that has many blocks, the last ones cut short.

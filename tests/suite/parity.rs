@@ -97,7 +97,7 @@ fn methods(mdp: &Mdp) -> &'static [Method] {
         (false, _) => &[
             Method::InPlace,
             Method::PolicyIteration,
-            Method::Extrapolated,
+            Method::OverRelaxed,
         ],
     }
 }

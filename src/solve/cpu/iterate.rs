@@ -24,8 +24,6 @@ pub(super) struct Limits {
     /// Largest half-width that counts as converged.
     pub(super) tolerance: f64,
     pub(super) max_sweeps: u32,
-    /// How many states further in the order a successor is at most.
-    pub(super) reach: usize,
     /// Largest number of terms in a sum.
     pub(super) longest_row: usize,
 }
@@ -49,10 +47,11 @@ pub(super) struct Way {
 
 impl Way {
     /// From the start until all lanes are certified.
-    pub(super) fn whole(first_check: u32) -> Self {
+    pub(super) fn whole(first_check: u32, is_trial: bool) -> Self {
         Self {
             first_check,
-            looks: LOOKS,
+            looks: if is_trial { TRIAL_LOOKS } else { LOOKS },
+            is_trial,
             ..Self::default()
         }
     }
@@ -74,6 +73,9 @@ impl Way {
 /// See [`Way::looks`]: a residual costs as much as three or four sweeps.
 const LOOKS: u32 = 16;
 
+/// The same of trials, in which residuals are not counted but sweeps are.
+const TRIAL_LOOKS: u32 = 2 * LOOKS;
+
 /// How many lanes are behind the one whose half-width tells what most goals of a tile need.
 const BEHIND: usize = TILE / 8;
 
@@ -86,8 +88,6 @@ pub(in crate::solve) struct Effort {
     pub(in crate::solve) evaluations: u32,
     /// Residuals.
     pub(in crate::solve) checks: u32,
-    /// Extrapolations.
-    pub(in crate::solve) steps: u32,
     /// How often the values were moved to another centre.
     pub(super) recentrings: u32,
     /// Of trials: the way of all lanes, and of most.
@@ -100,12 +100,12 @@ pub(in crate::solve) struct Effort {
 pub(in crate::solve) struct Descent {
     /// The first that was seen, with the sweeps before it, and two others: those between which it fell to the tolerance, else the last.
     widths: [(f64, u32); 3],
-    /// Sweeps and steps until it was within the tolerance.
-    pub(in crate::solve) done: Option<[u32; 2]>,
+    /// Sweeps until it was within the tolerance.
+    pub(in crate::solve) done: Option<u32>,
 }
 
 impl Descent {
-    fn saw(&mut self, width: f64, [sweeps, steps]: [u32; 2], tolerance: f64) {
+    fn saw(&mut self, width: f64, sweeps: u32, tolerance: f64) {
         if self.done.is_some() {
             return;
         }
@@ -115,7 +115,7 @@ impl Descent {
             0 => [this; 3],
             _ => [first, last, this],
         };
-        self.done = (width <= tolerance).then_some([sweeps, steps]);
+        self.done = (width <= tolerance).then_some(sweeps);
     }
 
     /// Sweeps that were needed for this half-width, as far as two residuals tell.
@@ -155,14 +155,7 @@ pub(super) fn iterate<F: Scalar, V: Vector<Scalar = F>>(
         recentrings: way.recentred,
         ..Effort::default()
     };
-    let due = |sweeps: u32| {
-        // Between the two sweeps of a step the residual is that of the step.
-        let whole = match limits.schedule.method {
-            Method::Extrapolated => sweeps.next_multiple_of(2),
-            Method::InPlace | Method::Jacobi | Method::PolicyIteration => sweeps,
-        };
-        whole.clamp(1, limits.max_sweeps)
-    };
+    let due = |sweeps: u32| sweeps.clamp(1, limits.max_sweeps);
     let mut next = due(way.first_check);
     let (mut before, mut judged) = ([F::from_f64(f64::INFINITY); TILE], 0);
     if let Some(evaluation) = evaluation {
@@ -173,47 +166,43 @@ pub(super) fn iterate<F: Scalar, V: Vector<Scalar = F>>(
         iterate_policies::<F, V>(tile, kernel, evaluation, limits, &mut effort);
         next = effort.sweeps;
     }
-    let mut steps = Steps::of(&limits.schedule);
+    let mut relaxation = Relaxation::of(&limits.schedule);
     loop {
         while effort.sweeps < next {
             match limits.schedule.method {
                 Method::InPlace | Method::PolicyIteration => {
                     tile.sweep::<V>(kernel, effort.sweeps % 2 == 1);
                 }
-                Method::Extrapolated => match steps.next(tile, effort.sweeps) {
-                    Some(factor) => tile.step_and_sweep::<V>(kernel, factor, limits.reach),
-                    None => tile.sweep::<V>(kernel, effort.sweeps % 2 == 1),
-                },
+                Method::OverRelaxed => {
+                    let factor = relaxation.after(effort.sweeps);
+                    tile.sweep_relaxed::<V>(kernel, factor);
+                }
                 Method::Jacobi => tile.sweep_jacobi::<V>(kernel, discount),
             }
             effort.sweeps += 1;
         }
         tile.certify::<V, _>(kernel, limits.constants);
-        effort.steps = steps.taken;
         effort.checks += 1;
         if way.is_trial {
-            let so_far = [effort.sweeps, effort.steps];
-            effort.all.saw(widest(tile), so_far, limits.tolerance);
-            effort
-                .most
-                .saw(that_of_most(tile), so_far, limits.tolerance);
+            let (all, most) = (widest(tile), that_of_most(tile));
+            effort.all.saw(all, effort.sweeps, limits.tolerance);
+            effort.most.saw(most, effort.sweeps, limits.tolerance);
         }
         if way.is_over(tile, limits.tolerance) || effort.sweeps >= limits.max_sweeps {
             return effort;
         }
         let width = widest(tile);
-        let stepping = steps.look(width, effort.sweeps);
+        let relaxing = relaxation.look(width, effort.sweeps);
         if effort.sweeps > judged + judged / 8 {
-            if !stepping && exhausted(tile, limits, &before) {
+            if !relaxing && exhausted(tile, limits, &before) {
                 return effort;
             }
             (before, judged) = (tile.half_width, effort.sweeps);
         }
         match limits.schedule.method {
-            Method::InPlace | Method::PolicyIteration | Method::Extrapolated => {
+            Method::InPlace | Method::PolicyIteration | Method::OverRelaxed => {
                 if effort.recentrings < MAX_RECENTRINGS && tile.recentre(limits.spacing, discount) {
                     effort.recentrings += 1;
-                    steps.lose_anchor();
                 }
             }
             Method::Jacobi => {
@@ -225,77 +214,52 @@ pub(super) fn iterate<F: Scalar, V: Vector<Scalar = F>>(
     }
 }
 
-/// Sweeps before the first step: rewards have spread by then, and most goals know most of their choices.
-const SWEEPS_BEFORE_STEPS: u32 = 8;
+/// Sweeps before the first that goes beyond the backup.
+const SWEEPS_BEFORE: u32 = 2;
 
-/// Sweeps within which the largest half-width must come down to [`ALIVE`] of what it was, or no more steps are taken.
+/// Sweeps within which the largest half-width must come down to [`ALIVE`] of what it was, or values go no further than to their backups.
 const PATIENCE: u32 = 8;
 
-/// Steps beyond what sweeps gain.
+/// How far values go.
 ///
-/// Two sweeps, forwards and backwards, leave `mu` of an error, where `mu` depends on its shape and lies between 0 and a number below 1 in most of what is left after the
-/// first sweeps. Going `w` times as far leaves `1 - w (1 - mu)` of it. Two such steps with `1 - 1/w` at the roots of the Chebyshev polynomial of degree two, moved to
-/// `0 ..= contraction`, leave the least of the worst shape (Richardson 1910; Young 1953). None of this is proven of maxima, nor needs to be: the residual certifies whatever it
-/// is given, and where it does not come down the steps end.
+/// A sweep by colours leaves less of an error than one in an order in which neighbours wait for each other, and of what it leaves more is of the same sign: going beyond the backup
+/// then saves up to half of the sweeps, by a factor that the pilot finds (Young 1954). Where the noise is small the same choices pull all the time, errors turn, and the factor must be
+/// small. None of this is proven of maxima, nor needs to be: the residual certifies whatever it is given, and where it does not come down values go to their backups.
 #[derive(Clone, Copy, Debug)]
-struct Steps {
-    /// How far the first, third, ... and the other steps go; nothing where none are taken.
-    factors: Option<[f64; 2]>,
-    /// Whether the anchor is from before the last two sweeps.
-    anchored: bool,
-    taken: u32,
+struct Relaxation {
+    /// As a multiple of the way to the backup.
+    factor: f64,
     /// The largest half-width, and the sweeps after which it was seen.
     mark: (f64, u32),
 }
 
-impl Steps {
+impl Relaxation {
     fn of(schedule: &Schedule) -> Self {
-        let factor = |root: f64| 1.0 / (1.0 - schedule.contraction.fraction() * root);
-        let roots = [
-            f64::midpoint(1.0, std::f64::consts::FRAC_1_SQRT_2),
-            f64::midpoint(1.0, -std::f64::consts::FRAC_1_SQRT_2),
-        ];
-        let takes_steps = schedule.method == Method::Extrapolated;
         Self {
-            factors: takes_steps.then(|| roots.map(factor)),
-            anchored: false,
-            taken: 0,
+            factor: schedule.relaxation.fraction(),
             mark: (f64::INFINITY, 0),
         }
     }
 
-    /// How far the step goes that is due before the next sweep, if one is. Such a sweep goes forwards.
+    /// How far values go after so many sweeps.
     #[inline(always)]
-    fn next<F: Scalar>(&mut self, tile: &mut Tile<F>, sweeps: u32) -> Option<f64> {
-        let factors = self.factors?;
-        if sweeps < SWEEPS_BEFORE_STEPS || !sweeps.is_multiple_of(2) {
-            return None;
+    fn after(&self, sweeps: u32) -> f64 {
+        match sweeps < SWEEPS_BEFORE {
+            true => 1.0,
+            false => self.factor,
         }
-        if !self.anchored {
-            tile.keep_anchor();
-            self.anchored = true;
-            return None;
-        }
-        let factor = factors[self.taken as usize % 2];
-        self.taken += 1;
-        Some(factor)
     }
 
-    /// Ends the steps if they do not pay. Returns whether there were any until now.
+    /// Ends it if it does not pay. Returns whether values went further until now.
     fn look(&mut self, width: f64, sweeps: u32) -> bool {
-        let stepping = self.factors.is_some();
+        let relaxing = self.factor != 1.0;
         if sweeps >= self.mark.1 + PATIENCE {
             if width > ALIVE * self.mark.0 {
-                self.factors = None;
+                self.factor = 1.0;
             }
             self.mark = (width, sweeps);
         }
-        stepping
-    }
-
-    /// The values were moved: the anchor is none any more.
-    fn lose_anchor(&mut self) {
-        self.anchored = false;
+        relaxing
     }
 }
 

@@ -206,7 +206,7 @@ impl StageSolver {
         };
         let elimination = match plan.schedule().method {
             Method::PolicyIteration => Elimination::of(model).map(Arc::new),
-            Method::InPlace | Method::Jacobi | Method::Extrapolated => None,
+            Method::InPlace | Method::Jacobi | Method::OverRelaxed => None,
         };
         let evaluations = elimination.map(|elimination| {
             let single = Evaluation::new(model, elimination.clone(), discount);
@@ -229,7 +229,6 @@ impl StageSolver {
                 spacing,
                 tolerance: problem.tolerance,
                 max_sweeps: problem.max_sweeps,
-                reach: model.reach(),
                 longest_row: model.longest_row(),
             },
             mean: facts.mean,
@@ -437,10 +436,7 @@ impl StageSolver {
 impl Source<'_> {
     /// The way of goals that start.
     fn way(self, first_check: u32) -> Way {
-        let whole = Way {
-            is_trial: matches!(self, Source::Trial { .. }),
-            ..Way::whole(first_check)
-        };
+        let whole = Way::whole(first_check, matches!(self, Source::Trial { .. }));
         match self {
             Source::Crowd {
                 goals, may_leave, ..

@@ -23,8 +23,6 @@ pub(super) struct Tile<F> {
     pub(super) values: Lines<F>,
     /// The other buffer of Jacobi sweeps; after [`certify`](Self::certify), `max_a P_a V`.
     pub(super) backup: Lines<F>,
-    /// Values before the last two sweeps, where steps are taken from them; else empty.
-    pub(super) anchor: Lines<F>,
     /// Per lane: the constant that was taken off the rewards.
     pub(super) centre: [F; TILE],
     /// Per lane: middle of the residual's range.
@@ -42,9 +40,6 @@ pub(super) struct Tile<F> {
     /// Of use where policies are evaluated.
     pub(super) policies: Policies<F>,
 }
-
-/// States that are swept in one go between steps: their values are in the first-level cache.
-const STATES_AT_ONCE: usize = 16;
 
 /// What every pass over a tile needs to know about the cell.
 #[derive(Clone, Copy, Debug)]
@@ -72,7 +67,6 @@ impl<F: Scalar> Tile<F> {
             rewards: Lines::zeros(n_rewards * TILE),
             values: Lines::zeros(n_states * TILE),
             backup: Lines::zeros(n_states * TILE),
-            anchor: Lines::default(),
             centre: [zero; TILE],
             middle: [zero; TILE],
             half_width: [zero; TILE],
@@ -237,41 +231,28 @@ impl<F: Scalar> Tile<F> {
         }
     }
 
-    /// What the next step is taken from.
-    pub(super) fn keep_anchor(&mut self) {
-        self.anchor.resize(self.values.len());
-        self.anchor.copy_from_slice(&self.values);
-    }
-
-    /// Goes `factor` times as far from the anchor as the sweeps since then did, keeps that as the next anchor, and sweeps forwards.
-    ///
-    /// Values are moved shortly before the sweep reads them, which is while they are near: `reach` is how many states ahead that is at most.
+    /// One in-place sweep forwards, in which a value goes `factor` times as far as to its backup.
     #[inline(always)]
-    pub(super) fn step_and_sweep<V: Vector<Scalar = F>>(
+    pub(super) fn sweep_relaxed<V: Vector<Scalar = F>>(
         &mut self,
         kernel: &impl Kernel<F>,
         factor: f64,
-        reach: usize,
     ) {
-        let n = kernel.n_states();
+        if factor == 1.0 {
+            return self.sweep::<V>(kernel, false);
+        }
+        let (rewards, values): (&[F], &mut [F]) = (&self.rewards, &mut self.values);
+        let rest = V::splat(F::from_f64(1.0 - factor));
         let factor = V::splat(F::from_f64(factor));
-        let rewards: &[F] = &self.rewards;
-        let (anchor, values): (&mut [F], &mut [F]) = (&mut self.anchor, &mut self.values);
         for lane in (0..TILE).step_by(VECTORS * V::WIDTH) {
-            let mut moved = 0;
-            for first in (0..n).step_by(STATES_AT_ONCE) {
-                let end = (first + STATES_AT_ONCE).min(n);
-                let ahead = (end + reach).min(n);
-                for s in moved..ahead {
-                    let at = s * TILE + lane;
-                    let from: [V; VECTORS] = load_row(anchor, at);
-                    let to: [V; VECTORS] = load_row(values, at);
-                    let beyond = each!(|i| to[i].sub(from[i]).mul_add(factor, from[i]));
-                    store_row(beyond, anchor, at);
-                    store_row(beyond, values, at);
-                }
-                moved = ahead;
-                sweep_lanes::<F, V>(kernel, first..end, rewards, values, lane);
+            for s in 0..kernel.n_states() {
+                let at = s * TILE + lane;
+                let to: [V; VECTORS] =
+                    kernel.backup(s, Rows::new(rewards, lane), Rows::new(values, lane));
+                // What need not wait for the backup.
+                let from: [V; VECTORS] = load_row(values, at);
+                let beyond = each!(|i| to[i].mul_add(factor, from[i].mul(rest)));
+                store_row(beyond, values, at);
             }
         }
     }

@@ -264,7 +264,7 @@ impl<'a> Group<'a> {
     fn sweep(&mut self, done: u32, sweeps: u32) -> Result<(), SolveError> {
         match self.solver.schedule.method {
             // Whoever asks for policy iteration was refused.
-            Method::InPlace | Method::PolicyIteration | Method::Extrapolated => {
+            Method::InPlace | Method::PolicyIteration | Method::OverRelaxed => {
                 self.sweep_in_place(done, sweeps)
             }
             Method::Jacobi => self.sweep_jacobi(sweeps),
@@ -292,7 +292,8 @@ impl<'a> Group<'a> {
                     range_first: piece.first,
                     range_end: piece.end,
                     sweeps: piece.passes,
-                    backwards: done & 1,
+                    relaxation: solver.relaxation(done),
+                    done,
                     ..self.job
                 };
                 self.batch.push(

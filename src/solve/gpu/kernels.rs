@@ -39,7 +39,8 @@ impl Keeping {
 
     /// The one that costs least memory traffic of those that fit. `workgroup_bytes`: the adapter's.
     pub(super) fn of(model: &SweepModel, workgroup_bytes: u32) -> Self {
-        match straight::suits(model) {
+        // That code goes back and forth.
+        match straight::suits(model) && !model.is_by_colours() {
             true => Self::Registers,
             false => Self::of_any(model, workgroup_bytes),
         }
@@ -119,16 +120,23 @@ impl Kernels {
         };
         let one_of = |free, followed| if follows { followed } else { free };
         let held = (model.states().len() * TILE) as f64;
+        let alternates = ("ALTERNATES", flag(!model.is_by_colours()));
         Ok(Self {
             drawing,
             start: get("start", &[on_choices])?,
             in_place: match keeping {
-                Keeping::Storage => get(one_of("in_place", "in_place_followed"), &[on_choices])?,
+                Keeping::Storage => get(
+                    one_of("in_place", "in_place_followed"),
+                    &[on_choices, alternates],
+                )?,
                 Keeping::Phases => {
                     let (name, constants) = phases.as_ref().expect("it suits").shader(model);
                     get(name, &constants)?
                 }
-                Keeping::Workgroup => get("in_place_workgroup", &[on_choices, ("HELD", held)])?,
+                Keeping::Workgroup => get(
+                    "in_place_workgroup",
+                    &[on_choices, alternates, ("HELD", held)],
+                )?,
                 Keeping::Registers => gpu.library.write(&gpu.device, "straight", |template| {
                     straight::source(template, model)
                 })?,

@@ -111,7 +111,7 @@ crossing! {
         range_first: u32,
         range_end: u32,
         sweeps: u32,
-        backwards: u32,
+        relaxation: f32,
         done: u32,
         expected_work: u32,
         flags: u32,

@@ -62,7 +62,7 @@ use crate::plan::{Method, Plan};
 const NAME: &str = "gpu";
 
 /// What there are shaders for.
-const METHODS: [Method; 2] = [Method::InPlace, Method::Jacobi];
+const METHODS: [Method; 3] = [Method::InPlace, Method::Jacobi, Method::OverRelaxed];
 
 /// States from which on in-place sweeps are left to another backend, where there is one. A lane goes over the states of its goal one after the other, about a
 /// microsecond each while it waits for memory; a block of 2^22 numbers and 16 blocks in flight are 16,384 such goals at 4,096 states, some 10^10 updates a second. Expected, not measured:
@@ -136,7 +136,7 @@ impl Backend for GpuBackend {
                 "the memory, rows multiplied whole,"
             }
             Method::Jacobi => Keeping::Storage.words(),
-            Method::InPlace | Method::PolicyIteration | Method::Extrapolated => {
+            Method::InPlace | Method::PolicyIteration | Method::OverRelaxed => {
                 Keeping::of(model, room).words()
             }
         };
@@ -162,7 +162,7 @@ impl Backend for GpuBackend {
         }
         let plan = &problem.plan;
         let states = plan.model().states().len();
-        let is_long = plan.schedule().method == Method::InPlace && states > MOST_STATES_IN_PLACE;
+        let is_long = plan.schedule().method != Method::Jacobi && states > MOST_STATES_IN_PLACE;
         is_long.then(|| {
             format!("enough goals at a time, of {states} states each, to be worth its while")
         })

@@ -9,7 +9,9 @@ use super::layout::FLAG_KEEP;
 use super::stage::Kind;
 use super::tests::{backend, block_on, broken, full, moves, own, problem, problem_on, terms};
 use super::*;
-use crate::mdp::families::{Chain, Family};
+use crate::mdp::families::{Chain, Family, GridWorld};
+use crate::mdp::{Blocked, GridMoves, Slip, SlipTo};
+use crate::plan::{Percent, Schedule};
 use crate::reward::{Marginal, RewardDistribution, RewardDomain};
 use crate::rng::Stream;
 use crate::solve::{GoalProgram, Goals, ReferenceBackend, SolvedGoal};
@@ -30,6 +32,10 @@ fn where_work_is_cut_changes_no_number() {
         (&moves, Method::InPlace, Keeping::Phases),
         (&terms, Method::InPlace, Keeping::Phases),
         (&terms, Method::Jacobi, Keeping::Storage),
+        (&terms, Method::OverRelaxed, Keeping::Storage),
+        (&terms, Method::OverRelaxed, Keeping::Workgroup),
+        (&terms, Method::OverRelaxed, Keeping::Phases),
+        (&moves, Method::OverRelaxed, Keeping::Phases),
     ] {
         let problem = problem_on(family, method);
         let whole = own(Some(keeping), Library::new());
@@ -157,6 +163,54 @@ fn what_keeps_the_values_is_chosen_by_size_and_matters_to_no_more_than_rounding(
                 assert!(off.clone().any(|(x, y)| (x - y).abs() > allowed));
             }
         }
+    }
+}
+
+/// On a noisy grid, wherever values are kept.
+#[test]
+fn values_that_go_further_than_to_their_backups_arrive_sooner() {
+    if backend().is_none() {
+        return;
+    }
+    let grid = Family::GridWorld(GridWorld {
+        rows: 9,
+        columns: 9,
+        walls: 0.0,
+        torus: false,
+        moves: GridMoves {
+            slip: Some(Slip {
+                p: 0.2,
+                to: SlipTo::Others,
+            }),
+            stay: true,
+            diagonal: false,
+            blocked: Blocked::Stay,
+        },
+    });
+    let problem = |method, percent| {
+        let mut problem = problem_on(&grid, method);
+        let plan = (*problem.plan).clone();
+        problem.plan = Arc::new(plan.with_schedule(Schedule {
+            relaxation: Percent(percent),
+            ..problem.plan.schedule()
+        }));
+        problem
+    };
+    for keeping in [Keeping::Storage, Keeping::Workgroup, Keeping::Phases] {
+        let backend = own(Some(keeping), Library::new());
+        let block = |method, percent| block_on(&backend, problem(method, percent)).unwrap();
+        let (further, plain) = (
+            block(Method::OverRelaxed, 120),
+            block(Method::OverRelaxed, 100),
+        );
+        assert_eq!((further.finished, further.unconverged), (100, 0));
+        assert!(further.sweeps < plain.sweeps, "{keeping:?}");
+        // Beyond twice as far nothing converges, and values go to their backups in the end.
+        let too_far = block(Method::OverRelaxed, 195);
+        assert_eq!((too_far.finished, too_far.unconverged), (100, 0));
+        assert!(too_far.sweeps > plain.sweeps, "{keeping:?}");
+        let in_place = block(Method::InPlace, 100);
+        assert!(further.sweeps < in_place.sweeps, "{keeping:?}");
     }
 }
 

@@ -11,7 +11,7 @@
 use super::device::Device;
 use super::layout::{RUN, Slice};
 use super::pace::{Iterations, MAX_ITERATIONS};
-use crate::plan::{KernelClass, Part, Plan, SweepModel, SweepState};
+use crate::plan::{KernelClass, Part, Phasing, Plan, SweepModel, SweepState, phases};
 use crate::reward::RewardDomain;
 use crate::solve::SolveError;
 use crate::statistics::TILE;
@@ -29,7 +29,7 @@ const LANES: std::ops::RangeInclusive<usize> = 32..=128;
 /// over storage get what the second-level cache gives, 5.5 TB/s over 132 multiprocessors at some 35 bytes an update: 1.2. The two meet at 240 phases (*expected, not measured*).
 const MOST_PHASES: usize = 256;
 
-/// A part of the sweeps before the first certificate that sweeps over colours can do without: those that the pilot counts are in sweep order.
+/// A part of the sweeps before the first certificate that sweeps over colours can do without, where those that the pilot counts alternate.
 const EARLIER: u32 = 4;
 
 /// Words of the shader.
@@ -67,15 +67,15 @@ impl Phases {
         if model.class() == KernelClass::Dense || n > 1 << 16 {
             return None;
         }
-        let phase_of = phases(model);
-        let count = phase_of.iter().max().map_or(0, |last| last + 1);
+        let phase_of = phases_of(model);
+        let count = phase_of.iter().max().map_or(0, |last| last + 1) as usize;
         let longest = model.states().iter().map(|s| steps_of(model, s)).max()?;
         if count > MOST_PHASES || longest as u64 + PER_SLICE > MAX_ITERATIONS {
             return None;
         }
         let mut rows = vec![Vec::new(); count];
         for (row, phase) in (0..).zip(phase_of) {
-            rows[phase].push(row);
+            rows[phase as usize].push(row);
         }
         let lanes = (n.div_ceil(count) * groups).next_power_of_two();
         let members = lanes.clamp(*LANES.start(), *LANES.end()) / groups;
@@ -106,44 +106,19 @@ impl Phases {
 
 /// Whether phases are levels; else colours.
 fn goes_by_levels(model: &SweepModel) -> bool {
-    model.class() == KernelClass::Deterministic
+    model.class() == KernelClass::Deterministic && !model.is_by_colours()
 }
 
 /// The phase of every row.
-fn phases(model: &SweepModel) -> Vec<usize> {
-    let n = model.states().len();
-    let mut earlier: Vec<Vec<usize>> = vec![Vec::new(); n];
-    // Rows from which none later is reached: what comes later does not lead to them by way of these. Where each row's stretch between two such begins.
-    let mut stretch = vec![0; n];
-    let (mut begin, mut furthest) = (0, 0);
-    for (row, state) in model.states().iter().enumerate() {
-        stretch[row] = begin;
-        furthest = furthest.max(row);
-        for part in model.terms_of(state) {
-            let to = part.position as usize;
-            furthest = furthest.max(to);
-            earlier[row.max(to)].push(row.min(to));
-        }
-        if furthest == row {
-            begin = row + 1;
-        }
-    }
+fn phases_of(model: &SweepModel) -> Vec<u32> {
     let by_levels = goes_by_levels(model);
-    let mut phase_of: Vec<usize> = Vec::with_capacity(n);
-    for (row, earlier) in earlier.iter().enumerate() {
-        let (before, beside): (Vec<usize>, Vec<usize>) = earlier
-            .iter()
-            .partition(|t| by_levels || stretch[**t] < stretch[row]);
-        let after = |least: usize, t: &usize| least.max(phase_of[*t] + 1);
-        let mut phase = before.iter().fold(0, after);
-        let mut taken: Vec<usize> = beside.iter().map(|t| phase_of[*t]).collect();
-        taken.sort_unstable();
-        for other in taken {
-            phase += usize::from(other == phase);
-        }
-        phase_of.push(phase);
-    }
-    phase_of
+    phases(
+        model,
+        match by_levels {
+            true => Phasing::Levels,
+            false => Phasing::Colours,
+        },
+    )
 }
 
 /// Loop iterations of a slice beside its steps.
@@ -297,7 +272,8 @@ pub(super) struct DevicePhases {
     pub(super) members: u64,
     /// Visits are slices.
     pub(super) iterations: Iterations,
-    by_levels: bool,
+    /// Whether the pilot's sweeps go through the states in the same order as these.
+    as_counted: bool,
     slices: wgpu::Buffer,
     members_of_slices: wgpu::Buffer,
     moves: wgpu::Buffer,
@@ -325,7 +301,7 @@ impl DevicePhases {
                 per_pass: each.clone().sum(),
                 largest: each.max().unwrap_or(1),
             },
-            by_levels: goes_by_levels(plan.model()),
+            as_counted: goes_by_levels(plan.model()) || plan.model().is_by_colours(),
             slices: device.upload("slices of phases", &packed.slices, storage)?,
             members_of_slices: device.upload("states of slices", &packed.members, storage)?,
             moves: device.upload("moves", &packed.moves, storage)?,
@@ -334,11 +310,11 @@ impl DevicePhases {
         })
     }
 
-    /// Sweeps before the first certificate, of those that are needed in sweep order.
-    pub(super) fn first_check(&self, in_order: u32) -> u32 {
-        match self.by_levels {
-            true => in_order,
-            false => in_order - in_order / EARLIER,
+    /// Sweeps before the first certificate, of those that the pilot counted.
+    pub(super) fn first_check(&self, counted: u32) -> u32 {
+        match self.as_counted {
+            true => counted,
+            false => counted - counted / EARLIER,
         }
     }
 

@@ -17,6 +17,9 @@ use crate::solve::{CellProblem, DeviceFault, SolveError};
 use crate::statistics::TILE;
 use crate::units::StateId;
 
+/// Values go no further than to their backups after so many times the sweeps of the first certificate: by then, going further does not pay.
+const PATIENCE: u32 = 4;
+
 /// What a stage is of.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Kind {
@@ -188,6 +191,17 @@ impl DeviceStage {
         group.begin(source)?;
         group.submit()?;
         workspace.read_goals(&self.gpu.device)
+    }
+
+    /// How far values go after so many sweeps, as a multiple of the way to their backups: no further than to these where most goals should have been done long ago.
+    pub(super) fn relaxation(&self, done: u32) -> f32 {
+        let schedule = self.schedule;
+        match schedule.method {
+            Method::OverRelaxed if done < PATIENCE * schedule.first_check => {
+                schedule.relaxation.fraction() as f32
+            }
+            _ => 1.0,
+        }
     }
 
     /// All that is left of a group of goals whose integrands were kept.

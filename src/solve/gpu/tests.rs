@@ -89,7 +89,7 @@ pub(super) fn full(states: u64, choices: u64) -> Family {
 
 pub(super) fn problem(method: Method) -> CellProblem {
     match method {
-        Method::InPlace | Method::PolicyIteration | Method::Extrapolated => {
+        Method::InPlace | Method::PolicyIteration | Method::OverRelaxed => {
             problem_on(&moves(40, 3), method)
         }
         Method::Jacobi => problem_on(&terms(40, 3), method),

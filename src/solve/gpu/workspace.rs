@@ -174,7 +174,7 @@ impl Workspace {
         let goals = make("goals", rewards)?;
         let values = make("values", numbers)?;
         let next = match method {
-            Method::InPlace | Method::PolicyIteration | Method::Extrapolated => None,
+            Method::InPlace | Method::PolicyIteration | Method::OverRelaxed => None,
             Method::Jacobi => Some(make("values of the next sweep", numbers)?),
         };
         let integrands = make("integrands", numbers)?;

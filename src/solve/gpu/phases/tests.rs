@@ -87,7 +87,7 @@ fn where_nothing_leads_back_successors_come_first() {
     let plan = plan(&mdp, RewardDomain::Choice);
     let model = plan.model();
     assert_eq!(model.class(), KernelClass::Sparse);
-    let phase_of = phases(model);
+    let phase_of = phases_of(model);
     let pairs = neighbours(model);
     assert!(pairs.iter().all(|(a, b)| phase_of[*a] < phase_of[*b]));
 }
