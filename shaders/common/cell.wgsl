@@ -13,8 +13,6 @@ struct Cell {
     key_high: u32,
     // Points of the law's lattice.
     width: u32,
-    // Number of the lowest one, modulo 2^32, where rewards of several laws are brought onto it.
-    lowest: u32,
     // Whether some state surely stays: then the centre is the largest reward among those.
     has_stays: u32,
     // Largest half-width that counts as certified, in units of HALF_WIDTH_UNIT.

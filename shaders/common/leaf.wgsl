@@ -26,6 +26,8 @@ struct Leaf {
     first_end: u32,
     n_ends: u32,
     pick: u32,
+    // Draws that rewards are sums of.
+    n_latents: u32,
 }
 
 // A word of the mixture's stream is among these.
@@ -43,6 +45,8 @@ const KIND_DEALT: u32 = 1u;
 const KIND_CHOSEN: u32 = 2u;
 // A row of steps is chosen.
 const KIND_GIVEN: u32 = 3u;
+// Rewards are weighted sums of draws.
+const KIND_SUMMED: u32 = 4u;
 
 // In a slot: its place is chosen. The other bits say who lies there.
 const CHOSEN: u32 = 0x80000000u;

@@ -25,6 +25,8 @@ struct TableHead {
     // A lattice's points are multiples of 2^exponent spacings of what rewards are brought onto; a table's, of 2^(exponent + e) spacings, e being
     // the eight bits of a segment's scale where an f32 has its exponent.
     exponent: i32,
+    // Number of the point that spacings are counted from, modulo 2^32.
+    origin: u32,
 }
 
 @group(0) @binding(8) var<storage, read> heads: array<TableHead>;
@@ -72,12 +74,13 @@ fn scaled(m: i32, exponent: i32) -> u32 {
     return bitcast<u32>((m + (1 << (shift - 1u))) >> shift);
 }
 
-// The reward that a word stands for under a law, as spacings of what rewards are brought onto, modulo 2^32.
+// The reward that a word stands for under a law, as spacings of what rewards are brought onto, counted from the law's origin, modulo 2^32.
 fn drawn_multiple(law: u32, word: u32) -> u32 {
     let head = heads[law];
     if head.width != 0u {
-        return scaled(head.low + bitcast<i32>(mulhi(word, head.width)), head.exponent);
+        return scaled(head.low + bitcast<i32>(mulhi(word, head.width)), head.exponent) - head.origin;
     }
     let segment = table_segment(head, word);
-    return scaled(table_integer(segment, word), head.exponent + i32(segment.scale >> 23u));
+    let exponent = head.exponent + i32(segment.scale >> 23u);
+    return scaled(table_integer(segment, word), exponent) - head.origin;
 }

@@ -6,27 +6,9 @@
 // Whether there is another law than the cell's lattice: then every reward is drawn by the law of its own and brought onto the lattice.
 override TABLES: bool = false;
 
-// A block of four random words and the rows they go to: `targets[first..ends[0]]`, `targets[ends[0]..ends[1]]`, ...
-struct Block {
-    number: u32,
-    first: u32,
-    end_0: u32,
-    end_1: u32,
-    end_2: u32,
-    end_3: u32,
-}
-
-// Where a word goes, and the law that makes a reward of it.
-struct DrawTarget {
-    row: u32,
-    law: u32,
-}
-
 // In a row: who is there can surely stay, for this reward for ever.
 const STAYS: u32 = 0x80000000u;
 
-@group(0) @binding(1) var<storage, read> blocks: array<Block>;
-@group(0) @binding(2) var<storage, read> targets: array<DrawTarget>;
 @group(0) @binding(3) var<storage, read_write> goals: array<u32>;
 @group(0) @binding(4) var<storage, read_write> drawn: array<Drawn>;
 
@@ -38,7 +20,7 @@ fn deal(first: u32, end: u32, word: u32, base: u32) {
     for (var i = first; i < end; i++) {
         let goes_to = targets[i].row;
         if TABLES {
-            step = min(drawn_multiple(targets[i].law, word) - cell.lowest, cell.width - 1u);
+            step = min(drawn_multiple(targets[i].law, word), cell.width - 1u);
         }
         goals[base + (goes_to & ~STAYS) * LANES] = step;
         depth = max(depth, cell.width - step);

@@ -75,7 +75,7 @@ fn settle(
                     step = lies;
                 } else if (lies & CHOSEN) != 0u {
                     let word = word_of(goal, own.coordinate, job.stream);
-                    step = min(drawn_multiple(leaf.law, word) - cell.lowest, cell.width - 1u);
+                    step = min(drawn_multiple(leaf.law, word), cell.width - 1u);
                 }
             }
         }

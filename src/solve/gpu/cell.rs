@@ -29,6 +29,12 @@ pub(super) struct Cell {
     pub(super) places: wgpu::Buffer,
     pub(super) settled: wgpu::Buffer,
     pub(super) numbers: wgpu::Buffer,
+    pub(super) bundles: wgpu::Buffer,
+    pub(super) summed: wgpu::Buffer,
+    pub(super) addends: wgpu::Buffer,
+    pub(super) factors: wgpu::Buffer,
+    /// Draws that the rewards of a goal are sums of, at most.
+    pub(super) n_latents: u32,
     pub(super) stays: wgpu::Buffer,
 }
 
@@ -67,7 +73,6 @@ impl Cell {
         let stays = stays(model);
         let mut constants = constants((problem, model), (scale, allowance), tolerance);
         constants.n_rewards = stays.len() as u32;
-        constants.lowest = draws.lowest;
         constants.has_stays = u32::from(stays.contains(&true));
         // Values start at what a state's own reward is worth for ever; choices' rewards are not asked.
         let own = match model.domain() {
@@ -97,6 +102,11 @@ impl Cell {
             places: device.upload("places", &draws.places, storage)?,
             settled: device.upload("rewards of the places", &draws.settled, storage)?,
             numbers: device.upload("given goals", &draws.numbers, storage)?,
+            bundles: device.upload("bundles of sums", &draws.bundles, storage)?,
+            summed: device.upload("rewards that are sums", &draws.summed, storage)?,
+            addends: device.upload("draws that are added up", &draws.addends, storage)?,
+            factors: device.upload("their weights", &draws.factors, storage)?,
+            n_latents: draws.n_latents,
             stays: device.upload("self-loops", &own, storage)?,
         })
     }
@@ -125,7 +135,6 @@ fn constants(
         key_low,
         key_high,
         width: scale.width,
-        lowest: 0,
         has_stays: 0,
         tolerance: tolerance as u32,
         max_sweeps: problem.max_sweeps,

@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use super::cell::Scale;
+use super::draws::Ruler;
 use super::layout::Drawn;
 use crate::reward::{GoalLaw, Lattice};
 use crate::rng::Stream;
@@ -54,15 +55,23 @@ impl Cover {
         Scale::new(self.lattice)
     }
 
+    /// The lowest point.
+    pub(super) fn lowest(self) -> f64 {
+        self.lowest
+    }
+
     /// log2 of the spacing.
     pub(super) fn exponent(self) -> i32 {
         self.lattice.exponent
     }
 
-    /// Number of the lowest point, counted from zero in spacings, modulo 2^32; `None` where f64 does not count that far.
-    pub(super) fn lowest_number(self) -> Option<u32> {
+    /// What rewards are counted in on the device; `None` where f64 does not count as far as the lowest point.
+    pub(super) fn ruler(self) -> Option<Ruler> {
         let number = self.lowest / 2f64.powi(self.lattice.exponent);
-        (number.abs() <= 2f64.powi(53)).then_some(number as i64 as u32)
+        (number.abs() <= 2f64.powi(53)).then_some(Ruler {
+            exponent: self.lattice.exponent,
+            origin: number as i64 as u32,
+        })
     }
 
     /// What the device's sums are about: the middle of the lattice.
@@ -74,9 +83,14 @@ impl Cover {
     /// e/(1 - gamma), and the integrand (1 - gamma) max_a P_a V* by at most e. Here e is one spacing (half of it by rounding to
     /// the lattice, the other half a generous share for `log2` and the clamp at the end), and the rounding of differences in f64.
     pub(super) fn error(self) -> f64 {
+        self.error_of(1.0)
+    }
+
+    /// The same where a goal is up to so many steps off the lattice's points.
+    pub(super) fn error_of(self, steps: f64) -> f64 {
         let unit = 2f64.powi(self.lattice.exponent);
         let size = self.lowest.abs() + unit * f64::from(POINTS);
-        unit + 4.0 * f64::EPSILON * size
+        steps * unit + 4.0 * f64::EPSILON * size
     }
 }
 
@@ -139,7 +153,7 @@ impl HostTiles {
     }
 }
 
-/// A law that the host draws from: weighted sums of draws, and goals that are drawn whole.
+/// A law that the host draws from: walks, and whatever is too large for the device.
 #[derive(Clone, Debug)]
 pub(super) struct Hosted {
     law: Arc<GoalLaw>,

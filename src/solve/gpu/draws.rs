@@ -1,14 +1,13 @@
 //! How a cell's goals are drawn on the device: which random words there are, where each goes, and the law that makes a reward of it.
 //!
 //! Where one uniform law draws every reward, its lattice is the one that the device counts rewards in. Other laws, several laws and fixed rewards
-//! are brought onto a [`Cover`]: the same integers as [`Cover::step`] makes on the host.
+//! are brought onto a [`Cover`](super::cover::Cover): the same integers as its `step` makes on the host, but for [sums](super::sums).
 
 use std::collections::HashMap;
 use std::ops::Range;
 
-use super::cover::Cover;
 use super::layout::{
-    Block, Condition, DrawTarget, Leaf, Place, STAYS, Segment, Settled, TableHead,
+    Block, Bundle, Condition, DrawTarget, Leaf, Place, STAYS, Segment, Settled, Summed, TableHead,
 };
 use super::leaves::LeafKind;
 use crate::reward::{Independent, Kind, Lattice, Marginal, Source};
@@ -35,10 +34,27 @@ pub(super) struct Draws {
     pub(super) settled: Vec<Settled>,
     /// Rows of steps, and whatever else leaves have lists of.
     pub(super) numbers: Vec<u32>,
+    /// Rewards that are weighted sums of draws, four of them a bundle: see `sums`.
+    pub(super) bundles: Vec<Bundle>,
+    pub(super) summed: Vec<Summed>,
+    /// Per term of a bundle: its draw, and its weights.
+    pub(super) addends: Vec<u32>,
+    pub(super) factors: Vec<[i32; 4]>,
+    /// Draws that the rewards of a goal are sums of, at most.
+    pub(super) n_latents: u32,
+    /// Steps that a sum is off at most.
+    pub(super) error: f64,
     /// Whether the laws are needed: else all is one lattice.
     pub(super) has_laws: bool,
-    /// Number of the cover's lowest point, modulo 2^32.
-    pub(super) lowest: u32,
+}
+
+/// What draws of a law are counted in.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Ruler {
+    /// log2 of the spacing.
+    pub(super) exponent: i32,
+    /// Number of the point that is counted from, modulo 2^32.
+    pub(super) origin: u32,
 }
 
 impl Draws {
@@ -46,31 +62,29 @@ impl Draws {
     pub(super) fn of_lattice(law: &Independent, rows: &[u32], stays: &[bool]) -> Self {
         let mut draws = Self::default();
         let coordinate = |(row, reward): (usize, &u32)| match law.sources[*reward as usize] {
-            Source::Draw { coordinate, .. } => (row, coordinate, 0),
+            Source::Draw { coordinate, .. } => (flagged(row, stays), coordinate, 0),
             Source::Fixed(_) => unreachable!("a lattice has no fixed rewards"),
         };
-        let blocks = draws.deal(rows.iter().enumerate().map(coordinate), stays);
+        let blocks = draws.deal(rows.iter().enumerate().map(coordinate));
         draws.push_leaf(Leaf::default(), LeafKind::Drawn { blocks });
         draws
     }
 
-    /// Rewards of any independent laws, on a cover: the Philox blocks that they take. `own`: the rows that are theirs, and the reward of each.
+    /// Rewards of any independent laws: the Philox blocks that they take. `own`: the rows that are theirs, flagged, and the reward of each.
     pub(super) fn push_independent(
         &mut self,
         law: &Independent,
-        cover: Cover,
-        own: impl Iterator<Item = (usize, u32)>,
-        stays: &[bool],
+        ruler: Ruler,
+        own: impl Iterator<Item = (u32, usize)>,
     ) -> Range<u32> {
-        let spacing = cover.exponent();
         let first_law = self.heads.len() as u32;
         for marginal in &law.laws {
-            self.push_law(marginal, spacing);
+            self.push_law(marginal, ruler);
         }
         let mut fixed: HashMap<u32, u32> = HashMap::new();
         let mut wanted = Vec::new();
         for (row, reward) in own {
-            wanted.push(match law.sources[reward as usize] {
+            wanted.push(match law.sources[reward] {
                 Source::Draw { coordinate, law } => (row, coordinate, first_law + law),
                 // Whatever the word says, it is the only point of a lattice.
                 Source::Fixed(x) => {
@@ -83,25 +97,26 @@ impl Draws {
                             width: 1,
                             exponent,
                         };
-                        self.heads.push(head_of(point, spacing));
+                        self.heads.push(head_of(point, ruler));
                     }
                     (row, 0, at)
                 }
             });
         }
-        self.deal(wanted.into_iter(), stays)
+        self.deal(wanted.into_iter())
     }
 
     /// Adds a law, and says which it is.
-    pub(super) fn push_law(&mut self, law: &Marginal, spacing: i32) -> u32 {
+    pub(super) fn push_law(&mut self, law: &Marginal, ruler: Ruler) -> u32 {
         let head = match law.kind() {
-            Kind::Lattice(lattice) => head_of(lattice, spacing),
+            Kind::Lattice(lattice) => head_of(lattice, ruler),
             Kind::Table(table) => {
                 let head = TableHead {
                     first_segment: self.segments.len() as u32,
                     first_cell: self.cells.len() as u32,
                     cell_shift: table.cell_shift(),
-                    exponent: -BIAS - spacing,
+                    exponent: -BIAS - ruler.exponent,
+                    origin: ruler.origin,
                     ..TableHead::default()
                 };
                 let segments = bytemuck::cast_slice::<_, Segment>(table.segments());
@@ -114,16 +129,9 @@ impl Draws {
         self.heads.len() as u32 - 1
     }
 
-    /// Sorts rows by coordinate, so that every Philox block is computed once. Every row with its coordinate and law. Returns the blocks.
-    fn deal(
-        &mut self,
-        rows: impl Iterator<Item = (usize, u32, u32)>,
-        stays: &[bool],
-    ) -> Range<u32> {
-        let target = |(row, coordinate, law): (usize, u32, u32)| {
-            let row = row as u32 | if stays[row] { STAYS } else { 0 };
-            (coordinate, DrawTarget { row, law })
-        };
+    /// Sorts rows by coordinate, so that every Philox block is computed once. Every row, or latent draw, with its coordinate and law. Returns the blocks.
+    pub(super) fn deal(&mut self, rows: impl Iterator<Item = (u32, u32, u32)>) -> Range<u32> {
+        let target = |(row, coordinate, law)| (coordinate, DrawTarget { row, law });
         let mut wanted: Vec<(u32, DrawTarget)> = rows.map(target).collect();
         wanted.sort_by_key(|(coordinate, _)| *coordinate);
         let (first_block, first_target) = (self.blocks.len() as u32, self.targets.len() as u32);
@@ -155,12 +163,18 @@ impl Draws {
     }
 }
 
-/// A lattice, relative to the spacing of the cover.
-fn head_of(lattice: Lattice, spacing: i32) -> TableHead {
+/// A row that says whether its reward can be had for ever. `stays`: by row.
+pub(super) fn flagged(row: usize, stays: &[bool]) -> u32 {
+    row as u32 | if stays[row] { STAYS } else { 0 }
+}
+
+/// A lattice, in what it is counted in.
+fn head_of(lattice: Lattice, ruler: Ruler) -> TableHead {
     TableHead {
         width: lattice.width,
         low: lattice.low,
-        exponent: lattice.exponent - spacing,
+        exponent: lattice.exponent - ruler.exponent,
+        origin: ruler.origin,
         ..TableHead::default()
     }
 }

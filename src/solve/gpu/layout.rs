@@ -24,6 +24,8 @@ pub(super) const KIND_DEALT: u32 = 1;
 pub(super) const KIND_CHOSEN: u32 = 2;
 /// A row of steps is chosen.
 pub(super) const KIND_GIVEN: u32 = 3;
+/// Rewards are weighted sums of draws.
+pub(super) const KIND_SUMMED: u32 = 4;
 
 /// Replace the integrands by their fixed-point form.
 pub(super) const FLAG_KEEP: u32 = 4;
@@ -80,7 +82,6 @@ crossing! {
         key_low: u32,
         key_high: u32,
         width: u32,
-        lowest: u32,
         has_stays: u32,
         tolerance: u32,
         max_sweeps: u32,
@@ -256,6 +257,7 @@ crossing! {
         width: u32,
         low: i32,
         exponent: i32,
+        origin: u32,
     }
 
     /// A law that goals follow, one of several or the only one; see shaders/common/leaf.wgsl.
@@ -274,6 +276,7 @@ crossing! {
         first_end: u32,
         n_ends: u32,
         pick: u32,
+        n_latents: u32,
     }
 
     /// A word of the mixture's stream is among these.
@@ -294,6 +297,21 @@ crossing! {
         row: u32,
         by: u32,
         coordinate: u32,
+    }
+
+    /// Rewards that are summed side by side; see shaders/reward/sum.wgsl.
+    struct Bundle {
+        first: u32,
+        end: u32,
+        latents: u32,
+    }
+
+    /// A reward that is a weighted sum of draws.
+    struct Summed {
+        row: u32,
+        shift: u32,
+        offset_low: u32,
+        offset_high: u32,
     }
 
     /// A draw of a table law.
@@ -387,6 +405,7 @@ mod tests {
             ("KIND_DEALT", KIND_DEALT),
             ("KIND_CHOSEN", KIND_CHOSEN),
             ("KIND_GIVEN", KIND_GIVEN),
+            ("KIND_SUMMED", KIND_SUMMED),
         ];
         for (name, value) in kinds {
             let line = format!("const {name}: u32 = {value}u;");

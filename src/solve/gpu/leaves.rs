@@ -1,17 +1,25 @@
 //! Laws of which a goal follows one, and the passes that make goals of them on the device: every reward by itself, values dealt to places, chosen places, given
-//! rows. Rewards are on a [`Cover`], where they are as [`Cover::step`] brings them there. The words and what is made of them are defined in
+//! rows, [sums](super::sums). Rewards are on a [`Cover`], where they are, sums aside, as [`Cover::step`] brings them there. The words and what is made of them are defined in
 //! docs/random-numbers.md.
 
 use std::ops::Range;
 
 use super::cover::Cover;
-use super::draws::Draws;
+use super::draws::{Draws, Ruler, flagged};
 use super::layout::{
-    Condition, KIND_CHOSEN, KIND_DEALT, KIND_DRAWN, KIND_GIVEN, Leaf, NOWHERE, Place, STAYS,
-    Settled,
+    Condition, KIND_CHOSEN, KIND_DEALT, KIND_DRAWN, KIND_GIVEN, Leaf, NOWHERE, Place, Settled,
 };
 use super::pace::MAX_ITERATIONS;
 use crate::reward::{GivenRows, GoalLaw, Independent, Making, Places, Recipe, RowPick, WholeGoal};
+
+/// What the device has room for.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Room {
+    /// Words that a buffer holds.
+    pub(super) numbers: u64,
+    /// Draws that the rewards of a goal are sums of: those of a block in a buffer.
+    pub(super) latents: u64,
+}
 
 /// How the goals of a leaf are made.
 #[derive(Clone, Debug)]
@@ -27,28 +35,33 @@ pub(super) enum LeafKind {
     },
     /// Rewards that a row is for.
     Given { rewards: Range<u32>, in_order: bool },
+    /// Philox blocks of latent draws, and bundles of rewards that are sums of them.
+    Summed {
+        blocks: Range<u32>,
+        bundles: Range<u32>,
+    },
 }
 
 impl Draws {
-    /// What draws the goals of a law on a cover; `None` where the host has to. `most_numbers`: that a buffer of the device holds.
+    /// What draws the goals of a law on a cover; `None` where the host has to.
     pub(super) fn of_law(
         law: &GoalLaw,
         cover: Cover,
         rows: &[u32],
         stays: &[bool],
-        most_numbers: u64,
+        room: Room,
     ) -> Option<Self> {
         let mut draws = Self {
             has_laws: true,
-            lowest: cover.lowest_number()?,
             ..Self::default()
         };
         let make = Make {
             cover,
+            ruler: cover.ruler()?,
             rows,
             own: &|_| true,
             stays,
-            most_numbers,
+            room,
         };
         draws.push(law.recipe(), &[], &make)?;
         Some(draws)
@@ -61,14 +74,18 @@ impl Draws {
                 self.push_drawn(law, conditions, make);
                 Some(())
             }
-            Recipe::Linear(_) => None,
+            Recipe::Linear(linear) => {
+                let leaf = self.leaf(conditions, make);
+                self.push_linear(linear, leaf, make)
+            }
             Recipe::Whole(whole) => self.push_whole(&**whole, conditions, make),
         }
     }
 
     fn push_drawn(&mut self, law: &Independent, conditions: &[Condition], make: &Make<'_>) {
-        let own = make.own_rows().map(|(row, reward)| (row, reward as u32));
-        let blocks = self.push_independent(law, make.cover, own, make.stays);
+        let own = make.own_rows();
+        let own = own.map(|(row, reward)| (make.target(row), reward));
+        let blocks = self.push_independent(law, make.ruler, own);
         let leaf = Leaf {
             kind: KIND_DRAWN,
             ..self.leaf(conditions, make)
@@ -171,7 +188,7 @@ impl Draws {
                     kind: KIND_CHOSEN,
                     // The first place stays where it is, whatever lies there: it is chosen with all others alone.
                     down_to: (coordinates.len() - count) as u32,
-                    law: self.push_law(law, make.cover.exponent()),
+                    law: self.push_law(law, make.ruler),
                     ..self.leaf(conditions, make)
                 };
                 self.push_places(leaf, |j| j as u32, coordinates, places, false, make)
@@ -215,7 +232,7 @@ impl Draws {
             let place = place_of(reward).map(|place| place as usize);
             let by = place.map_or(NOWHERE, |place| slots[place]);
             let settled = Settled {
-                row: row as u32 | if make.stays[row] { STAYS } else { 0 },
+                row: make.target(row),
                 by,
                 coordinate: place.map_or(0, |place| coordinates[place]),
             };
@@ -240,7 +257,7 @@ impl Draws {
         used.dedup();
         let numbers = given.rows as u64 * used.len() as u64;
         // Sums of a goal's number and one below the number of rows do not overflow.
-        if self.numbers.len() as u64 + numbers > make.most_numbers || given.rows > 1 << 30 {
+        if self.numbers.len() as u64 + numbers > make.room.numbers || given.rows > 1 << 30 {
             return None;
         }
         let mut leaf = Leaf {
@@ -270,7 +287,7 @@ impl Draws {
             self.numbers.extend(lasts.iter().map(|(_, row)| *row));
         }
         let rewards = make.own_rows().map(|(row, reward)| Settled {
-            row: row as u32 | if make.stays[row] { STAYS } else { 0 },
+            row: make.target(row),
             by: match wanted(reward) {
                 Some(column) => used.partition_point(|c| *c < column) as u32,
                 None => NOWHERE,
@@ -306,11 +323,13 @@ impl Draws {
         self.kinds.push(kind);
     }
 
-    /// The same without what is on the device by now.
+    /// The same without what only the device needs.
     pub(super) fn uploaded(&self) -> Self {
         Self {
             leaves: self.leaves.clone(),
             kinds: self.kinds.clone(),
+            bundles: self.bundles.clone(),
+            n_latents: self.n_latents,
             ..Self::default()
         }
     }
@@ -318,14 +337,15 @@ impl Draws {
 
 /// What leaves of a cell have in common.
 #[derive(Clone, Copy)]
-struct Make<'a> {
-    cover: Cover,
+pub(super) struct Make<'a> {
+    pub(super) cover: Cover,
+    ruler: Ruler,
     /// Per row: its reward.
     rows: &'a [u32],
     /// The rewards that are to be drawn.
     own: &'a dyn Fn(usize) -> bool,
     stays: &'a [bool],
-    most_numbers: u64,
+    pub(super) room: Room,
 }
 
 impl Make<'_> {
@@ -333,8 +353,13 @@ impl Make<'_> {
         (self.own)(reward)
     }
 
+    /// A row, and whether its reward can be had for ever.
+    pub(super) fn target(&self, row: usize) -> u32 {
+        flagged(row, self.stays)
+    }
+
     /// Rows that are to be drawn, and the reward of each.
-    fn own_rows(&self) -> impl Iterator<Item = (usize, usize)> {
+    pub(super) fn own_rows(&self) -> impl Iterator<Item = (usize, usize)> {
         let rows = self.rows.iter().map(|reward| *reward as usize);
         rows.enumerate().filter(|(_, reward)| self.own(*reward))
     }

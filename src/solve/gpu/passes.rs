@@ -3,13 +3,19 @@
 use std::ops::Range;
 
 use super::draws::Draws;
-use super::layout::{FLAG_IN_ORDER, Job};
+use super::layout::{Bundle, FLAG_IN_ORDER, Job};
 use super::leaves::LeafKind;
 use super::pace::MAX_ITERATIONS;
 use crate::rng::Stream;
 
 /// Loop iterations of a Philox block, and of the search for the segment of a table.
 const PER_WORD: u64 = 12 + 20;
+
+/// The same of a bundle of sums beside its terms.
+const PER_BUNDLE: u64 = 8;
+
+/// Terms that an invocation adds up: enough to hide that it has to begin.
+const TERMS_EACH: u64 = 128;
 
 /// A shader that takes part in drawing goals.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -19,16 +25,20 @@ pub(super) enum DrawPass {
     Shuffle,
     Arrange,
     Settle,
+    Latent,
+    Sum,
 }
 
 impl DrawPass {
     /// All of them: a pass is in the place of its number.
-    pub(super) const ALL: [Self; 5] = [
+    pub(super) const ALL: [Self; 7] = [
         Self::Draw,
         Self::Place,
         Self::Shuffle,
         Self::Arrange,
         Self::Settle,
+        Self::Latent,
+        Self::Sum,
     ];
 
     /// The shader, for adapters with 64-bit integers and without.
@@ -44,6 +54,10 @@ impl DrawPass {
             (Self::Arrange, false) => "arrange_halves",
             (Self::Settle, true) => "settle_int64",
             (Self::Settle, false) => "settle_halves",
+            (Self::Latent, true) => "latent_int64",
+            (Self::Latent, false) => "latent_halves",
+            (Self::Sum, true) => "sum_int64",
+            (Self::Sum, false) => "sum_halves",
         }
     }
 }
@@ -72,13 +86,17 @@ impl Draws {
                     mixture: stream.mixture().number(),
                     ..Job::default()
                 },
-                allowed: allowed.clamp(1, MAX_ITERATIONS),
+                allowed,
             };
             let turn = || (first % u64::from(leaf.n_rows)) as u32;
             let is_measured = stream == Stream::Reward;
             match kind {
                 LeafKind::Drawn { blocks } => {
                     passes.strided(DrawPass::Draw, blocks.clone(), 4 * PER_WORD);
+                }
+                LeafKind::Summed { blocks, bundles } => {
+                    passes.strided(DrawPass::Latent, blocks.clone(), 4 * PER_WORD);
+                    passes.bundles(&self.bundles, bundles.clone());
                 }
                 LeafKind::Given { rewards, in_order } => {
                     if *in_order && is_measured {
@@ -122,8 +140,9 @@ impl Draws {
             self.kinds.iter().any(|kind| match kind {
                 LeafKind::Drawn { .. } => pass == DrawPass::Draw,
                 LeafKind::Given { .. } => pass == DrawPass::Settle,
+                LeafKind::Summed { .. } => matches!(pass, DrawPass::Latent | DrawPass::Sum),
                 LeafKind::Placed { in_order, .. } => match pass {
-                    DrawPass::Draw => false,
+                    DrawPass::Draw | DrawPass::Latent | DrawPass::Sum => false,
                     DrawPass::Arrange => *in_order,
                     DrawPass::Place | DrawPass::Shuffle | DrawPass::Settle => true,
                 },
@@ -157,6 +176,33 @@ impl Passes<'_> {
         });
     }
 
+    /// Sums, cut so that no dispatch takes longer than it is allowed. Invocations share bundles out: few of many terms, more of few.
+    fn bundles(&mut self, all: &[Bundle], range: Range<u32>) {
+        let cost = |b: u32| {
+            let bundle = all[b as usize];
+            u64::from(bundle.end - bundle.first) + PER_BUNDLE
+        };
+        let mut first = range.start;
+        while first < range.end {
+            let (mut end, mut iterations) = (first, 0);
+            while end < range.end && (end == first || iterations + cost(end) <= self.allowed) {
+                iterations += cost(end);
+                end += 1;
+            }
+            self.list.push(Dispatch {
+                pass: DrawPass::Sum,
+                job: Job {
+                    range_first: first,
+                    range_end: end,
+                    ..self.job
+                },
+                strides: (iterations.div_ceil(TERMS_EACH) as u32).min(end - first),
+                iterations,
+            });
+            first = end;
+        }
+    }
+
     /// A pass in which an invocation does all of a goal.
     fn whole(&mut self, pass: DrawPass, iterations: u64) {
         self.list.push(Dispatch {
@@ -169,7 +215,8 @@ impl Passes<'_> {
 
     /// The same over a range, cut, the last part first.
     fn last_first(&mut self, pass: DrawPass, range: Range<u32>, each: u64) {
-        let most = (self.allowed / each).max(1) as u32;
+        let allowed = self.allowed.clamp(1, MAX_ITERATIONS);
+        let most = (allowed / each).max(1) as u32;
         let mut end = range.end;
         while end > range.start {
             let first = range.start.max(end.saturating_sub(most));

@@ -200,12 +200,16 @@ impl Pipeline {
     ///
     /// # Panics
     ///
-    /// If a name is missing: the names are fixed where the shaders are.
+    /// If a name is missing or stands twice: the names are fixed where the shaders are.
     pub(super) fn bind(
         &self,
         device: &Device,
         named: &[(&str, &wgpu::Buffer)],
     ) -> Result<wgpu::BindGroup, SolveError> {
+        let mut names: Vec<&str> = named.iter().map(|(name, _)| *name).collect();
+        names.sort_unstable();
+        let twice = names.windows(2).find(|pair| pair[0] == pair[1]);
+        assert_eq!(twice, None, "two buffers of one name");
         let entries: Vec<_> = (self.module.bindings.iter().filter(|b| b.group == 0))
             .map(|binding| {
                 let found = named.iter().find(|(name, _)| *name == binding.name);

@@ -11,6 +11,7 @@ use super::cover::{Cover, HostTiles, Hosted};
 use super::draws::Draws;
 use super::group::Source;
 use super::layout::{CAPPED, EXHAUSTED, FLAG_KEEP, FLAG_LEAVE, Lane, SUM_UNITS, joined};
+use super::leaves::Room;
 use super::pace::GroupPace;
 use super::pool::{MAX_WORKSPACES, WORKSPACE_BYTES};
 use super::stage::{DeviceStage, Kind, ReadBack};
@@ -36,7 +37,7 @@ pub(super) struct GpuSolver {
     leaves: bool,
     /// What is asked beyond POWER.
     observer: Option<Observer>,
-    /// The law, where goals are drawn on the host: weighted sums of draws, and walks.
+    /// The law, where goals are drawn on the host: walks, and what is too large for the device.
     pub(super) hosted: Option<Hosted>,
     /// What the device's sums are about.
     shift: f64,
@@ -68,9 +69,15 @@ impl GpuSolver {
                 (Some(draws), Scale::new(lattice), lattice.mean(), 0.0)
             }
             _ => {
-                let most_numbers = gpu.device.limits().max_storage_buffer_binding_size / 4;
-                let draws = Draws::of_law(law, cover, &rows, &stays, most_numbers);
-                (draws, cover.scale(), cover.shift(), cover.error())
+                let numbers = gpu.device.limits().max_storage_buffer_binding_size / 4;
+                let room = Room {
+                    numbers,
+                    latents: numbers / block_size(model.states().len()),
+                };
+                let draws = Draws::of_law(law, cover, &rows, &stays, room);
+                let steps = draws.as_ref().map_or(0.0, |draws| draws.error);
+                let error = cover.error().max(cover.error_of(steps));
+                (draws, cover.scale(), cover.shift(), error)
             }
         };
         let hosted = match draws {
@@ -334,7 +341,9 @@ impl GpuSolver {
             return 1;
         }
         let limits = self.stage.gpu.device.limits();
-        let rows = self.stage.states.len().max(self.stage.rows.len()) as u64;
+        let latents = self.stage.draws.n_latents as usize;
+        let rows = self.stage.states.len().max(self.stage.rows.len());
+        let rows = rows.max(latents) as u64;
         let block = block_size(self.stage.states.len());
         let buffers = limits.max_storage_buffer_binding_size / (block * rows * 4).max(1);
         let tiles = u64::from(limits.max_compute_workgroups_per_dimension) * TILE as u64 / block;

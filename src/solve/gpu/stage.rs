@@ -84,7 +84,8 @@ impl DeviceStage {
         };
         let keeping = gpu.keeping.unwrap_or(keeping);
         let kernels = Kernels::new(&gpu, plan, draws, (keeping, follows, whole_rows))?;
-        let numbers = 3 * u64::from(cell.constants.n_states) + u64::from(cell.constants.n_rewards);
+        let rows = cell.constants.n_rewards + cell.n_latents;
+        let numbers = 3 * u64::from(cell.constants.n_states) + u64::from(rows);
         let tile_bytes = numbers * TILE as u64 * 4;
         Ok(Self {
             rows: model.reward_rows(),

@@ -7,16 +7,16 @@ use super::cover::Hosted;
 use super::shaders::{Library, MODULES, ShaderModule};
 use super::solver::GpuSolver;
 use super::tests::{backend, drawn_cell, own};
-use crate::mdp::{BaseState, Mdp, MdpBuilder};
+use crate::mdp::{BaseState, GridLayout, Mdp, MdpBuilder};
 use crate::reward::{
-    Features, GoalTable, Law, Marginal, Matrix, Mixture, Orbit, Paid, Reach, RewardDistribution,
+    GoalTable, Law, Marginal, Matrix, Mixture, Orbit, Paid, Reach, RewardDistribution,
     RewardDomain, Sparse, StateReward, StateSet, StateSource, TableUse,
 };
 use crate::rng::Stream;
 use crate::solve::CellProblem;
 
-/// 64 states, of which the last 16 are copies of the first; some can stay, the last one has to.
-fn mdp() -> Arc<Mdp> {
+/// A grid of 64 states, of which the last 16 are copies of the first; some can stay, the last one has to.
+pub(super) fn mdp() -> Arc<Mdp> {
     let mut b = MdpBuilder::new("copies");
     let states: Vec<_> = (0..64).map(|i| b.state(format!("s{i}"))).collect();
     b.absorbing(states[63]);
@@ -31,6 +31,11 @@ fn mdp() -> Arc<Mdp> {
     b.reward_coordinates((0..64).map(|i| Some(base(i))).collect());
     b.label("few", states[10..18].to_vec());
     b.label("others", states[20..40].to_vec());
+    b.layout(GridLayout::new(
+        8,
+        8,
+        states.into_iter().map(Some).collect(),
+    ));
     Arc::new(b.build().unwrap())
 }
 
@@ -39,7 +44,7 @@ fn set(names: &[&str]) -> StateSet {
 }
 
 /// A table of 37 goals on five states.
-fn table(how: TableUse) -> Law {
+pub(super) fn table(how: TableUse) -> Law {
     let rows: Vec<Vec<f64>> = (0..37)
         .map(|i| (0..5).map(|j| f64::from(i * 7 + j) / 11.0 - 3.3).collect())
         .collect();
@@ -47,7 +52,7 @@ fn table(how: TableUse) -> Law {
     Law::Table(GoalTable::new(matrix, how))
 }
 
-fn values(n: u32) -> Vec<f64> {
+pub(super) fn values(n: u32) -> Vec<f64> {
     (0..n).map(|i| (f64::from(i) * 1.7).sin()).collect()
 }
 
@@ -155,12 +160,12 @@ fn laws() -> Vec<(&'static str, RewardDistribution)> {
     laws
 }
 
-fn problem(law: &RewardDistribution) -> CellProblem {
+pub(super) fn problem(law: &RewardDistribution) -> CellProblem {
     let bound = law.bind(&mdp()).unwrap();
     drawn_cell(bound.mdp, bound.law)
 }
 
-fn on_host(solver: &GpuSolver, stream: Stream, first: u64, tiles: u32) -> Vec<u32> {
+pub(super) fn on_host(solver: &GpuSolver, stream: Stream, first: u64, tiles: u32) -> Vec<u32> {
     let problem = &solver.problem;
     let law = &problem.program.stage().law;
     let model = problem.plan.model();
@@ -266,18 +271,4 @@ fn a_fault_in_any_pass_of_drawing_is_seen() {
         };
         assert!(seen, "{name}: {to}");
     }
-}
-
-#[test]
-fn what_the_device_cannot_draw_is_drawn_on_the_host() {
-    let Some(backend) = backend() else { return };
-    let weights = Matrix::from_rows(&[vec![1.0, 0.5]]).named(["s0", "s1"]);
-    let features = Features::new(weights, Marginal::normal(0.0, 1.0).unwrap());
-    let hosted = |law: Law| {
-        let law = RewardDistribution::new("law", law);
-        let solver = GpuSolver::new(backend.gpu.clone(), problem(&law)).unwrap();
-        solver.hosted.is_some()
-    };
-    assert!(hosted(Law::Features(features)));
-    assert!(!hosted(Law::Orbit(Orbit::new(values(48)))));
 }

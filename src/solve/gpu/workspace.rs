@@ -172,6 +172,10 @@ impl Workspace {
         let make = |label, bytes| device.buffer(label, bytes, storage);
         let rewards = goals_count * u64::from(cell.constants.n_rewards) * 4;
         let goals = make("goals", rewards)?;
+        let latents = make(
+            "draws of the sums",
+            goals_count * u64::from(cell.n_latents) * 4,
+        )?;
         let values = make("values", numbers)?;
         let next = match method {
             Method::InPlace | Method::PolicyIteration | Method::OverRelaxed => None,
@@ -226,6 +230,11 @@ impl Workspace {
                 ("places", &cell.places),
                 ("settled", &cell.settled),
                 ("numbers", &cell.numbers),
+                ("bundles", &cell.bundles),
+                ("summed", &cell.summed),
+                ("addends", &cell.addends),
+                ("factors", &cell.factors),
+                ("latents", &latents),
                 ("stays", &cell.stays),
                 ("goals", &goals),
                 ("values", values),
