@@ -9,7 +9,7 @@ use powersweep::experiment::{BackendChoice, Engine, RunSpec, Statistics};
 use powersweep::intervention::Variant;
 use powersweep::io::read_mdp;
 use powersweep::mdp::Mdp;
-use powersweep::reward::{Marginal, RewardDistribution};
+use powersweep::reward::{EquicorrelatedNormal, Law, Marginal, RewardDistribution};
 use powersweep::solve::Backend;
 use powersweep::solve::cpu::CpuBackend;
 use powersweep::statistics::behaviour::{Drives, Ties};
@@ -105,9 +105,11 @@ fn asked(mdp: &Mdp) -> Request {
 fn specs(engine: &Engine, seed: u64) -> Vec<RunSpec> {
     let figure = Path::new(env!("CARGO_MANIFEST_DIR")).join("datasets/turner-2021-fig1.json");
     let figure = read_mdp(&figure).unwrap().0;
+    let correlated = EquicorrelatedNormal::new(0.0, 1.0, 0.4);
     let laws = [
         RewardDistribution::iid("uniform", Marginal::uniform(0.0, 1.0).unwrap()),
         RewardDistribution::iid("coins", Marginal::bernoulli(0.5, 0.0, 1.0).unwrap()),
+        RewardDistribution::new("sums", Law::EquicorrelatedNormal(correlated)),
     ];
     let plain = |mdp: &Mdp| {
         let at = mdp.state_name(mdp.start()[0].0);

@@ -14,7 +14,10 @@ use powersweep::experiment::{Engine, Ledger, RunError, RunSpec, Statistics, Unob
 use powersweep::mdp::Mdp;
 use powersweep::mdp::families::{Dense, Family, Garnet, RandomDeterministic, Star};
 use powersweep::plan::{Method, Schedule};
-use powersweep::reward::{Marginal, RewardDistribution, RewardDomain, Uniform};
+use powersweep::reward::{
+    EquicorrelatedNormal, Features, Gaussian, GaussianProcess, Kernel, Law, Marginal, Matrix,
+    Mixture, RewardDistribution, RewardDomain, Uniform,
+};
 use powersweep::rng::Stream;
 use powersweep::solve::cpu::CpuBackend;
 use powersweep::solve::gpu::{AdapterChoice, GpuBackend};
@@ -250,6 +253,72 @@ fn gpu_agrees_whatever_laws_draw_the_rewards() {
     }
 }
 
+/// Laws whose rewards are weighted sums of draws, one of them with rewards that are replaced.
+fn sums_of_draws(mdp: &Mdp) -> Vec<RewardDistribution> {
+    let normal = Marginal::normal(0.0, 1.0).unwrap();
+    let phi: Vec<Vec<f64>> = (0..10u32)
+        .map(|i| (0..16).map(|j| f64::from(i * 17 + j).sin()).collect())
+        .collect();
+    let names: Vec<&str> = mdp.states().map(|s| mdp.state_name(s)).collect();
+    let matrix = |rows: &[Vec<f64>]| Matrix::from_rows(rows).named(names.iter().copied());
+    let covariance: Vec<Vec<f64>> = (0..16i32)
+        .map(|i| (0..16).map(|j| 0.7f64.powi((i - j).abs())).collect())
+        .collect();
+    let process = || GaussianProcess::new(Kernel::Matern32, 2.0);
+    let few = Marginal::uniform(-1.0, 1.0).unwrap();
+    let mixture = Mixture::new(vec![
+        (
+            1.0,
+            Law::Features(Features::of_labels(["hole"], few.clone())),
+        ),
+        (1.0, Law::GaussianProcess(process())),
+        (1.0, Law::Independent(few)),
+    ]);
+    let laws = [
+        Law::Features(Features::new(matrix(&phi[..2]), normal.clone())),
+        Law::Features(Features::new(matrix(&phi), normal)),
+        Law::EquicorrelatedNormal(EquicorrelatedNormal::new(1.0, 2.0, 0.4)),
+        Law::Gaussian(Gaussian::new(matrix(&covariance))),
+        Law::GaussianProcess(process()),
+        Law::Mixture(mixture),
+    ];
+    let mut laws: Vec<_> = laws.map(|law| RewardDistribution::new("sums", law)).into();
+    let replaced = RewardDistribution::new("replaced", Law::GaussianProcess(process()));
+    laws.push(
+        replaced
+            .with_fixed(names[3], 1.0)
+            .with_law(names[1], Marginal::exponential(1.0).unwrap()),
+    );
+    laws
+}
+
+#[test]
+fn gpu_agrees_where_rewards_are_sums_of_draws() {
+    let Some(backend) = backend("sums of draws") else {
+        return;
+    };
+    let all = datasets();
+    let mdp = all
+        .iter()
+        .find(|mdp| mdp.name() == "frozenlake-4x4")
+        .unwrap();
+    for law in sums_of_draws(mdp) {
+        let law = law.bind(mdp).unwrap().law;
+        let tolerance = 2e-5 * law.facts().scale;
+        let problem = CellProblem {
+            program: GoalProgram::optimal(mdp.clone(), law),
+            tolerance,
+            ..problem(mdp, Uniform::unit(), 0.9, 1e-5)
+        };
+        sums_agree(&backend, &problem, "sums of draws");
+        let numbers = [0, 5, 63, 200, (1 << 33) + 5].map(SampleIndex);
+        let solved =
+            |backend: &dyn Backend| solve(&*backend.prepare(problem.clone()).unwrap(), &numbers);
+        let judged = solved(&ReferenceBackend::new());
+        agrees(&problem, solved(&backend), &judged, "sums of draws");
+    }
+}
+
 #[test]
 fn gpu_agrees_on_dense_mdps() {
     let Some(backend) = backend("dense MDPs") else {
@@ -374,7 +443,8 @@ fn difference(a: &BlockSums, b: &BlockSums, range: f64) -> Option<String> {
 /// Sums over the goals of one block, the last tile of it not full.
 fn sums_agree(backend: &GpuBackend, problem: &CellProblem, place: &str) {
     let blocks = Blocks::new(456, 256);
-    let range = problem.program.stage().law.facts().scale;
+    let facts = problem.program.stage().law.facts();
+    let range = facts.high - facts.low;
     let gpu = backend.prepare(problem.clone()).unwrap();
     let cpu = CpuBackend::new().prepare(problem.clone()).unwrap();
     let on_gpu = gpu.solve_block(blocks.get(1), true).unwrap();
