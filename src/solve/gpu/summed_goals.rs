@@ -18,7 +18,7 @@ use crate::reward::{
     Linear, Marginal, Matrix, Mixture, Orbit, Recipe, RewardDistribution, RewardDomain, TableUse,
 };
 use crate::rng::Stream;
-use crate::solve::{CellProblem, DeviceFault, SolveError};
+use crate::solve::{CellProblem, CellSolver, DeviceFault, SolveError};
 use crate::statistics::{Blocks, TILE};
 use crate::units::SampleIndex;
 
@@ -395,7 +395,7 @@ fn sums_that_were_left_out_are_an_error_and_never_a_result() {
     let (_, law) = all.iter().find(|(name, _)| *name == "mixture").unwrap();
     let solve = |backend: &super::GpuBackend| {
         let solver = GpuSolver::new(backend.gpu.clone(), problem(law))?;
-        crate::solve::CellSolver::solve_block(&solver, Blocks::new(100, 128).get(0), false)
+        solver.solve_block(Blocks::new(100, 128).get(0), false)
     };
     assert_eq!(solve(backend).unwrap().finished, 100);
     for (pass, from, to) in [
@@ -426,6 +426,33 @@ fn sums_that_were_left_out_are_an_error_and_never_a_result() {
             })
         );
         assert!(incomplete, "{name}: {to}: {outcome:?}");
+    }
+}
+
+/// Where work is cut, and which blocks go to the device together, is nothing to a sum.
+#[test]
+fn sums_are_the_same_in_whatever_company() {
+    if backend().is_none() {
+        return;
+    }
+    let all = laws();
+    let (_, law) = all.iter().find(|(name, _)| *name == "mixture").unwrap();
+    let whole = GpuSolver::new(own(None, Library::new()).gpu, problem(law)).unwrap();
+    let slow = own(None, Library::new());
+    for _ in 0..40 {
+        let hour = std::time::Duration::from_secs(3600);
+        slow.gpu.pace.learn(u64::MAX / 2, hour);
+    }
+    let cut = GpuSolver::new(slow.gpu, problem(law)).unwrap();
+    let drawn = |solver: &GpuSolver, first| solver.drawn(Stream::Reward, first, 64).unwrap();
+    assert!(drawn(&cut, 128) == drawn(&whole, 128));
+    assert!(drawn(&cut, 128) != drawn(&whole, 192), "the control");
+    // Values and two more, rewards, and draws: 4 bytes each.
+    assert_eq!(whole.stage.tile_bytes, (3 * 64 + 64 + 48) * 64 * 4);
+    let blocks = [0, 1, 2].map(|index| Blocks::new(300, 128).get(index));
+    let together = whole.solve_blocks(&blocks, false);
+    for (block, sums) in blocks.into_iter().zip(together) {
+        assert_eq!(sums.unwrap(), whole.solve_block(block, false).unwrap());
     }
 }
 
@@ -473,13 +500,20 @@ fn sums_that_the_device_has_no_room_for_are_drawn_on_the_host() {
         states: 8,
         choices: 2,
     });
-    let far = |offset: f64| {
+    let at = |offset: f64| {
         let mut linear = Linear::new(vec![normal()]);
         linear.latent = vec![(0, 0), (5, 0)];
         (0..8).for_each(|i| linear.push(offset, [(0, 0.3), (1, 0.1 * f64::from(i))]));
         let law = GoalLaw::new(RewardDomain::State, 8, Recipe::Linear(linear));
-        let mdp = Arc::new(family.generate(1).unwrap());
-        packed(&drawn_cell(mdp, Arc::new(law)), ROOM).is_some()
+        drawn_cell(Arc::new(family.generate(1).unwrap()), Arc::new(law))
     };
-    assert!(far(0.0) && far(10.0) && !far(100.0));
+    let Some(backend) = backend() else { return };
+    for (offset, on_host) in [(0.0, false), (10.0, false), (100.0, true)] {
+        assert_eq!(packed(&at(offset), ROOM).is_none(), on_host);
+        let solver = GpuSolver::new(backend.gpu.clone(), at(offset)).unwrap();
+        assert_eq!(solver.hosted.is_some(), on_host);
+        let sums = solver.solve_block(Blocks::new(100, 128).get(0), false);
+        let mean = sums.unwrap().power[0] / 100.0 + at(offset).power_scale().shift;
+        assert!((mean - offset).abs() < 2.0, "{offset}: {mean}");
+    }
 }
