@@ -34,7 +34,7 @@ pub(super) struct Draws {
     pub(super) settled: Vec<Settled>,
     /// Rows of steps, and whatever else leaves have lists of.
     pub(super) numbers: Vec<u32>,
-    /// Rewards that are weighted sums of draws, four of them a bundle: see `sums`.
+    /// Rewards that are weighted sums of draws, four of them a bundle: see `bundles`.
     pub(super) bundles: Vec<Bundle>,
     pub(super) summed: Vec<Summed>,
     /// Per term of a bundle: its draw, and its weights.

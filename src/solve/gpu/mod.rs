@@ -3,12 +3,13 @@
 //! One lane is one goal, one workgroup a tile. Goals are drawn on the device, values are swept there until every goal is certified,
 //! and sums are made there: what comes back per block is a few numbers per state, and per block the counts that prove that the
 //! work was done. `adapter` lists and chooses, `device` opens one and turns every driver error into a value, `layout` holds the
-//! structs that cross, `cell` packs an MDP, `workspace` holds a group of goals, `cover` brings goals onto a lattice, `draws`, `leaves` and `passes` say how they are drawn, `sums` makes integers of weighted sums of draws, `kernels` chooses the shaders, `straight` writes one, `phases` says which states are updated side by side, `product` packs rows that hold most states, `pace` cuts work into dispatches, `given` finds
+//! structs that cross, `cell` packs an MDP, `workspace` holds a group of goals, `cover` brings goals onto a lattice, `draws`, `leaves` and `passes` say how they are drawn, `sums` makes integers of weighted sums of draws and `bundles` puts them side by side, `kernels` chooses the shaders, `straight` writes one, `phases` says which states are updated side by side, `product` packs rows that hold most states, `pace` cuts work into dispatches, `given` finds
 //! the one that a scheduler gave, `doctor` says why there is none, `allowance` derives what rounding can do, `stage` has one MDP on the device, `group` takes goals from drawing to sums, `finish` takes over
 //! what single precision gives up, `pool` keeps memory, `solver` puts it together, and `linked` does for goals that are solved in linked stages. The shaders are in shaders/.
 
 mod adapter;
 mod allowance;
+mod bundles;
 mod cell;
 mod cover;
 mod device;

@@ -1,4 +1,4 @@
-//! Weighted sums of draws, in integers: what shaders/reward/latent.wgsl and shaders/reward/sum.wgsl read.
+//! Weighted sums of draws, in integers: what the numbers are that shaders/reward/latent.wgsl draws and shaders/reward/sum.wgsl adds up.
 //!
 //! # Arithmetic
 //!
@@ -28,29 +28,20 @@
 //! integrand by no more than itself ([`Cover::error`]), so that the largest of any row is what a half-width takes.
 
 use super::cover::Cover;
-use super::draws::{Draws, Ruler};
-use super::layout::{Bundle, KIND_SUMMED, Leaf, NOWHERE, Summed};
-use super::leaves::{LeafKind, Make};
-use super::pace::MAX_ITERATIONS;
+use super::draws::Ruler;
+use super::layout::Summed;
 use crate::reward::{Kind, Linear, Marginal};
-
-/// Rewards that are added up side by side.
-const BESIDE: usize = 4;
 
 /// Between these is the largest |X| of a law: with fewer binary digits the draws themselves would lack precision, with more of them the weights.
 const FEWEST: f64 = (1 << 24) as f64;
 const MOST: f64 = (1 << 28) as f64;
 
-/// Most steps that a reward may be off. It is more where rewards are so far from zero for their range, some two or three times that, that the definition's last rounding takes
-/// several steps: such goals are drawn on the host, rounded as they are.
-const MOST_STEPS: f64 = 3.0;
-
 /// log2 of what no sum exceeds.
-const SUM_BITS: f64 = 62.0;
+const SUM_LOG2: f64 = 62.0;
 
 /// What latent draws of a law are counted in.
 #[derive(Clone, Copy, Debug)]
-struct Latent {
+pub(super) struct Latent {
     exponent: i32,
     /// C.
     middle: f64,
@@ -63,7 +54,7 @@ struct Latent {
 }
 
 impl Latent {
-    fn of(law: &Marginal) -> Self {
+    pub(super) fn of(law: &Marginal) -> Self {
         let finest = match law.kind() {
             Kind::Lattice(lattice) => lattice.exponent,
             Kind::Table(table) => {
@@ -93,7 +84,8 @@ impl Latent {
         }
     }
 
-    fn ruler(self) -> Ruler {
+    /// What they are counted in on the device.
+    pub(super) fn ruler(self) -> Ruler {
         Ruler {
             exponent: self.exponent,
             origin: self.middle as i64 as u32,
@@ -103,7 +95,7 @@ impl Latent {
 
 /// A reward in steps, before anything is rounded to integers.
 #[derive(Clone, Debug)]
-struct Weighted {
+pub(super) struct Weighted {
     /// Latent draw, its law's middle left out, and weight v: every draw once, ascending.
     terms: Vec<(u32, f64)>,
     /// The reward if all draws are the middles of their laws.
@@ -117,7 +109,7 @@ struct Weighted {
 
 impl Weighted {
     /// `latents`: by law.
-    fn new(linear: &Linear, reward: usize, latents: &[Latent], cover: Cover) -> Self {
+    pub(super) fn new(linear: &Linear, reward: usize, latents: &[Latent], cover: Cover) -> Self {
         let unit = 2f64.powi(cover.exponent());
         let offset = linear.offset[reward] / unit;
         let lowest = cover.lowest() / unit;
@@ -158,15 +150,20 @@ impl Weighted {
         let heaviest = heaviest.fold(f64::MIN_POSITIVE, f64::max);
         // 2^(s - 1) and what rounding adds are less than the numbers that are added here.
         let reach = self.middle.abs() + spread + self.count + 2.0;
-        let by_sum = SUM_BITS - reach.log2().ceil();
+        let by_sum = SUM_LOG2 - reach.log2().ceil();
         by_sum.min((f64::from(i32::MAX) / heaviest).log2().floor())
     }
 
     /// In integers; `None` where these are too short for it. `row`: in the goal, with its flag; `latent`: of a draw; `unit`: of the cover.
-    fn row<'a>(&self, row: u32, latent: impl Fn(u32) -> &'a Latent, unit: f64) -> Option<Row> {
+    pub(super) fn row<'a>(
+        &self,
+        row: u32,
+        latent: impl Fn(u32) -> &'a Latent,
+        unit: f64,
+    ) -> Option<Row> {
         let sizes = self.terms.iter().map(|(j, v)| v.abs() * latent(*j).largest);
         let shift = self.shift(sizes.sum());
-        if !(1.0..SUM_BITS).contains(&shift) {
+        if !(1.0..SUM_LOG2).contains(&shift) {
             return None;
         }
         let scale = 2f64.powi(shift as i32);
@@ -192,7 +189,7 @@ impl Weighted {
             offset_low: offset as u32,
             offset_high: (offset >> 32) as u32,
         };
-        (reach <= 2f64.powi(SUM_BITS as i32)).then_some(Row {
+        (reach <= 2f64.powi(SUM_LOG2 as i32)).then_some(Row {
             summed,
             terms,
             error,
@@ -202,17 +199,17 @@ impl Weighted {
 
 /// A reward in integers.
 #[derive(Clone, Debug, PartialEq)]
-struct Row {
-    summed: Summed,
+pub(super) struct Row {
+    pub(super) summed: Summed,
     /// Latent draw and weight, ascending; none is zero.
-    terms: Vec<(u32, i32)>,
+    pub(super) terms: Vec<(u32, i32)>,
     /// Steps that it is off at most.
-    error: f64,
+    pub(super) error: f64,
 }
 
 impl Row {
     /// The draws of its terms.
-    fn draws(&self) -> impl Iterator<Item = u32> {
+    pub(super) fn draws(&self) -> impl Iterator<Item = u32> {
         self.terms.iter().map(|(j, _)| *j)
     }
 }
@@ -221,106 +218,6 @@ impl Row {
 fn half_unit(x: f64) -> f64 {
     let least = f64::from(f32::MIN_POSITIVE);
     2f64.powi(x.max(least).log2().floor() as i32 - 24)
-}
-
-impl Draws {
-    /// Adds a leaf whose rewards are sums; `None` where the host has to draw.
-    pub(super) fn push_linear(
-        &mut self,
-        linear: &Linear,
-        leaf: Leaf,
-        make: &Make<'_>,
-    ) -> Option<()> {
-        let latents: Vec<Latent> = linear.laws.iter().map(Latent::of).collect();
-        let latent = |j: u32| &latents[linear.latent[j as usize].1 as usize];
-        let unit = 2f64.powi(make.cover.exponent());
-        let rows = make.own_rows().map(|(row, reward)| {
-            let weighted = Weighted::new(linear, reward, &latents, make.cover);
-            weighted.row(make.target(row), latent, unit)
-        });
-        let mut rows = rows.collect::<Option<Vec<Row>>>()?;
-        let error = rows.iter().fold(0.0, |most, row| f64::max(most, row.error));
-        // The draws that there are terms of, and their new numbers.
-        let mut numbers = vec![NOWHERE; linear.latent.len()];
-        for j in rows.iter().flat_map(Row::draws) {
-            numbers[j as usize] = 0;
-        }
-        let mut used = Vec::new();
-        for (j, number) in numbers.iter_mut().enumerate() {
-            if *number != NOWHERE {
-                *number = used.len() as u32;
-                used.push(j);
-            }
-        }
-        let most = make.room.latents.min(MAX_ITERATIONS);
-        if error > MOST_STEPS || used.len() as u64 > most {
-            return None;
-        }
-        for (j, _) in rows.iter_mut().flat_map(|row| &mut row.terms) {
-            *j = numbers[*j as usize];
-        }
-        let first_law = self.heads.len() as u32;
-        for (law, latent) in linear.laws.iter().zip(&latents) {
-            self.push_law(law, latent.ruler());
-        }
-        let wanted = used.iter().enumerate().map(|(number, &j)| {
-            let (coordinate, law) = linear.latent[j];
-            (number as u32, coordinate, first_law + law)
-        });
-        let blocks = self.deal(wanted);
-        let first_bundle = self.bundles.len() as u32;
-        self.push_bundles(rows, used.len());
-        if 4 * self.factors.len() as u64 > make.room.numbers {
-            return None;
-        }
-        self.n_latents = self.n_latents.max(used.len() as u32);
-        self.error = self.error.max(error);
-        let leaf = Leaf {
-            kind: KIND_SUMMED,
-            n_latents: used.len() as u32,
-            ..leaf
-        };
-        let bundles = first_bundle..self.bundles.len() as u32;
-        self.push_leaf(leaf, LeafKind::Summed { blocks, bundles });
-        Some(())
-    }
-
-    /// Puts rows side by side that have many of their draws in common: those with as many terms, and of these those with the same.
-    fn push_bundles(&mut self, mut rows: Vec<Row>, n_latents: usize) {
-        rows.sort_by(|a, b| {
-            let by_number = a.terms.len().cmp(&b.terms.len());
-            by_number.then_with(|| a.draws().cmp(b.draws()))
-        });
-        let mut weights = vec![[0; BESIDE]; n_latents];
-        for (number, beside) in rows.chunks(BESIDE).enumerate() {
-            let mut draws: Vec<u32> = beside.iter().flat_map(Row::draws).collect();
-            draws.sort_unstable();
-            draws.dedup();
-            for (at, row) in beside.iter().enumerate() {
-                for &(j, weight) in &row.terms {
-                    weights[j as usize][at] = weight;
-                }
-            }
-            let first = self.addends.len() as u32;
-            for &j in &draws {
-                self.factors.push(std::mem::take(&mut weights[j as usize]));
-            }
-            self.addends.extend(draws);
-            self.bundles.push(Bundle {
-                first,
-                end: self.addends.len() as u32,
-                latents: if number == 0 { n_latents as u32 } else { 0 },
-            });
-            let none = Summed {
-                row: NOWHERE,
-                shift: 1,
-                ..Summed::default()
-            };
-            let padded = beside.iter().map(|row| row.summed);
-            let padded = padded.chain(std::iter::repeat(none)).take(BESIDE);
-            self.summed.extend(padded);
-        }
-    }
 }
 
 /// What draws of a law are counted in, log2 of the spacing, and the middle of their range.
