@@ -10,7 +10,7 @@ use crate::reward::Linear;
 /// Rewards that are added up side by side.
 const BESIDE: usize = 4;
 
-/// Most steps that a reward may be off. It is more where rewards are so far from zero for their range, some two or three times that, that the definition's last rounding takes
+/// Most steps that a reward may be off. It is more where rewards are so far from zero for their range, two to four times that, that the definition's last rounding takes
 /// several steps: such goals are drawn on the host, rounded as they are.
 const MOST_STEPS: f64 = 3.0;
 
