@@ -191,21 +191,6 @@ impl Cell {
         self.goals
     }
 
-    /// Why the cell should not be started, where it is known before its first goal that it is beyond what solves it.
-    pub(super) fn refusal(&self) -> Option<RunError> {
-        let state = self.state();
-        let Some((_, CellError::Solve(error))) = &state.failure else {
-            return None;
-        };
-        error.is_known_before().then(|| RunError::Refused {
-            environment: self.ready.mdp.name().to_owned(),
-            variant: self.ready.variant.clone(),
-            reward: self.ready.reward.name().to_owned(),
-            discount: self.ready.discount,
-            error: Box::new(error.clone()),
-        })
-    }
-
     /// The blocks of a range that are still to be solved.
     pub(super) fn missing(&self, range: Range<u64>) -> Vec<Range<u64>> {
         let state = self.state();

@@ -188,14 +188,14 @@ impl Engine {
         observer: &dyn Observer,
     ) -> Result<Outcome, RunError> {
         spec.validate()?;
-        let nothing = Kept::nothing();
+        let kept = Kept::until_used();
         runner::run(
             &*self.backend,
             &spec.unlisted(),
             done,
             task,
             observer,
-            &nothing,
+            &kept,
         )
     }
 

@@ -16,6 +16,8 @@ pub(super) enum Flaw {
     None,
     /// A cell it cannot prepare.
     RefusesDiscount(f64),
+    /// An MDP it cannot prepare, by its name.
+    RefusesEnvironment(&'static str),
     /// A cell it breaks at.
     FailsAt(f64),
     /// Untouched buffers.
@@ -53,6 +55,12 @@ impl Backend for FakeBackend {
                 Err(SolveError::Unsupported {
                     backend: "fake",
                     feature: format!("the discount {discount}"),
+                })
+            }
+            Flaw::RefusesEnvironment(name) if name == problem.program.stage().mdp.name() => {
+                Err(SolveError::Unsupported {
+                    backend: "fake",
+                    feature: name.to_owned(),
                 })
             }
             _ => Ok(Box::new(FakeSolver { problem, flaw })),

@@ -2,7 +2,7 @@
 
 use std::time::{Duration, Instant};
 
-use super::kept::Kept;
+use super::kept::{Kept, MOST_BYTES};
 use super::runner::{self, Task};
 use super::{Engine, Ledger, Memory, RunError, RunSpec, Unobserved};
 use crate::solve::Backend;
@@ -111,19 +111,21 @@ impl RunSpec {
         }
     }
 
-    /// Memory that a run is expected to take on so many threads: the program, all cells of its largest environment at work, what is there while they are made, and the sums of all others.
+    /// Memory that a run is expected to take on so many threads: the program, all cells of its largest environment at work, what is there while they are made, and the sums of all others, with the
+    /// structures of those that are made ready before the first goal.
     ///
     /// # Errors
     ///
     /// [`RunError::Variant`].
     pub fn memory_bytes(&self, threads: usize) -> Result<usize, RunError> {
         let agents = self.rewards.len() * self.discounts.len() * self.rules.len();
-        let (mut most, mut kept, mut passing) = (0, 0, 0);
+        let (mut most, mut kept, mut passing, mut ahead) = (0, 0, 0, 0);
         for environment in &self.environments {
             let variants = self.variants_of(environment)?;
             let goals = Self::block_size(&variants);
             let each = variants.iter().map(|variant| {
                 let memory = self.memory_of(variant, goals);
+                ahead += agents * memory.structure_bytes;
                 (memory.total_bytes(threads), memory.sums_bytes)
             });
             let (at_work, sums): (Vec<_>, Vec<_>) = each.unzip();
@@ -132,6 +134,10 @@ impl RunSpec {
             most = most.max(agents * at_work.iter().sum::<usize>());
             kept += agents * sums.iter().sum::<usize>();
         }
-        Ok(PROGRAM_BYTES + most + kept + passing)
+        let ahead = match self.environments.len() {
+            1 => 0,
+            _ => ahead.min(MOST_BYTES),
+        };
+        Ok(PROGRAM_BYTES + most + kept + passing + ahead)
     }
 }

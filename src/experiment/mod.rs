@@ -41,7 +41,7 @@ pub use memory::Memory;
 pub use observer::{CellProgress, Observer, Progress, Unobserved};
 pub use one_goal::{Certainty, Decision, OneGoal, Path, PathEnd, Question, Step};
 pub use results::{CellError, CellFailure, CellStatistics, Statistics, Unfinished};
-pub use run_spec::{RunError, RunSpec, VariantMdp};
+pub use run_spec::{Refusal, RunError, RunSpec, VariantMdp};
 pub use runner::Outcome;
 pub use schema::experiment_schema;
 pub use sensitivity::{Moved, Redrawing, Sensitivity};

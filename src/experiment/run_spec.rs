@@ -156,24 +156,9 @@ pub enum RunError {
     /// The worker threads could not be started.
     #[error("cannot start the worker threads")]
     Threads(#[source] rayon::ThreadPoolBuildError),
-    /// The backend cannot reach the tolerance, and knows it before the first goal.
-    #[error(
-        "{environment}, {}reward {reward}, discount {discount}: {error}",
-        of_variant(variant)
-    )]
-    Refused {
-        /// Name of the MDP.
-        environment: String,
-        /// Name of the variant.
-        variant: String,
-        /// Name of the reward distribution.
-        reward: String,
-        /// The discount as asked, or a limit of discounts.
-        discount: Discount,
-        /// What the backend said.
-        #[source]
-        error: Box<crate::solve::SolveError>,
-    },
+    /// Cells that are beyond what solves them, as is known before the first goal; every one of them, in the order of the experiment.
+    #[error("{}", refusals(.0))]
+    Refused(Vec<Refusal>),
     /// A law of goals does not fit an MDP.
     #[error(transparent)]
     Reward(#[from] RewardError),
@@ -217,6 +202,44 @@ pub enum RunError {
     /// The observer cancelled the run.
     #[error("the run was cancelled")]
     Cancelled,
+}
+
+/// A cell that is beyond what solves it.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Refusal {
+    /// Name of the MDP.
+    pub environment: String,
+    /// Name of the variant.
+    pub variant: String,
+    /// Name of the reward distribution.
+    pub reward: String,
+    /// The discount as asked, or a limit of discounts.
+    pub discount: Discount,
+    /// What the backend said.
+    pub error: SolveError,
+}
+
+/// Most refusals that are told.
+const REFUSALS_TOLD: usize = 10;
+
+/// A line each, of the first ones.
+fn refusals(all: &[Refusal]) -> String {
+    let mut lines: Vec<String> = (all.iter().take(REFUSALS_TOLD))
+        .map(|refused| {
+            format!(
+                "{}, {}reward {}, discount {}: {}",
+                refused.environment,
+                of_variant(&refused.variant),
+                refused.reward,
+                refused.discount,
+                refused.error
+            )
+        })
+        .collect();
+    if all.len() > REFUSALS_TOLD {
+        lines.push(format!("and {} more cells", all.len() - REFUSALS_TOLD));
+    }
+    lines.join("\n")
 }
 
 /// `variant NAME, `, and nothing for the baseline.

@@ -18,7 +18,7 @@ use super::checkpoint::{CellRecord, Shard, rescale};
 use super::ensemble::ensembles;
 use super::goals::CellGoals;
 use super::kept::{Kept, ReadyEnvironment};
-use super::run_spec::VariantMdp;
+use super::run_spec::{Refusal, VariantMdp};
 use super::{
     CellFailure, CellStatistics, Ledger, MdpHandle, Observer, Progress, RunError, RunSpec,
     Statistics, Unfinished, Unobserved,
@@ -77,6 +77,7 @@ pub(super) fn run(
         task,
         ..Run::new(backend, spec, kept)?
     };
+    run.refuse_ahead()?;
     let environments = run.all_environments()?;
     let n_begun = environments.len();
     let is_done = n_begun == spec.environments.len() && environments.iter().all(|e| e.is_done);
@@ -206,25 +207,64 @@ impl<'a> Run<'a> {
 impl Run<'_> {
     /// All environments in the order of the experiment; where the run is cancelled, those that were begun.
     fn all_environments(&self) -> Result<Vec<Finished>, RunError> {
-        let threads = self.pool.current_num_threads() as u64;
-        let is_large = |mdp: &MdpHandle| self.blocks(mdp).len() >= threads;
         let mut finished = Vec::with_capacity(self.spec.environments.len());
-        let mut first = 0;
-        for group in self
-            .spec
-            .environments
-            .chunk_by(|a, b| !is_large(a) && !is_large(b))
-        {
+        for group in self.groups() {
             if self.is_stopped() {
                 break;
             }
             match group.len() {
-                1 => finished.push(self.environment(first, false)?),
-                n => finished.extend(self.side_by_side(first..first + n)?),
+                1 => finished.push(self.environment(group.start, false)?),
+                _ => finished.extend(self.side_by_side(group)?),
             }
-            first += group.len();
         }
         Ok(finished)
+    }
+
+    /// The environments in order: each large one alone, small ones that follow each other together.
+    fn groups(&self) -> Vec<Range<usize>> {
+        let threads = self.pool.current_num_threads() as u64;
+        let is_large = |mdp: &MdpHandle| self.blocks(mdp).len() >= threads;
+        let all = &self.spec.environments;
+        let mut first = 0;
+        let each = all.chunk_by(|a, b| !is_large(a) && !is_large(b));
+        each.map(|group| {
+            first += group.len();
+            first - group.len()..first
+        })
+        .collect()
+    }
+
+    /// Looks at all environments that have goals to solve for cells that nobody can, once: better no run than one that finds out after hours, or whose every goal misses the
+    /// tolerance. What fits is kept ready; the first environment is looked at last, and kept whatever it takes, so that a run of one makes it ready once.
+    fn refuse_ahead(&self) -> Result<(), RunError> {
+        if self.task == Task::Read || !self.kept.begin_check() {
+            return Ok(());
+        }
+        let is_ours = |number: &usize| !self.slices[*number].1.is_empty();
+        let next = (0..self.slices.len()).find(is_ours);
+        let refused = |number: usize| -> Result<Vec<Refusal>, RunError> {
+            if !is_ours(&number) || self.is_stopped() {
+                return Ok(Vec::new());
+            }
+            let ready = match self.kept.get(number, self.spec) {
+                Some(ready) => ready,
+                None => self.make_ready(number)?,
+            };
+            ready.cells.iter().for_each(|cell| cell.rest());
+            let is_next = next == Some(number);
+            self.kept.keep_ahead(number, &ready, is_next, self.spec);
+            Ok(ready.cells.iter().filter_map(|c| c.refusal()).collect())
+        };
+        let mut all = Vec::new();
+        for group in self.groups().into_iter().rev() {
+            let numbers = group.into_par_iter().rev().with_max_len(1);
+            let each: Result<Vec<_>, _> = self.pool.install(|| numbers.map(refused).collect());
+            all.extend(each?);
+        }
+        match all.into_iter().rev().flatten().collect::<Vec<_>>() {
+            none if none.is_empty() => Ok(()),
+            refused => Err(RunError::Refused(refused)),
+        }
     }
 
     /// Small environments, dealt to the threads in order.
@@ -287,12 +327,6 @@ impl Run<'_> {
             cells,
             run: self,
         };
-        // Nothing is lost yet: better no run than one whose every goal misses the tolerance.
-        if number == 0
-            && let Some(error) = environment.cells.iter().find_map(|cell| cell.refusal())
-        {
-            return Err(error);
-        }
         let cells = &environment.cells;
         let ours = |cell: &Arc<Cell>| cell.goals_in(std::slice::from_ref(&slice));
         let to_do = |cell: &Arc<Cell>| cell.goals_in(&cell.missing(slice.clone()));
@@ -374,9 +408,16 @@ impl Run<'_> {
 
     /// An environment made ready, now or before.
     fn ready(&self, number: usize) -> Result<Arc<ReadyEnvironment>, RunError> {
-        if let Some(ready) = self.kept.get(number) {
+        if let Some(ready) = self.kept.get(number, self.spec) {
             return Ok(ready);
         }
+        let ready = self.make_ready(number)?;
+        self.kept.keep(number, &ready, self.spec);
+        Ok(ready)
+    }
+
+    /// Makes an environment ready.
+    fn make_ready(&self, number: usize) -> Result<Arc<ReadyEnvironment>, RunError> {
         let variants = self.spec.variants_of(&self.spec.environments[number])?;
         // Side by side: a pilot may take as long as the goals of a small cell.
         let wanted = self.wanted(number, &variants).into_par_iter();
@@ -385,9 +426,7 @@ impl Run<'_> {
             Ok::<_, RunError>(Arc::new(ready))
         });
         let cells = cells.collect::<Result<_, _>>()?;
-        let ready = Arc::new(ReadyEnvironment { variants, cells });
-        self.kept.keep(number, &ready, self.spec);
-        Ok(ready)
+        Ok(Arc::new(ReadyEnvironment { variants, cells }))
     }
 
     /// The cells of an environment, with what was done of them before.
@@ -858,6 +897,39 @@ mod tests {
         let said = refused.to_string();
         assert!(said.starts_with("pair, reward uniform"), "{said}");
         assert!(said.contains("does not support the discount 0.5"), "{said}");
+    }
+
+    #[test]
+    fn a_cell_of_any_environment_that_is_refused_stops_the_run_before_its_first_goal() {
+        // Few goals: environments side by side; many: one after another.
+        for (samples, threads) in [(100, 2), (40_000, 2), (100, 1)] {
+            let run = |flaw| {
+                let backend = Arc::new(Watched::new(flaw));
+                let engine = Engine::with_backend(backend.clone());
+                let spec = RunSpec {
+                    samples,
+                    threads,
+                    ..RunSpec::default()
+                };
+                let mdps = ["one", "two", "three"].map(|name| engine.upload(two_state(name)));
+                let spec = mdps.iter().fold(spec, RunSpec::environment);
+                let spec = spec.discount(0.9).unwrap().discount(0.5).unwrap();
+                let outcome = engine.run(&spec).map_err(|error| error.to_string());
+                let solved = backend.given.lock().unwrap().len();
+                (outcome, solved, backend.prepared.load(Ordering::Relaxed))
+            };
+            let (refused, solved, prepared) = run(Flaw::RefusesEnvironment("three"));
+            let cell = |discount| {
+                format!(
+                    "three, reward uniform, discount {discount}: the fake backend does not support three yet"
+                )
+            };
+            let told = format!("{}\n{}", cell(0.9), cell(0.5));
+            assert_eq!((refused.unwrap_err(), solved, prepared), (told, 0, 6));
+            let (whole, solved, prepared) = run(Flaw::None);
+            assert!(whole.unwrap().is_complete() && solved > 0);
+            assert_eq!(prepared, 6, "what was looked at is not prepared again");
+        }
     }
 
     /// A backend that refuses one discount, with another one for it.

@@ -688,7 +688,7 @@ impl ExactCase {
         };
         let mut statistics = match engine.run(&spec) {
             // Single precision cannot do the usual on every law: then a backend shows what it can, with the bound to match.
-            Err(RunError::Refused { error, .. }) if !is_unsupported(&error) => {
+            Err(RunError::Refused(cells)) if !is_unsupported(&cells[0].error) => {
                 engine.run(&RunSpec {
                     tolerance: spec.tolerance * REACH,
                     ..spec
@@ -758,10 +758,10 @@ impl ExactCases {
         for case in self.cases {
             let id = case.id.clone();
             match case.run(engine, samples, seed) {
-                Err(VerifyError::Run(RunError::Refused { error, .. }))
-                    if is_unsupported(&error) =>
+                Err(VerifyError::Run(RunError::Refused(cells)))
+                    if is_unsupported(&cells[0].error) =>
                 {
-                    let reason = error.to_string();
+                    let reason = cells[0].error.to_string();
                     verification.skipped.push(SkippedCase { id, reason });
                 }
                 outcome => verification.outcomes.push((id, outcome)),

@@ -617,7 +617,7 @@ fn a_run_beyond_single_precision_is_refused_before_it_starts() {
     assert!(
         matches!(
             refused,
-            RunError::Refused { ref error, .. } if matches!(**error, SolveError::OutOfReach { .. })
+            RunError::Refused(ref cells) if matches!(cells[0].error, SolveError::OutOfReach { .. })
         ),
         "{refused}"
     );

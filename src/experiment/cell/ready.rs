@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use super::WantedCell;
 use crate::experiment::checkpoint::StandIn;
-use crate::experiment::run_spec::PER_GOAL_OF_CHOICES;
+use crate::experiment::run_spec::{PER_GOAL_OF_CHOICES, Refusal};
 use crate::experiment::{RunError, RunSpec};
 use crate::mdp::Mdp;
 use crate::plan::Plan;
@@ -139,6 +139,25 @@ impl Ready {
     /// What solves it, where that is neither the run's backend nor one that stands in for it.
     pub(super) fn solver_of_its_own(&self) -> Option<String> {
         self.solver.as_ref().ok()?.description()
+    }
+
+    /// Why the cell should not be started, where it is known before its first goal that it is beyond what solves it.
+    pub(in crate::experiment) fn refusal(&self) -> Option<Refusal> {
+        let error = self.solver.as_ref().err()?;
+        error.is_known_before().then(|| Refusal {
+            environment: self.mdp.name().to_owned(),
+            variant: self.variant.clone(),
+            reward: self.reward.name().to_owned(),
+            discount: self.discount,
+            error: error.clone(),
+        })
+    }
+
+    /// Lets go of what is needed only while blocks are solved.
+    pub(in crate::experiment) fn rest(&self) {
+        if let Ok(solver) = &self.solver {
+            solver.rest();
+        }
     }
 
     /// The backend that stands in for the run's, and why.
