@@ -3,7 +3,7 @@
 use super::digits::{decimals, grouped, outward, plain_name, small, with_half_width};
 use super::table::{TableOptions, layout};
 use crate::experiment::CellStatistics;
-use crate::statistics::{Estimate, Key, KeyKind, Measure, Table};
+use crate::statistics::{Estimate, Key, KeyKind, Measure, Table, TableRow};
 
 /// Rows that are shown of a long table.
 const SHOWN: usize = 40;
@@ -39,13 +39,8 @@ pub(super) fn table(table: &Table, options: &TableOptions) -> String {
     };
     let rows = table.rows[..shown].iter().map(|row| {
         let keys = keys.iter().map(|&i| key(&row.keys[i]));
-        let shown = |&i: &usize| match (table.name, &row.measures[i]) {
-            ("ranking", Measure::Estimate(e)) => rank(e),
-            // Nothing errs on this side or that.
-            ("drives", Measure::Number(x)) if table.measures[i] == "chance" => format!("{x:.3}"),
-            (_, found) => measure(found),
-        };
-        keys.chain(measures.iter().map(shown)).collect()
+        let shown = measures.iter().map(|&i| measure_of(table, row, i));
+        keys.chain(shown).collect()
     });
     // The last column is laid out as a picture is, to the left: an empty one keeps the numbers to the right.
     let header: Vec<String> = header.chain([String::new()]).collect();
@@ -65,6 +60,16 @@ pub(super) fn table(table: &Table, options: &TableOptions) -> String {
         );
     }
     text
+}
+
+/// Measure number `at` of a row.
+pub(super) fn measure_of(table: &Table, row: &TableRow, at: usize) -> String {
+    match (table.name, &row.measures[at]) {
+        ("ranking", Measure::Estimate(e)) => rank(e),
+        // Nothing errs on this side or that.
+        ("drives", Measure::Number(x)) if table.measures[at] == "chance" => format!("{x:.3}"),
+        (_, found) => measure(found),
+    }
 }
 
 fn key(key: &Key) -> String {
@@ -100,7 +105,6 @@ fn measure(measure: &Measure) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::statistics::TableRow;
 
     fn estimate(value: f64, low: f64, high: f64) -> Measure {
         Measure::Estimate(Estimate {

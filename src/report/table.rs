@@ -1,6 +1,7 @@
 //! POWER of the states of every cell as text: sorted, with intervals drawn on one axis.
 
 mod overview;
+mod sweep;
 
 use comfy_table::{CellAlignment, Table, presets};
 
@@ -52,6 +53,8 @@ pub fn power_text(statistics: &Statistics, options: &TableOptions, colours: Colo
     if statistics.cells.len() > CELLS_IN_FULL && !options.all {
         let ensembles = ensembles(statistics, options);
         return overview::lines(statistics)
+            + &sweep::tables(statistics, options)
+            + &overview::rest(statistics)
             + &ensembles
             + &stopped_lines(statistics)
             + &failures(statistics);

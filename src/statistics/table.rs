@@ -47,7 +47,7 @@ pub struct TableRow {
 }
 
 /// A part of a row's name.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub enum Key {
     /// A name.
     Text(String),

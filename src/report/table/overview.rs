@@ -8,6 +8,17 @@ use crate::units::StateId;
 /// Most lines.
 const LINES: usize = 60;
 
+/// Where all that is not shown is.
+pub(super) fn rest(statistics: &Statistics) -> String {
+    let files = statistics.table_names().into_iter();
+    let files = files.map(|name| format!(", {name}.parquet"));
+    format!(
+        "\nThe run directory holds every number: results.json, power.parquet{}.\n\
+         `--all` with the same command prints every table of every cell; nothing is solved again.\n",
+        files.collect::<String>()
+    )
+}
+
 /// One line per cell: which states have most and least POWER.
 pub(super) fn lines(statistics: &Statistics) -> String {
     let shown = &statistics.cells[..statistics.cells.len().min(LINES)];
@@ -48,7 +59,7 @@ pub(super) fn lines(statistics: &Statistics) -> String {
     let hidden = statistics.cells.len() - shown.len();
     let rest = match hidden {
         0 => String::new(),
-        n => format!("{} more cells are not shown. ", grouped(n as u64)),
+        n => format!("{} more cells are not shown.\n", grouped(n as u64)),
     };
     // Those of the cells that are not shown must not go unnoticed.
     let warning = match statistics.unconverged() {
@@ -59,8 +70,7 @@ pub(super) fn lines(statistics: &Statistics) -> String {
         ),
     };
     format!(
-        "{} cells, {} goals each, seed {}, {} backend\n{text}{rest}`--all` shows every state of every cell, `--format json` and \
-         power.parquet hold them.\n{warning}",
+        "{} cells, {} goals each, seed {}, {} backend\n{text}{rest}{warning}",
         statistics.cells.len(),
         grouped(statistics.samples),
         statistics.seed,
