@@ -520,6 +520,34 @@ fn a_faulty_variant_draws_no_faults_about_what_it_would_have_made() {
 }
 
 #[test]
+fn a_faulty_variant_does_not_hide_what_is_wrong_with_others() {
+    let variant = |name: &str, p: f64, at: &str| {
+        format!(
+            "[[variant]]\nname = \"{name}\"\ninterventions = [{{ kind = \"off-switch\", p = {p:?}, at = \"{at}\" }}]\n"
+        )
+    };
+    let both = |p| {
+        let variants = variant("v", p, "s") + &variant("w", 0.5, "nowhere");
+        load(&format!("{GOOD}{variants}")).unwrap_err()
+    };
+    let told = both(2.0);
+    assert_eq!(told.lines().count(), 2, "{told}");
+    assert!(told.contains("`p` is a probability") && told.contains("\"nowhere\""));
+    assert_eq!(both(0.25).lines().count(), 1);
+}
+
+#[test]
+fn a_warning_of_an_mdp_does_not_hide_faults_of_names() {
+    let (home, path) = home(&format!("{GOOD}[statistics]\nevents = [\"ghost\"]\n"));
+    let told = || Experiment::load(&path, &Overrides::default()).unwrap_err();
+    assert!(told().to_string().contains("ghost"));
+    let warned = COIN.replace("\"t\": 0.5}", "\"t\": 0.5000001}");
+    fs::write(home.path().join("coin.json"), warned).unwrap();
+    let told = told().to_string();
+    assert!(told.contains("ghost") && told.contains("warning"), "{told}");
+}
+
+#[test]
 fn decision_rules_are_read_and_their_faults_told_all_at_once() {
     let file = |rules: &str, rest: &str| format!("{GOOD}[agent]\nrule = {rules}\n{rest}");
     let good = file(

@@ -185,6 +185,13 @@ fn ragged_rows_are_shown_where_they_end_and_only_the_odd_ones() {
             "[grid]\nmap = '''\nS..\n..\n....\n...\n...'''"
         ),]
     ));
+    // What characters stand for is told all the same; what is nowhere on the map, and which cells there are, nobody knows.
+    let legend = "legend.X.teleport = 'nowhere'\nlegend.Y.teleport = 'r9c9'\nlegend.N.name = 'twice'\nlegend.U = {}";
+    let told = faults(
+        Format::Toml,
+        &format!("[grid]\nmap = '''\nSN?\nN.\nXY.'''\n{legend}"),
+    );
+    insta::assert_snapshot!(told);
     let many = format!(
         "[grid]\nmap = '''\n{}{}'''",
         "..\n".repeat(30),

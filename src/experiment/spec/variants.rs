@@ -47,7 +47,8 @@ impl Variants {
         faults: &mut Faults,
         others: &mut Vec<Faults>,
     ) -> Self {
-        let before = faults.errors().count();
+        let of_files = |others: &[Faults]| others.iter().filter(|f| f.has_errors()).count();
+        let before = (faults.errors().count(), of_files(others));
         let baseline = table.boolean("baseline", faults);
         let span = baseline.as_ref().map(|b| b.span.clone());
         let baseline = Resolved::new(None, baseline.map(|b| b.value), true);
@@ -94,15 +95,14 @@ impl Variants {
             tables: nodes.into_iter().map(|node| node.value.clone()).collect(),
             files,
             list,
-            is_faulty: !others.is_empty() || faults.errors().count() > before,
+            is_faulty: before != (faults.errors().count(), of_files(others)),
         }
     }
 
-    /// What becomes of every environment. Nothing more is made once an environment has drawn faults.
+    /// What becomes of every environment. Nothing more is made once an environment has drawn faults; and nothing is handed on where a table has one: names that a
+    /// faulty variant would have made cannot be missed.
     pub(super) fn make(&self, environments: &[Mdp], faults: &mut Faults) -> Vec<Vec<VariantMdp>> {
         let mut made = Vec::new();
-        // Names that a faulty variant would have made cannot be missed.
-        let environments = if self.is_faulty { &[] } else { environments };
         for mdp in environments {
             let before = faults.list.len();
             let mdp = Arc::new(mdp.clone());
@@ -123,7 +123,10 @@ impl Variants {
             }
             made.push(variants);
         }
-        made
+        match self.is_faulty {
+            true => Vec::new(),
+            false => made,
+        }
     }
 }
 

@@ -19,8 +19,13 @@ pub(super) struct Cell {
 /// Row and column.
 type Position = (usize, usize);
 
-/// Gives every cell its legend entry and its state, row by row. Unknown characters count as floor once reported.
-pub(super) fn place(map: &Map, legend: &Legend, builder: &mut MdpBuilder) -> Vec<Cell> {
+/// Gives every cell its legend entry and its state, row by row. Unknown characters count as floor once reported. Of a map that is not whole nobody knows what is nowhere on it.
+pub(super) fn place(
+    map: &Map,
+    is_whole: bool,
+    legend: &Legend,
+    builder: &mut MdpBuilder,
+) -> Vec<Cell> {
     let mut cells = Vec::new();
     // Where each legend entry stands.
     let mut positions: Vec<Vec<Position>> = vec![Vec::new(); legend.kinds.len()];
@@ -32,7 +37,9 @@ pub(super) fn place(map: &Map, legend: &Legend, builder: &mut MdpBuilder) -> Vec
         }
     }
     report_unknown(map, &positions[UNKNOWN], builder);
-    report_unused(legend, &positions, builder);
+    if is_whole {
+        report_unused(legend, &positions, builder);
+    }
     report_shared_names(map, legend, &positions, builder);
     let give_state = |(row, column, kind): (usize, usize, usize)| {
         let name = match &legend.kinds[kind].name {

@@ -21,12 +21,12 @@ pub(super) struct Map {
 }
 
 impl Map {
-    /// Takes `map` out of the `[grid]` table. `None`, with a fault, when it is not a rectangle of characters.
+    /// Takes `map` out of the `[grid]` table, and says whether it is a rectangle of characters; where it is not there is a fault. `None`, with a fault, when it holds no characters.
     pub(super) fn read(
         table: &mut TableReader<'_>,
         source: &SourceText,
         builder: &mut MdpBuilder,
-    ) -> Option<Self> {
+    ) -> Option<(Self, bool)> {
         let node = table.require("map", builder.faults())?;
         let Node::String(text) = &node.value else {
             let message = format!(
@@ -37,7 +37,14 @@ impl Map {
             return None;
         };
         let map = Self::of(text, node, source);
-        map.check(builder).then_some(map)
+        if map.cells.is_empty() {
+            builder
+                .faults()
+                .error(map.span.clone(), "the map has no rows");
+            return None;
+        }
+        let is_whole = map.check(builder);
+        Some((map, is_whole))
     }
 
     fn of(text: &str, node: &Spanned<Node>, source: &SourceText) -> Self {
@@ -62,12 +69,6 @@ impl Map {
 
     /// All rows must have one length. Nothing of size rows x columns is allocated before this has passed.
     fn check(&self, builder: &mut MdpBuilder) -> bool {
-        if self.cells.is_empty() {
-            builder
-                .faults()
-                .error(self.span.clone(), "the map has no rows");
-            return false;
-        }
         let width = self.usual_width();
         let ragged = |row: &usize| self.cells[*row].len() != width;
         let rows: Vec<usize> = (0..self.cells.len()).filter(ragged).collect();

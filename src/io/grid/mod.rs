@@ -29,8 +29,12 @@ pub(super) fn read(
     let legend = Legend::read(&mut table, builder);
     let moves = GridMoves::read(&mut table, builder.faults());
     table.finish(builder.faults());
-    let map = map?;
-    let cells = place(&map, &legend, builder);
+    let (map, is_whole) = map?;
+    let cells = place(&map, is_whole, &legend, builder);
+    if !is_whole {
+        check_targets(&legend, builder);
+        return None;
+    }
     let start = read_start(&map, &legend, &cells, file, builder);
     let targets = teleport_targets(&legend, start, builder);
     add_labels(&legend, &cells, builder);
@@ -129,6 +133,24 @@ fn teleport_targets(
         }
     };
     legend.kinds.iter().map(target).collect()
+}
+
+/// Where rows differ in length it is open which cells there are, but not which cells have names.
+fn check_targets(legend: &Legend, builder: &mut MdpBuilder) {
+    let is_number = |text: &str| !text.is_empty() && text.bytes().all(|b| b.is_ascii_digit());
+    let is_cell = |name: &str| {
+        let parts = name.strip_prefix('r').and_then(|n| n.split_once('c'));
+        parts.is_some_and(|(row, column)| is_number(row) && is_number(column))
+    };
+    for kind in &legend.kinds {
+        if let Some(name) = &kind.teleport
+            && name.value != "start"
+            && !is_cell(&name.value)
+        {
+            let role = format!("{}, teleport", kind.place());
+            builder.resolve(&name.value, &role, Some(name.span.clone()));
+        }
+    }
 }
 
 fn add_labels(legend: &Legend, cells: &[Cell], builder: &mut MdpBuilder) {
