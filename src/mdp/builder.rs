@@ -329,6 +329,9 @@ impl MdpBuilder {
             ..rows
         };
         let start = self.check_start();
+        if !self.keeps_rows {
+            self.check_shared_names();
+        }
         let state_labels = self.check_state_labels();
         let choice_labels = self.check_choice_labels(&rows, &action_names);
         let coordinates = self.check_coordinates();
@@ -595,6 +598,52 @@ impl MdpBuilder {
             self.insert_label(&mut labels, label, span, choices);
         }
         labels
+    }
+
+    /// A name means a state before it means a label of states, and that before a label of choices: a label that something else is called, too, could never be asked for. Not
+    /// looked at in MDPs that are made of others, in which labels gain copies of states.
+    fn check_shared_names(&mut self) {
+        let mut faults = Vec::new();
+        for (label, span, states) in &self.state_labels {
+            if let Some(state) = self.by_name.get(label)
+                && states.iter().any(|s| s != state)
+            {
+                let place = self.place_of(self.state_spans[state.index()].as_ref());
+                let message = format!(
+                    "{label:?} is a label of other states, and a state{place}: the name would mean the state, and never the label"
+                );
+                faults.push((span.clone(), message));
+            }
+        }
+        for (label, span, _) in &self.choice_labels {
+            let labels = &self.state_labels;
+            let label_span = labels.iter().find(|(name, ..)| name == label);
+            let other = match self.by_name.get(label) {
+                Some(state) => Some(("state", &self.state_spans[state.index()])),
+                None => label_span.map(|(_, span, _)| ("label of states", span)),
+            };
+            if let Some((what, other)) = other {
+                let place = self.place_of(other.as_ref());
+                let message = format!(
+                    "{label:?} is a label of choices, and a {what}{place}: the name would mean the {what}, and never the choices"
+                );
+                faults.push((span.clone(), message));
+            }
+        }
+        for (span, message) in faults {
+            let help = "give the label another name";
+            self.faults.error_with_help(span, message, help);
+        }
+    }
+
+    /// ` (line 3)`, where that is known.
+    fn place_of(&self, span: Option<&Span>) -> String {
+        let source = self.faults.source.as_ref();
+        let line = source.zip(span).map(|(source, span)| {
+            let (line, _) = source.line_column(span.start);
+            format!(" (line {line})")
+        });
+        line.unwrap_or_default()
     }
 
     fn insert_label<T>(

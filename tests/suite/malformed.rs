@@ -169,6 +169,29 @@ fn a_label_of_the_legend_may_not_be_given_again() {
 }
 
 #[test]
+fn a_label_that_a_state_or_another_label_hides_is_refused_with_both_places() {
+    let tree = |labels: &str| {
+        let states = "states = ['a', 'b']\n\
+            transitions.a = [{ action = 'go', to = 'b' }]\ntransitions.b = [{ action = 'stay', to = 'b' }]\n";
+        faults(Format::Toml, &format!("{states}{labels}"))
+    };
+    insta::assert_snapshot!(tree(
+        "labels = { b = ['a', 'b'], end = 'b' }\nchoice_labels = { a = [['a', 'go']], end = [['b', 'stay']] }"
+    ));
+    // A label of the very state of its name means one thing.
+    let fine = "labels = { b = 'b', end = 'b' }\nchoice_labels = { go = [['a', 'go']] }\nx = 1";
+    let told = tree(fine);
+    assert!(
+        told.contains("unknown key `x`") && told.lines().count() == 1,
+        "{told}"
+    );
+    insta::assert_snapshot!(faults(
+        Format::Toml,
+        "[grid]\nmap = 'SGH'\nlegend.G.name = 'goal'\nlegend.H.label = 'goal'"
+    ));
+}
+
+#[test]
 fn a_cell_without_a_way_out_is_shown_in_the_map() {
     let text = "[grid]\nmap = '''\nS.#.\n..##\n'''\nblocked = 'forbidden'\n";
     insta::assert_snapshot!(faults(Format::Toml, text), @r#"x.toml:3:4: error: cell r0c3 is boxed in: every move is blocked, and blocked = "forbidden" (help: give it a way out, make it terminal, or allow `stay = true`)"#);
