@@ -2,6 +2,7 @@
 
 use std::path::PathBuf;
 
+use powersweep::document::Faults;
 use powersweep::io::{ReadError, read_mdp};
 use powersweep::report::summary_line;
 
@@ -26,7 +27,17 @@ pub(crate) fn execute(arguments: Arguments) -> Result<Outcome, Failure> {
                 output::print(&format!("OK {}\n", summary_line(&mdp)))?;
             }
             Err(ReadError::Faults(faults)) => wrong.push(faults),
-            Err(other) => return Err(other.into()),
+            // What cannot be read at all does not hide what is wrong with the others.
+            Err(other) => {
+                let mut faults = Faults::default();
+                match &other {
+                    ReadError::Mistaken { help, .. } => {
+                        faults.error_with_help(None, other.to_string(), help);
+                    }
+                    _ => faults.error(None, other.to_string()),
+                }
+                wrong.push(faults);
+            }
         }
     }
     match wrong.is_empty() {

@@ -98,6 +98,10 @@ impl From<ReadError> for Failure {
     fn from(error: ReadError) -> Self {
         match error {
             ReadError::Faults(faults) => faults.into(),
+            ReadError::Mistaken { ref help, .. } => {
+                let help = help.clone();
+                Self::new(Kind::Input, error).with_help(help)
+            }
             other => Self::new(Kind::Input, other),
         }
     }

@@ -6,7 +6,8 @@ use std::path::{Path, PathBuf};
 use super::npz::Arrays;
 use super::write_tree::write_tree;
 use super::{
-    Format, Layout, ReadError, drn, graphviz, npz_mdp, open_file, parse_mdp, prism, read_text,
+    Format, Layout, ReadError, drn, graphviz, mistaken, npz_mdp, open_file, parse_mdp, prism,
+    read_text,
 };
 use crate::document::Faults;
 use crate::mdp::Mdp;
@@ -97,6 +98,7 @@ pub fn read_mdp(path: &Path) -> Result<(Mdp, Faults), ReadError> {
 ///
 /// As [`read_mdp`].
 pub fn read_mdp_as(path: &Path, options: ReadOptions) -> Result<(Mdp, Faults), ReadError> {
+    mistaken::no_mdp(path)?;
     let format = options.format.or_else(|| MdpFormat::of(path));
     let format = format.ok_or_else(|| ReadError::UnknownExtension {
         path: path.into(),

@@ -16,6 +16,7 @@ mod grid;
 mod gymnasium;
 mod limited;
 mod matrix;
+mod mistaken;
 mod npy;
 pub mod npz;
 mod npz_mdp;
@@ -39,11 +40,12 @@ pub use format::{
 pub use goal::{parse_goal, read_goal};
 pub use graphviz::{parse_graphviz, write_graphviz};
 pub use matrix::{MatrixFormat, NamedMatrix, parse_matrix, read_matrix, read_matrix_bytes};
-
 pub use npz_mdp::{Layout, write_npz};
 pub use policy::{PolicyRows, parse_policy, policy_of, read_policy};
 pub use prism::{PrismFiles, parse_prism, write_prism};
 pub use write_tree::write_json;
+
+pub(crate) use mistaken::{is_mdp, no_experiment};
 
 use limited::Limited;
 
@@ -108,6 +110,18 @@ pub enum ReadError {
         /// The extensions that say something.
         known: &'static [&'static str],
     },
+    /// It is something else than what was wanted.
+    #[error("{} {what}, where {wanted} is wanted", path.display())]
+    Mistaken {
+        /// The file or directory.
+        path: PathBuf,
+        /// What it is, or seems to be.
+        what: &'static str,
+        /// What was wanted.
+        wanted: &'static str,
+        /// What to do with it.
+        help: String,
+    },
     /// The file is not UTF-8.
     #[error("{}: not UTF-8 text (byte {offset} is not part of a character)", path.display())]
     NotText {
@@ -148,6 +162,9 @@ fn parse_unsorted(format: Format, source: Arc<SourceText>) -> Result<(Mdp, Fault
     let Some(root) = format.parse(&source, &mut faults) else {
         return Err(faults);
     };
+    if mistaken::is_experiment(&root, &source.name, &mut faults) {
+        return Err(faults);
+    }
     let Some(mut table) = TableReader::open(&root, "the file", &mut faults) else {
         return Err(faults);
     };

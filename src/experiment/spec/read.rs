@@ -23,7 +23,7 @@ use crate::experiment::run_spec::{
 };
 use crate::experiment::{BackendChoice, RunSpec, Until, VariantMdp};
 use crate::intervention::BASELINE;
-use crate::io::ReadError;
+use crate::io::{ReadError, is_mdp, no_experiment};
 use crate::plan::{Method, Precision};
 use crate::reward::{RewardDistribution, RewardDomain};
 use crate::statistics::{ConditionMethod, ConditionRequest, Request};
@@ -53,6 +53,7 @@ pub(super) fn load(
     path: &Path,
     overrides: &Overrides,
 ) -> Result<(Experiment, Vec<Faults>), ExperimentError> {
+    no_experiment(path)?;
     let bytes = std::fs::read(path).map_err(|error| ReadError::File {
         path: path.into(),
         error,
@@ -66,6 +67,9 @@ pub(super) fn load(
     let root = parse_toml(&source, &mut faults);
     if !faults.list.is_empty() {
         // What the parser guesses after a syntax error would draw faults that are not the user's.
+        return Err(ExperimentError::Faults(vec![faults]));
+    }
+    if is_mdp(&root, path, &mut faults) {
         return Err(ExperimentError::Faults(vec![faults]));
     }
     let file = InputFile {
