@@ -131,6 +131,21 @@ impl<'a> TableReader<'a> {
         })
     }
 
+    /// The same of a list that must not be empty, which is a fault at its place.
+    pub fn list_of_some(
+        &mut self,
+        key: &'static str,
+        faults: &mut Faults,
+    ) -> Option<Vec<&'a Spanned<Node>>> {
+        let node = self.take(key)?;
+        let list = self.list(key)?;
+        if list.is_empty() {
+            let message = format!("`{key}` in {} is an empty list", self.place);
+            faults.error(node.span.clone(), message);
+        }
+        Some(list)
+    }
+
     fn typed<T>(
         &self,
         key: &str,

@@ -87,6 +87,31 @@ pub(super) struct Parameters<'r, 'a> {
 }
 
 impl Parameters<'_, '_> {
+    /// Tells what is wrong with a list where a number stands: lists of numbers have become doses before.
+    fn check_dose(&mut self, key: &'static str) -> Option<()> {
+        let Some(Node::Array(items)) = self.table.take(key).map(|node| &node.value) else {
+            return Some(());
+        };
+        if items.is_empty() {
+            let message = format!("`{key}` is an empty list, which makes no variant");
+            let help = "give a number, or a list of numbers, which makes a variant for each";
+            let span = self.table.take(key).map(|node| node.span.clone());
+            self.faults.error_with_help(span, message, help);
+        }
+        for item in items.iter().filter(|item| item.value.as_f64().is_none()) {
+            let found = item.value.type_name();
+            let message = format!("a list in `{key}` holds numbers, this is {found}");
+            self.faults.error(item.span.clone(), message);
+        }
+        None
+    }
+
+    /// A finite number, if there is one.
+    fn any_number(&mut self, key: &'static str) -> Option<Spanned<f64>> {
+        self.check_dose(key)?;
+        self.table.number(key, self.faults)
+    }
+
     /// A probability; 0 where nothing is said.
     pub(super) fn probability(&mut self, key: &'static str) -> f64 {
         self.probability_or(key, 0.0)
@@ -94,7 +119,7 @@ impl Parameters<'_, '_> {
 
     /// A probability with a default.
     pub(super) fn probability_or(&mut self, key: &'static str, default: f64) -> f64 {
-        let Some(number) = self.table.number(key, self.faults) else {
+        let Some(number) = self.any_number(key) else {
             return default;
         };
         if !(0.0..=1.0).contains(&number.value) {
@@ -106,7 +131,9 @@ impl Parameters<'_, '_> {
 
     /// A whole number with a default, up to a limit.
     pub(super) fn count_or(&mut self, key: &'static str, default: u64) -> u64 {
-        let Some(number) = self.table.count(key, self.faults) else {
+        let read = self.check_dose(key);
+        let read = read.and_then(|()| self.table.count(key, self.faults));
+        let Some(number) = read else {
             return default;
         };
         if number.value > MAX_STEPS {
@@ -134,7 +161,7 @@ impl Parameters<'_, '_> {
 
     /// A number.
     pub(super) fn number(&mut self, key: &'static str) -> Option<f64> {
-        let number = self.table.number(key, self.faults);
+        let number = self.any_number(key);
         number.map(|number| number.value)
     }
 

@@ -151,8 +151,14 @@ impl Variant {
                 return None;
             }
             let before = made.mdp;
+            let known = faults.list.len();
+            let transformed = by.transform(&before, faults);
+            // What is wrong with no parameter in particular is so with the intervention.
+            for fault in &mut faults.list[known..] {
+                fault.span = fault.span.take().or(by.place());
+            }
             made = Made {
-                mdp: Arc::new(by.transform(&before, faults)?),
+                mdp: Arc::new(transformed?),
                 linked: by.linked().map(|_| LinkedTo {
                     before,
                     by: by.clone(),

@@ -222,21 +222,25 @@ impl Rows<'_> {
     /// Distinct coordinates among rewards of the set (all where there is none), ascending, and per reward its place among them.
     ///
     /// Rewards without a coordinate have none.
-    pub(super) fn members(&self, among: Option<&StateSet>, faults: &mut Faults) -> Members {
+    pub(super) fn members(&self, among: Option<&StateSet>, faults: &mut Faults) -> Option<Members> {
+        let before = faults.list.len();
         let inside = match among {
             Some(set) => self.within(&set.resolve(self.mdp, faults)),
             None => vec![true; self.len()],
         };
+        if faults.list.len() > before {
+            return None;
+        }
         let pairs = self.coordinate.iter().zip(&inside);
         let wanted: Vec<Option<u32>> = pairs.map(|(c, inside)| c.filter(|_| *inside)).collect();
         let mut coordinates: Vec<u32> = wanted.iter().flatten().copied().collect();
         coordinates.sort_unstable();
         coordinates.dedup();
         let place = |c: &Option<u32>| c.map(|c| coordinates.partition_point(|x| *x < c) as u32);
-        Members {
+        Some(Members {
             of: wanted.iter().map(place).collect(),
             coordinates,
-        }
+        })
     }
 }
 

@@ -520,6 +520,50 @@ fn a_faulty_variant_draws_no_faults_about_what_it_would_have_made() {
 }
 
 #[test]
+fn every_fault_of_a_count_and_every_empty_list_has_a_place() {
+    let bad = r#"schema = 1
+[mdp]
+path = "coin.json"
+[[reward]]
+name = "a"
+distribution = "sparse"
+count = 3
+[[reward]]
+name = "b"
+distribution = "mixture"
+components = [{ distribution = "sparse", count = 2, among = "t" }, { distribution = "orbit", values = [1] }]
+[[reward]]
+name = "c"
+distribution = "sparse"
+among = "ghost"
+[[reward]]
+name = "d"
+distribution = "orbit"
+values = []
+[[reward]]
+name = "e"
+distribution = "reach"
+sets = []
+[[reward]]
+name = "f"
+distribution = "sparse"
+among = []
+[solve]
+discount = []
+[agent]
+rule = []
+policy = []
+[condition]
+optimal = []
+"#;
+    insta::assert_snapshot!(load(bad).unwrap_err());
+    insta::assert_snapshot!(load(&format!(
+        "{GOOD}[[variant]]\nname = \"v\"\ninterventions = [{{ kind = \"off-switch\", p = [], disable_steps = [1, \"x\"] }}]\n"
+    ))
+    .unwrap_err());
+}
+
+#[test]
 fn a_faulty_variant_does_not_hide_what_is_wrong_with_others() {
     let variant = |name: &str, p: f64, at: &str| {
         format!(

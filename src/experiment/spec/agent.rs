@@ -27,7 +27,10 @@ impl Agents {
         let Some(mut table) = TableReader::open(node, "[agent]", faults) else {
             return Self::default();
         };
-        let (rules, policies) = (table.list("rule"), table.list("policy"));
+        let (rules, policies) = (
+            table.list_of_some("rule", faults),
+            table.list_of_some("policy", faults),
+        );
         table.finish(faults);
         let policies = policies.map(|list| read_policies(&list, directory, faults, others));
         Self {
@@ -50,9 +53,6 @@ impl Agents {
 
 /// Reads rules, no two alike.
 fn read_rules(list: &[&Spanned<Node>], faults: &mut Faults) -> Option<Vec<Spanned<DecisionRule>>> {
-    if list.is_empty() {
-        faults.error(None, "`rule` in [agent] is an empty list");
-    }
     let mut rules: Vec<Spanned<DecisionRule>> = Vec::new();
     for node in list {
         let Some(rule) = read_rule(node, faults) else {

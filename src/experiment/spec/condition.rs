@@ -23,6 +23,7 @@ pub(super) fn read_condition(
     others: &mut Vec<Faults>,
 ) -> Option<Spanned<ConditionRequest>> {
     let mut table = TableReader::open(node, "[condition]", faults)?;
+    let before = faults.errors().count();
     let optimal = table.list("optimal").unwrap_or_default();
     let mut optimal = entries("optimal", &optimal, faults, read_optimal);
     let mut is_faulty = false;
@@ -61,7 +62,7 @@ pub(super) fn read_condition(
         avoid: values(avoid),
         method: method.unwrap_or_default(),
     };
-    if request.is_empty() && !faults.has_errors() {
+    if request.is_empty() && faults.errors().count() == before {
         faults.error(span.clone(), NO_CONDITION);
     }
     let mut told = HashSet::new();

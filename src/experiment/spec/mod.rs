@@ -28,7 +28,7 @@ pub use policies::PolicyEntry;
 use variants::VariantFile;
 
 use super::{BackendChoice, Claim, Engine, PerGoal, RunSpec, Until};
-use crate::document::{Faults, Node};
+use crate::document::{Faults, Node, Span};
 use crate::intervention::Variant;
 use crate::io::ReadError;
 use crate::mdp::Mdp;
@@ -116,6 +116,8 @@ pub struct RewardEntry {
     pub distribution: Arc<RewardDistribution>,
     /// `distribution` and its parameters, in file order; `name` left out.
     parameters: Vec<(String, Node)>,
+    /// Where its law stands in the file.
+    place: Option<Span>,
     /// Files with matrices that the law names.
     pub files: Vec<RewardFile>,
 }

@@ -52,9 +52,6 @@ pub(super) fn read_policies(
     others: &mut Vec<Faults>,
 ) -> Vec<Spanned<PolicyEntry>> {
     let mut policies: Vec<Spanned<PolicyEntry>> = Vec::new();
-    if list.is_empty() {
-        faults.error(None, "`policy` in [agent] is an empty list");
-    }
     for node in list {
         let Some(entry) = read_one(node, directory, faults, others) else {
             continue;

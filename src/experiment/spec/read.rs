@@ -106,7 +106,7 @@ fn read(
     };
     let others = &mut environments.others;
     let rewards = table
-        .list("reward")
+        .list_of_some("reward", faults)
         .map(|list| read_rewards(&list, &directory, faults, others));
     let solve = Solve::read(table.take("solve"), !overrides.discounts.is_empty(), faults);
     let sample = Sample::read(table.take("sample"), faults);
@@ -164,6 +164,7 @@ fn read(
                 "distribution".to_owned(),
                 Node::String("uniform".to_owned()),
             )],
+            place: None,
             files: Vec::new(),
         }]
     };
@@ -282,7 +283,7 @@ fn read(
         }
         // A law whose file could not be read fits nothing, which has been said.
         if entry.distribution.is_complete() {
-            check_fit(&entry.distribution, &made, faults);
+            check_fit(entry, &made, faults);
         }
     }
     let experiment = environments.source.map(|source| Experiment {
@@ -358,7 +359,16 @@ impl Beside<'_> {
 }
 
 /// Binds a law to every variant of every environment. What does not fit one of a thousand MDPs is said once.
-fn check_fit(law: &RewardDistribution, made: &[Vec<VariantMdp>], faults: &mut Faults) {
+fn check_fit(entry: &RewardEntry, made: &[Vec<VariantMdp>], faults: &mut Faults) {
+    let before = faults.list.len();
+    let law = &entry.distribution;
+    check_fit_of(law, made, faults);
+    for fault in &mut faults.list[before..] {
+        fault.span = fault.span.take().or(entry.place.clone());
+    }
+}
+
+fn check_fit_of(law: &RewardDistribution, made: &[Vec<VariantMdp>], faults: &mut Faults) {
     for variants in made {
         let before = faults.list.len();
         let has_variants = variants.len() > 1 || variants.iter().any(|v| v.variant != BASELINE);
@@ -454,12 +464,10 @@ fn read_rewards(
         }
         rewards.push(RewardEntry {
             parameters: parameters(node, &distribution),
+            place: Some(place_of(node, &["distribution"], &|_| true).unwrap_or(node.span.clone())),
             distribution: distribution.into(),
             files,
         });
-    }
-    if list.is_empty() {
-        faults.error(None, "`reward` is an empty list");
     }
     rewards
 }
@@ -506,7 +514,7 @@ impl Solve {
             return solve;
         };
         solve.discounts = table
-            .list("discount")
+            .list_of_some("discount", faults)
             .map(|list| read_discounts(&list, faults));
         if solve.discounts.is_none() && !discount_is_given {
             table.require("discount", faults);
@@ -568,9 +576,6 @@ fn read_discounts(list: &[&Spanned<Node>], faults: &mut Faults) -> Vec<Discount>
             Ok(discount) => discounts.push(discount),
             Err(message) => faults.error(node.span.clone(), message),
         }
-    }
-    if list.is_empty() {
-        faults.error(None, "`discount` in [solve] is an empty list");
     }
     discounts
 }

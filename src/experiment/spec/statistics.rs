@@ -107,6 +107,7 @@ pub(super) fn read_statistics(
         }
     }
     let structure = table.count("structure", faults);
+    let structure_stands = structure.as_ref().map(|steps| steps.span.clone());
     let some = |n| (1..=MOST_STEPS).contains(&n);
     let structure = structure.and_then(|steps| {
         let words = "a number of steps from 1 to 1000";
@@ -123,7 +124,7 @@ pub(super) fn read_statistics(
             large.name(),
             large.n_states()
         );
-        faults.error(None, message);
+        faults.error(structure_stands, message);
     }
     let simultaneous = table.boolean("simultaneous", faults);
     let simultaneous = simultaneous.is_some_and(|yes| yes.value);

@@ -62,7 +62,7 @@ impl EquicorrelatedNormal {
     }
 
     pub(in crate::reward) fn bind(&self, rows: &Rows<'_>, faults: &mut Faults) -> Option<Recipe> {
-        let members = rows.members(None, faults);
+        let members = rows.members(None, faults)?;
         let mut linear = Linear::new(vec![standard_normal()]);
         linear.latent = members.coordinates.iter().map(|&c| (c, 0)).collect();
         let n = members.len();

@@ -49,7 +49,7 @@ impl Mixture {
         faults: &mut Faults,
     ) -> Option<Self> {
         table.require("components", faults)?;
-        let nodes = table.list("components")?;
+        let nodes = table.list_of_some("components", faults)?;
         let mut components = Vec::new();
         for node in &nodes {
             let Some(mut inner) = TableReader::open(node, "a component of the mixture", faults)
@@ -68,7 +68,6 @@ impl Mixture {
         }
         let weights = read_weights(table, nodes.len(), "components", faults);
         if nodes.is_empty() {
-            faults.error(table.span(), "`components` is an empty list");
             return None;
         }
         (components.len() == nodes.len()).then_some(Self {
@@ -78,12 +77,15 @@ impl Mixture {
     }
 
     pub(in crate::reward) fn bind(&self, rows: &Rows<'_>, faults: &mut Faults) -> Option<Recipe> {
-        let mut components = Vec::new();
         let inside = rows.inside_mixture();
-        for law in &self.components {
-            let recipe = law.bind(&inside, faults)?;
-            components.push(GoalLaw::new(rows.domain, rows.len(), recipe));
-        }
+        let each = self.components.iter().map(|law| law.bind(&inside, faults));
+        // All of them, so that what is wrong with one does not hide another.
+        let recipes: Vec<Option<Recipe>> = each.collect();
+        let recipes = recipes.into_iter().collect::<Option<Vec<_>>>()?;
+        let components: Vec<GoalLaw> = recipes
+            .into_iter()
+            .map(|recipe| GoalLaw::new(rows.domain, rows.len(), recipe))
+            .collect();
         let weights = self
             .weights
             .clone()

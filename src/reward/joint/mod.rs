@@ -31,7 +31,7 @@ fn read_numbers(
     faults: &mut Faults,
 ) -> Option<Vec<f64>> {
     table.require(key, faults)?;
-    let nodes = table.list(key)?;
+    let nodes = table.list_of_some(key, faults)?;
     let mut numbers = Vec::with_capacity(nodes.len());
     for node in &nodes {
         match node.value.as_f64().filter(|x| x.is_finite()) {
@@ -45,10 +45,15 @@ fn read_numbers(
             ),
         }
     }
-    if nodes.is_empty() {
-        faults.error(table.span(), format!("`{key}` is an empty list"));
-    }
     (numbers.len() == nodes.len() && !nodes.is_empty()).then_some(numbers)
+}
+
+/// `1 state`, `3 states`.
+fn counted(n: usize, what: &str) -> String {
+    match n {
+        1 => format!("1 {what}"),
+        n => format!("{n} {what}s"),
+    }
 }
 
 /// A number above zero.

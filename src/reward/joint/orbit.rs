@@ -2,8 +2,8 @@
 
 use std::sync::Arc;
 
-use super::read_numbers;
-use crate::document::{Faults, TableReader};
+use super::{counted, read_numbers};
+use crate::document::{Faults, Span, TableReader};
 use crate::reward::bind::{Members, Rows};
 use crate::reward::goal_law::{Facts, GoalKey, Recipe, WholeGoal};
 use crate::reward::{Making, Places, StateSet, shuffle};
@@ -22,6 +22,8 @@ pub struct Orbit {
     among: Option<StateSet>,
     background: f64,
     enumerate: bool,
+    /// Where `values` stand.
+    span: Option<Span>,
 }
 
 impl Orbit {
@@ -33,6 +35,7 @@ impl Orbit {
             among: None,
             background: 0.0,
             enumerate: true,
+            span: None,
         }
     }
 
@@ -55,12 +58,17 @@ impl Orbit {
         faults: &mut Faults,
     ) -> Option<Self> {
         let values = read_numbers(table, "values", faults);
+        let span = table.take("values").map(|node| node.span.clone());
         let among = table
             .take("among")
             .map(|node| StateSet::read(node, "among", faults));
         let background = table.number("background", faults);
         let enumerate = table.boolean("enumerate", faults);
+        if among.as_ref().is_some_and(|set| set.names().is_empty()) {
+            return None;
+        }
         Some(Self {
+            span,
             values: values?,
             among,
             background: background.map_or(0.0, |x| x.value),
@@ -69,7 +77,7 @@ impl Orbit {
     }
 
     pub(in crate::reward) fn bind(&self, rows: &Rows<'_>, faults: &mut Faults) -> Option<Recipe> {
-        let members = rows.members(self.among.as_ref(), faults);
+        let members = rows.members(self.among.as_ref(), faults)?;
         if members.len() != self.values.len() {
             let what = match &self.among {
                 Some(set) => set
@@ -81,12 +89,11 @@ impl Orbit {
                 None => format!("all of {:?}", rows.mdp.name()),
             };
             let message = format!(
-                "the orbit has {} values for {} states ({what})",
-                self.values.len(),
-                members.len()
+                "the orbit has {} for {} ({what})",
+                counted(self.values.len(), "value"),
+                counted(members.len(), "state")
             );
-            let at = self.among.as_ref().and_then(|set| set.names().first());
-            faults.error(at.map(|name| name.span.clone()), message);
+            faults.error(self.span.clone(), message);
             return None;
         }
         Some(Recipe::Whole(Arc::new(BoundOrbit::new(

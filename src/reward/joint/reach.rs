@@ -37,9 +37,8 @@ impl Reach {
         faults: &mut Faults,
     ) -> Option<Self> {
         table.require("sets", faults)?;
-        let sets = table.list("sets")?;
+        let sets = table.list_of_some("sets", faults)?;
         if sets.is_empty() {
-            faults.error(table.span(), "`sets` is an empty list");
             return None;
         }
         let sets: Vec<StateSet> = sets

@@ -2,8 +2,9 @@
 
 use std::sync::Arc;
 
+use super::counted;
 use super::orbit::BoundOrbit;
-use crate::document::{Faults, Node, TableReader};
+use crate::document::{Faults, Node, Span, TableReader};
 use crate::reward::bind::{Members, Rows};
 use crate::reward::distribution::read_marginal;
 use crate::reward::goal_law::{Facts, GoalKey, Recipe, WholeGoal, rounding};
@@ -20,6 +21,8 @@ pub struct Sparse {
     value: Value,
     background: f64,
     enumerate: bool,
+    /// Where `count` stands, or what else there is.
+    span: Option<Span>,
 }
 
 /// The reward of a rewarded state.
@@ -39,6 +42,7 @@ impl Sparse {
             value: Value::Fixed(1.0),
             background: 0.0,
             enumerate: true,
+            span: None,
         }
     }
 
@@ -61,6 +65,7 @@ impl Sparse {
         faults: &mut Faults,
     ) -> Option<Self> {
         let count = table.count("count", faults);
+        let span = table.take("count").map(|node| node.span.clone());
         let among = table
             .take("among")
             .map(|node| StateSet::read(node, "among", faults));
@@ -91,12 +96,16 @@ impl Sparse {
             );
             return None;
         }
+        if among.as_ref().is_some_and(|set| set.names().is_empty()) {
+            return None;
+        }
         let sparse = Self {
             count: count.map_or(1, |c| c.value),
             among,
             value: value?,
             background: background.map_or(0.0, |x| x.value),
             enumerate: enumerate.is_none_or(|e| e.value),
+            span,
         };
         if sparse.value == Value::Fixed(sparse.background) {
             faults.error(
@@ -109,15 +118,18 @@ impl Sparse {
     }
 
     pub(in crate::reward) fn bind(&self, rows: &Rows<'_>, faults: &mut Faults) -> Option<Recipe> {
-        let members = rows.members(self.among.as_ref(), faults);
+        let members = rows.members(self.among.as_ref(), faults)?;
         let n = members.len() as u64;
         if self.count > n {
             let at = self.among.as_ref().and_then(|set| set.names().first());
+            let at = at.map(|name| name.span.clone());
             let message = format!(
-                "{} states are to be rewarded, there are {n} to choose from",
-                self.count
+                "{} to be rewarded, and {:?} has {} to choose from",
+                counted(self.count as usize, "state"),
+                rows.mdp.name(),
+                counted(n as usize, "state")
             );
-            faults.error(at.map(|name| name.span.clone()), message);
+            faults.error(self.span.clone().or(at), message);
             return None;
         }
         let recipe: Arc<dyn WholeGoal> = match &self.value {
