@@ -55,6 +55,7 @@ pub use linked::{Linked, World};
 pub use off_switch::{Disable, OffSwitch};
 pub use oversight::{Answer, Oversight};
 pub use parameter::{Names, kinds, read};
+pub(crate) use placed::Placed;
 pub use reachability::reachability;
 pub use replacement::Replacement;
 pub use resources::Resources;

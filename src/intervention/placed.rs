@@ -6,9 +6,9 @@ use crate::mdp::Mdp;
 
 /// An intervention of a file: what is wrong with it as a whole is told at its `kind`.
 #[derive(Clone, Debug)]
-pub(super) struct Placed {
-    pub(super) by: SharedIntervention,
-    pub(super) place: Span,
+pub(crate) struct Placed {
+    pub(crate) by: SharedIntervention,
+    pub(crate) place: Span,
 }
 
 impl Intervention for Placed {

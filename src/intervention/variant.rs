@@ -151,14 +151,8 @@ impl Variant {
                 return None;
             }
             let before = made.mdp;
-            let known = faults.list.len();
-            let transformed = by.transform(&before, faults);
-            // What is wrong with no parameter in particular is so with the intervention.
-            for fault in &mut faults.list[known..] {
-                fault.span = fault.span.take().or(by.place());
-            }
             made = Made {
-                mdp: Arc::new(transformed?),
+                mdp: Arc::new(by.transform(&before, faults)?),
                 linked: by.linked().map(|_| LinkedTo {
                     before,
                     by: by.clone(),
@@ -255,5 +249,23 @@ pub fn read_variants(
             interventions,
         });
     }
+    warn_of_no_strength(&name.value, &variants, faults);
     variants
+}
+
+/// An intervention that does nothing at all is most likely not meant so; one of several doses that does nothing is a control.
+fn warn_of_no_strength(name: &str, variants: &[Variant], faults: &mut Faults) {
+    let Some(first) = variants.first() else {
+        return;
+    };
+    for (at, by) in first.interventions.iter().enumerate() {
+        let mut doses = variants.iter();
+        if doses.all(|variant| variant.interventions[at].is_neutral()) {
+            let message = format!(
+                "the intervention {:?} of the variant {name:?} does nothing: as it stands it has no strength (docs/interventions.md, \"Strength zero\")",
+                by.kind()
+            );
+            faults.warning(by.place(), message);
+        }
+    }
 }

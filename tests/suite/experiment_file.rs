@@ -581,6 +581,27 @@ fn a_faulty_variant_does_not_hide_what_is_wrong_with_others() {
 }
 
 #[test]
+fn an_intervention_without_strength_is_a_warning_unless_it_is_one_dose_of_several() {
+    let warnings = |interventions: &str| {
+        let variant = format!("[[variant]]\nname = \"v\"\ninterventions = [{interventions}]\n");
+        let (_home, path) = home(&format!("{GOOD}{variant}"));
+        let (_, warnings) = Experiment::load(&path, &Overrides::default()).unwrap();
+        let told = warnings.iter().flat_map(|faults| &faults.list);
+        told.map(|fault| (fault.message.clone(), fault.span.is_some()))
+            .collect::<Vec<_>>()
+    };
+    let off = |p: &str| format!("{{ kind = \"off-switch\", p = {p} }}");
+    let limit = "{ kind = \"time-limit\", steps = 0 }";
+    let [(message, is_placed)] = &warnings(&off("0"))[..] else {
+        panic!("one warning")
+    };
+    assert!(message.contains("\"off-switch\" of the variant \"v\" does nothing") && *is_placed);
+    assert_eq!(warnings(&off("[0]")).len(), 1);
+    assert_eq!(warnings(&format!("{}, {limit}", off("0.5"))).len(), 1);
+    assert!(warnings(&off("0.5")).is_empty() && warnings(&off("[0, 0.5]")).is_empty());
+}
+
+#[test]
 fn a_warning_of_an_mdp_does_not_hide_faults_of_names() {
     let (home, path) = home(&format!("{GOOD}[statistics]\nevents = [\"ghost\"]\n"));
     let told = || Experiment::load(&path, &Overrides::default()).unwrap_err();

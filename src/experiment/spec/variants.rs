@@ -7,7 +7,7 @@ use std::sync::Arc;
 use super::{InputFile, Resolved};
 use crate::document::{Faults, Node, Spanned, TableReader};
 use crate::experiment::VariantMdp;
-use crate::intervention::{Replacement, SharedIntervention, Variant, read_variants};
+use crate::intervention::{Placed, Replacement, SharedIntervention, Variant, read_variants};
 use crate::io::{self, ReadError};
 use crate::mdp::Mdp;
 
@@ -186,7 +186,11 @@ fn read_replacement(
         file: InputFile { path, bytes },
     };
     let replacement = Replacement::new(Arc::new(mdp), states);
-    Some((Arc::new(replacement), file))
+    let placed = Placed {
+        by: Arc::new(replacement),
+        place: written.span.clone(),
+    };
+    Some((Arc::new(placed), file))
 }
 
 /// A table from states of the other MDP to those of the environment.
