@@ -21,7 +21,7 @@ use super::{CellProgress, RunError, RunSpec};
 use crate::solve::{CellSolver, SolveError};
 use crate::statistics::behaviour::Integrands;
 use crate::statistics::{
-    Block, BlockSums, CellSums, Conditioned, Contrast, Estimate, Measure, Observations,
+    Block, BlockSums, CellSums, Conditioned, Contrast, Estimate, Key, Measure, Observations,
     ObservedSums, Quantity, Sampling, Table, walk_table,
 };
 
@@ -559,12 +559,23 @@ impl Cell {
 
 /// What is said where no goal meets the condition.
 fn none_accepted(shares: &Table, goals: u64) -> CellError {
-    let all = shares
-        .rows
-        .first()
-        .and_then(|row| row.measures[0].estimate());
+    let mut each = shares.rows.iter().filter_map(|row| {
+        let Some(Key::Text(part)) = row.keys.first() else {
+            return None;
+        };
+        Some((part, row.measures[0].estimate()?))
+    });
+    let all = each.next();
     CellError::NoneAccepted {
         goals,
-        at_most: all.map_or(1.0, |share| share.high),
+        at_most: all.map_or(1.0, |(_, share)| share.high),
+        parts: each
+            .map(|(part, share)| {
+                (
+                    part.clone(),
+                    (share.estimate * share.n as f64).round() as u64,
+                )
+            })
+            .collect(),
     }
 }

@@ -98,6 +98,27 @@ pub struct CellFailure {
     pub error: CellError,
 }
 
+/// How many goals meet each part of a condition, and what to do.
+fn parts_met(parts: &[(String, u64)]) -> String {
+    let by: Vec<String> = parts
+        .iter()
+        .map(|(part, n)| format!("`{part}` by {n}"))
+        .collect();
+    let of_parts = match parts.len() {
+        0 | 1 => String::new(),
+        _ => format!("; of its parts {} of them", by.join(", ")),
+    };
+    let advice = match parts.iter().any(|(_, met)| *met == 0) {
+        true => {
+            "what no goal meets may be impossible, or rarer than that: ask for less in [condition], or raise `sample.count`"
+        }
+        false => {
+            "each part is met, and never all of them: ask for less in [condition], or raise `sample.count`"
+        }
+    };
+    format!("{of_parts}: {advice}")
+}
+
 /// Why a cell has no result.
 #[derive(Clone, Debug, PartialEq, thiserror::Error)]
 #[non_exhaustive]
@@ -130,14 +151,15 @@ pub enum CellError {
     },
     /// No goal meets the condition.
     #[error(
-        "none of {goals} goals meets the condition, at most a share of {at_most:.1e} of all does: raise `sample.count`, or ask for less \
-         in [condition]"
+        "none of {goals} goals meets the condition, at most a share of {at_most:.1e} of all does{}", parts_met(.parts)
     )]
     NoneAccepted {
         /// Goals that were solved.
         goals: u64,
         /// Upper end of the interval of the share that does.
         at_most: f64,
+        /// The parts of the condition, and how many goals meet each.
+        parts: Vec<(String, u64)>,
     },
     /// The baseline that the cell is compared with has no result for a block.
     #[error("block {block}: the baseline, which the cell is compared with, has no result")]

@@ -1,5 +1,7 @@
 //! A condition on goals by name, and resolved to one MDP.
 
+use std::collections::VecDeque;
+
 use super::EventRequest;
 use super::asked::{Named, UnknownName, find, nearest_name};
 use super::behaviour::{Condition, Demand, Event, Events, Optimality, Part};
@@ -7,6 +9,9 @@ use super::{Key, KeyKind, Measure, Table, TableRow};
 use crate::mdp::Mdp;
 use crate::reward::{Chain, Largest};
 use crate::units::{ChoiceId, Limit, StateId};
+
+/// Sums of chances closer than this are equal.
+const ROUNDING: f64 = 1e-9;
 
 /// States without a choice that are told by name.
 const MISSING_TOLD: usize = 8;
@@ -227,6 +232,60 @@ impl ConditionRequest {
         problem.into_iter().collect()
     }
 
+    /// What no goal can meet, whatever is rewarded, in an MDP of which all names are known: its key, its position there, and why. What depends on the goals is not looked at.
+    #[must_use]
+    pub fn impossible(&self, mdp: &Mdp) -> Vec<(&'static str, usize, String)> {
+        let mut found = Vec::new();
+        let steps = distances(mdp);
+        let name = mdp.name();
+        for (at, ReachRequest { label, within, .. }) in self.reach.iter().enumerate() {
+            let nearest = |states: &[StateId]| states.iter().filter_map(|s| steps[s.index()]).min();
+            let least = match find(mdp, label) {
+                Some(Named::States(states)) => nearest(&states),
+                Some(Named::Choices(_, choices)) => {
+                    let states: Vec<StateId> = choices.iter().map(|c| mdp.state_of(*c)).collect();
+                    nearest(&states)
+                }
+                None => continue,
+            };
+            let why = match (least, within) {
+                (None, _) => format!("{name} has no way from the start to {label:?}"),
+                (Some(least), Some(within)) if least > *within => {
+                    format!(
+                        "the shortest way of {name} from the start to {label:?} takes {least}, and `within` is {within}"
+                    )
+                }
+                _ => continue,
+            };
+            found.push(("reach", at, why));
+        }
+        for (at, avoid) in self.avoid.iter().enumerate() {
+            let ReachRequest {
+                label, probability, ..
+            } = avoid;
+            if let Some(Named::States(states)) = find(mdp, label) {
+                let start = mdp.start().iter().filter(|(s, _)| states.contains(s));
+                let there: f64 = start.map(|(_, p)| p).sum();
+                if 1.0 - there < probability - ROUNDING {
+                    let why = format!("{name} starts in {label:?}");
+                    found.push(("avoid", at, why));
+                }
+            }
+            // Who gets there within a few steps gets there within more.
+            let is_asked_too = |reach: &&ReachRequest| {
+                let longer = avoid.within.unwrap_or(u64::MAX);
+                reach.label == *label
+                    && reach.within.unwrap_or(u64::MAX) <= longer
+                    && reach.probability + probability > 1.0 + ROUNDING
+            };
+            if self.reach.iter().any(|reach| is_asked_too(&reach)) {
+                let why = format!("{label:?} is to be reached as well");
+                found.push(("avoid", at, why));
+            }
+        }
+        found
+    }
+
     /// Finds every name in an MDP.
     ///
     /// # Errors
@@ -253,6 +312,23 @@ impl ConditionRequest {
             false => Err(unknown),
         }
     }
+}
+
+/// Steps to each state on the shortest way from the start, whatever the policy and the luck, `[n_states]`; `None` where there is no way.
+fn distances(mdp: &Mdp) -> Vec<Option<u64>> {
+    let mut found = vec![None; mdp.n_states()];
+    let mut next: VecDeque<StateId> = mdp.start().iter().map(|(s, _)| *s).collect();
+    next.iter().for_each(|s| found[s.index()] = Some(0));
+    while let Some(state) = next.pop_front() {
+        let beyond = found[state.index()].map(|steps| steps + 1);
+        for to in mdp.choices(state).flat_map(|c| mdp.row(c).0) {
+            if found[*to as usize].is_none() {
+                found[*to as usize] = beyond;
+                next.push_back(StateId(*to));
+            }
+        }
+    }
+    found
 }
 
 /// What walks to goals that belong were like, for a mean over so many goals.

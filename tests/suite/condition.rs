@@ -429,13 +429,43 @@ fn a_condition_that_no_goal_meets_ends_and_says_so() {
     let home = tempfile::tempdir().unwrap();
     load(
         home.path(),
-        &format!("{EXPERIMENT}[condition]\navoid = \"s\"\n"),
+        &format!("{EXPERIMENT}[condition]\nreach = \"a\"\navoid = \"c\"\noptimal = {{ state = \"s\", action = \"r\" }}\n"),
     )
     .unwrap();
     let output = run(home.path(), &["run", "experiment.toml", "--out", "none"]);
     assert_eq!(output.status.code(), Some(1));
     let errors = String::from_utf8(output.stderr).unwrap();
     assert!(errors.contains("none of 70000 goals"), "{errors}");
+    // What each part comes to is told.
+    let told = errors.split_whitespace().filter(|word| *word != "│");
+    let told = told.collect::<Vec<_>>().join(" ");
+    assert!(
+        told.contains("each part is met, and never all of them"),
+        "{told}"
+    );
+}
+
+#[test]
+fn a_condition_that_no_goal_can_meet_is_refused_before_anything_runs() {
+    let home = tempfile::tempdir().unwrap();
+    let told = |condition: &str| {
+        let read = load(
+            home.path(),
+            &format!("{EXPERIMENT}[condition]\n{condition}\n"),
+        );
+        read.err().unwrap_or_default()
+    };
+    insta::assert_snapshot!(told(
+        "avoid = [\"s\", { label = \"a\", probability = 0.5 }]\n\
+         reach = [{ label = \"a\", within = 1 }, \"d\"]"
+    ));
+    for possible in [
+        "reach = { label = \"a\", within = 2 }",
+        "reach = { label = \"a\", probability = 0.5 }\navoid = { label = \"a\", probability = 0.5 }",
+        "reach = \"a\"\navoid = { label = \"a\", within = 1 }",
+    ] {
+        assert_eq!(told(possible), "", "{possible}");
+    }
 }
 
 /// Two rooms of training, each with three doors to ends of their own, and a hall in which every end is to be had again.

@@ -82,6 +82,19 @@ pub(super) fn read_condition(
             }
         }
     }
+    // In some of many MDPs it may be so, and their cells say it; in all of them there is nothing to run.
+    let mut impossible = environments.iter().map(|mdp| request.impossible(mdp));
+    if let Some(first) = impossible.next()
+        && told.is_empty()
+        && impossible.all(|others| !others.is_empty())
+    {
+        for (key, position, why) in first {
+            let of_key = places.iter().find(|(name, _)| *name == key);
+            let span = of_key.and_then(|(_, spans)| spans.get(position).cloned());
+            let message = format!("`{key}` of [condition]: no goal can meet it: {why}");
+            faults.error(span, message);
+        }
+    }
     // What a policy that could not be read leaves out is not missing.
     (!is_faulty).then_some(Spanned {
         value: request,
