@@ -414,7 +414,7 @@ impl ObservedSums {
         let square = quantity.scale.square_units.value(moments.square) / count;
         let estimate = Estimate {
             bound: below.max(above),
-            bound_max: moments.widest.max(doubt),
+            bound_max: moments.widest + doubt,
             ..Estimate::of_mean(
                 n,
                 quantity.scale.shift + mean,

@@ -159,8 +159,35 @@ fn run(backend: Option<Arc<dyn Backend>>, seed: u64) -> Vec<Statistics> {
     runs.collect()
 }
 
+/// The mean of the goals' errors is never above the largest of them.
+fn bounds_are_in_order(all: &[Statistics]) {
+    let mut seen = 0;
+    for statistics in all {
+        for cell in &statistics.cells {
+            for table in &cell.tables {
+                for row in &table.rows {
+                    for (name, measure) in table.measures.iter().zip(&row.measures) {
+                        if let Measure::Estimate(e) = measure {
+                            seen += 1;
+                            let rounding = 1e-12 * e.bound.abs();
+                            assert!(
+                                e.bound <= e.bound_max + rounding || e.bound.is_nan(),
+                                "{} {name} of {:?}: {e:?}",
+                                table.name,
+                                row.keys
+                            );
+                        }
+                    }
+                }
+            }
+        }
+    }
+    assert!(seen > 100, "{seen} estimates");
+}
+
 fn every_statistic_is_that_of_the_reference(backend: Arc<dyn Backend>) {
     let here = run(Some(backend), 3);
+    bounds_are_in_order(&here);
     let pairs = |others: &[Statistics]| -> Vec<Compared> {
         let each = here.iter().zip(others);
         each.flat_map(|(a, b)| compared(a, b)).collect()

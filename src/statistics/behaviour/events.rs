@@ -342,7 +342,8 @@ fn ratio(y: &Estimate, x: &Estimate, product: f64, level: f64) -> Option<Estimat
     let std_error = y.std_error.map(|_| (spread / (n - 1.0)).sqrt());
     let half = std_error.map_or(f64::INFINITY, |s| normal_quantile(level) * s);
     // Bounds on both means, to first order and never less.
-    let bound = (y.bound + r * x.bound) / (x.estimate - x.bound).max(f64::MIN_POSITIVE);
+    let of_ratio = |y: f64, r_x: f64| (y + r * r_x) / (x.estimate - x.bound).max(f64::MIN_POSITIVE);
+    let bound = of_ratio(y.bound, x.bound);
     Some(Estimate {
         n: x.n,
         estimate: r,
@@ -350,7 +351,8 @@ fn ratio(y: &Estimate, x: &Estimate, product: f64, level: f64) -> Option<Estimat
         ci_low: r - half,
         ci_high: r + half,
         bound,
-        bound_max: y.bound_max,
+        // A ratio of means is no mean of goals' ratios: the bound if all goals were as badly known as the worst.
+        bound_max: of_ratio(y.bound_max, x.bound_max).max(bound),
         low: r - half - bound,
         high: r + half + bound,
         simultaneous_low: None,
@@ -524,5 +526,22 @@ impl Events {
             }
         }
         numbers
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_ratio_is_never_known_better_by_all_goals_than_by_the_worst() {
+        let mean =
+            |mean, bound, bound_max| Estimate::of_mean(1_000, mean, 0.1, 0.95, bound, bound_max);
+        let (y, x) = (mean(1.5, 0.01, 0.02), mean(0.5, 0.005, 1.0));
+        let ratio = ratio(&y, &x, 0.9, 0.95).unwrap();
+        assert_eq!(ratio.estimate, 3.0);
+        // The bound of the ratio is above the largest of the numbers above the line, which is not what it is compared with.
+        assert!(y.bound_max < ratio.bound && ratio.bound < ratio.bound_max);
+        assert_eq!(ratio.bound_max, (0.02 + 3.0 * 1.0) / (0.5 - 0.005));
     }
 }
