@@ -288,6 +288,15 @@ impl VariantMdp {
 }
 
 impl RunSpec {
+    /// Most goals: their numbers are whole numbers in every format of results.
+    pub const MAX_SAMPLES: u64 = 1 << 53;
+
+    /// Whether there can be so many goals.
+    #[must_use]
+    pub fn is_count(goals: u64) -> bool {
+        (1..=Self::MAX_SAMPLES).contains(&goals)
+    }
+
     /// The same without goals one by one, which runs do not look at.
     pub(super) fn unlisted(&self) -> Self {
         Self {
@@ -805,6 +814,13 @@ impl RunSpec {
         ];
         if let Some((what, _)) = lists.into_iter().find(|(_, empty)| *empty) {
             return Err(RunError::Empty(what));
+        }
+        if self.samples > Self::MAX_SAMPLES {
+            return Err(RunError::OutOfRange {
+                what: "number of goals",
+                wanted: "at most 2^53",
+                value: self.samples as f64,
+            });
         }
         distinct(
             "environments",

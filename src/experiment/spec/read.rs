@@ -595,6 +595,9 @@ fn read_backend(name: &Spanned<String>, faults: &mut Faults) -> Option<BackendCh
     )
 }
 
+/// What [`RunSpec::is_count`] asks for.
+pub(super) const SOME_GOALS: &str = "from 1 to 9007199254740992 (2^53)";
+
 /// The value of one of a few words.
 pub(super) fn one_of<T: Copy>(
     what: &str,
@@ -642,7 +645,8 @@ impl Sample {
             let span = node.span.clone();
             Some(Spanned { value, span })
         });
-        sample.count = count.and_then(|c| in_range(c, "`count`", "at least 1", |n| n > 0, faults));
+        sample.count =
+            count.and_then(|c| in_range(c, "`count`", SOME_GOALS, RunSpec::is_count, faults));
         sample.seed = table.count("seed", faults).map(|seed| seed.value);
         let level = table.number("level", faults);
         let between = |x: f64| x > 0.0 && x < 1.0;

@@ -1,8 +1,8 @@
 //! `sample.until`: when a run stops by itself.
 
-use super::read::{in_range, one_of};
+use super::read::{SOME_GOALS, in_range, one_of};
 use crate::document::{Faults, Node, Spanned, TableReader};
-use crate::experiment::{StopOf, Until};
+use crate::experiment::{RunSpec, StopOf, Until};
 use crate::statistics::Request;
 
 /// Reads the table.
@@ -17,7 +17,7 @@ pub(super) fn read_until(node: &Spanned<Node>, faults: &mut Faults) -> Option<Un
     let minutes = table.number("minutes", faults);
     let minutes = minutes.and_then(|x| in_range(x, "`minutes`", "above 0", above_zero, faults));
     let max = table.count("max", faults);
-    let max = max.and_then(|x| in_range(x, "`max`", "at least 1", |n| n > 0, faults));
+    let max = max.and_then(|x| in_range(x, "`max`", SOME_GOALS, RunSpec::is_count, faults));
     table.finish(faults);
     if faults.list.len() == before && half_width.is_none() && minutes.is_none() {
         faults.error_with_help(
