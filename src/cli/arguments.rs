@@ -2,22 +2,33 @@
 
 use clap::builder::{PossibleValuesParser, TypedValueParser};
 use powersweep::experiment::checkpoint::{Shard, ShardError};
-use powersweep::experiment::{BackendChoice, Engine, EngineError};
+use powersweep::experiment::{BackendChoice, Engine, EngineError, RunSpec};
 use powersweep::io::{Layout, MdpFormat};
 use powersweep::plan::{Method, Precision};
+use powersweep::report::grouped;
 use powersweep::{Discount, DiscountError};
+use serde_json::Value;
 
 use super::failure::{Failure, Kind};
 
 /// A count as people write it: `1000000`, `1_000_000` or `1e6`, at least 1.
 pub(crate) fn count(text: &str) -> Result<u64, String> {
     let digits = text.replace('_', "");
-    let whole = |x: &f64| (1.0..=2f64.powi(53)).contains(x) && x.fract() == 0.0;
+    let whole = |x: &f64| *x >= 1.0 && x.fract() == 0.0;
     let number = match digits.parse::<u64>() {
         Ok(number) => Some(number).filter(|&n| n > 0),
+        // What is beyond the largest number becomes it, and is too large below.
         Err(_) => digits.parse().ok().filter(whole).map(|x: f64| x as u64),
     };
-    number.ok_or_else(|| "a whole number, 1 or more, like 20000, 1_000_000 or 1e6".to_owned())
+    match number {
+        Some(number) if number > RunSpec::MAX_SAMPLES => Err(format!(
+            "at most {} goals (2^53), which at a million goals a second take {:.0} years",
+            grouped(RunSpec::MAX_SAMPLES),
+            RunSpec::MAX_SAMPLES as f64 / 1e6 / (365.25 * 86_400.0)
+        )),
+        Some(number) => Ok(number),
+        None => Err("a whole number, 1 or more, like 20000, 1_000_000 or 1e6".to_owned()),
+    }
 }
 
 /// A seed: what fits in a signed 64-bit integer, since files must be able to hold it.
@@ -97,17 +108,35 @@ pub(crate) struct Adapter {
 }
 
 impl Adapter {
+    /// Starts the backend of a finished run: on the adapter that its manifest names, where it is here and no other one is asked for.
+    pub(crate) fn engine_of_run(
+        &self,
+        backend: BackendChoice,
+        manifest: &Value,
+    ) -> Result<Engine, EngineError> {
+        let of_run = manifest["backend"]["adapter"].as_str();
+        let is_asked = self.adapter.is_some() || Self::standing_wish().is_some();
+        match (of_run, backend) {
+            (Some(name), BackendChoice::Auto | BackendChoice::Gpu) if !is_asked => {
+                Engine::on_adapter(backend, Some(name)).or_else(|_| self.engine(backend))
+            }
+            _ => self.engine(backend),
+        }
+    }
+
+    fn standing_wish() -> Option<String> {
+        let name = std::env::var("POWERSWEEP_ADAPTER").ok();
+        name.filter(|name| !name.is_empty())
+    }
+
     /// Starts the backend.
     pub(crate) fn engine(&self, backend: BackendChoice) -> Result<Engine, EngineError> {
-        let set = || {
-            std::env::var("POWERSWEEP_ADAPTER")
-                .ok()
-                .filter(|name| !name.is_empty())
-        };
         match (&self.adapter, backend) {
             (Some(name), _) => Engine::on_adapter(backend, Some(name)),
             // A standing wish is for those who ask for the GPU.
-            (None, BackendChoice::Gpu) => Engine::on_adapter(backend, set().as_deref()),
+            (None, BackendChoice::Gpu) => {
+                Engine::on_adapter(backend, Self::standing_wish().as_deref())
+            }
             (None, _) => Engine::new(backend),
         }
     }
@@ -165,9 +194,28 @@ mod tests {
         for text in ["1000000", "1_000_000", "1e6", "1E6"] {
             assert_eq!(count(text), Ok(1_000_000), "{text}");
         }
-        for text in ["0", "-1", "1.5", "1e-3", "", "many", "1e17", "nan"] {
+        for text in [
+            "0",
+            "-1",
+            "1.5",
+            "1e-3",
+            "",
+            "many",
+            "1e17",
+            "nan",
+            "inf",
+            "9007199254740993",
+        ] {
             assert!(count(text).is_err(), "{text}");
         }
+        assert_eq!(count("9007199254740992"), Ok(RunSpec::MAX_SAMPLES));
+        let told = count("1e18").unwrap_err();
+        assert!(
+            told.contains("at most 9,007,199,254,740,992 goals (2^53)")
+                && told.contains("285 years"),
+            "{told}"
+        );
+        assert!(!count("1.5").unwrap_err().contains("at most"));
     }
 
     #[test]

@@ -12,7 +12,7 @@ use super::{diagnostics, output};
 /// Arguments of `check`.
 #[derive(Debug, clap::Args)]
 pub(crate) struct Arguments {
-    /// The MDPs (.json, .toml, .npz, .tra or .gv).
+    /// The MDPs (.json, .toml, .npz, .tra, .drn, .gv or .dot).
     #[arg(value_name = "MDP", required = true)]
     mdps: Vec<PathBuf>,
 }

@@ -23,7 +23,7 @@ use super::{arguments, diagnostics, output};
 /// Arguments of `inspect`.
 #[derive(Debug, clap::Args)]
 pub(crate) struct Arguments {
-    /// The MDP (.json, .toml, .npz, .tra or .gv).
+    /// The MDP (.json, .toml, .npz, .tra, .drn, .gv or .dot).
     #[arg(value_name = "MDP", required_unless_present_any = ["reward", "variants"])]
     mdp: Option<PathBuf>,
     /// Instead: what the laws of goals of an experiment file draw, beside what they should.

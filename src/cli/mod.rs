@@ -83,7 +83,7 @@ commands! {
     Check => check,
     /// Print the structure of an MDP.
     Inspect => inspect,
-    /// Write an MDP in another format: NumPy, PRISM, POWERplay's graphs, JSON.
+    /// Write an MDP in another format: NumPy, PRISM, Storm, POWERplay's graphs, JSON.
     Convert => convert,
     /// Generate an MDP: grids, random graphs, trees and more.
     Generate => generate,
@@ -95,8 +95,21 @@ commands! {
     Devices => devices,
 }
 
+/// Mesa's layer that selects devices looks for a Wayland display, and libwayland complains on stderr where it is not said where to look. Told to look where nothing is, it finds nothing
+/// and says nothing.
+fn without_a_display() {
+    const NAME: &str = "XDG_RUNTIME_DIR";
+    if cfg!(all(target_os = "linux", feature = "gpu")) && std::env::var_os(NAME).is_none() {
+        // SAFETY: this is the first thing that the process does: there is no other thread that could look at its environment.
+        unsafe {
+            std::env::set_var(NAME, "/nonexistent");
+        }
+    }
+}
+
 /// Parses the command line, does what it says, shows what went wrong and turns it into an exit code.
 pub(crate) fn main() -> ExitCode {
+    without_a_display();
     let arguments = Arguments::parse();
     match arguments.command.execute() {
         Ok(outcome) => outcome.exit_code(),
@@ -114,5 +127,17 @@ mod tests {
     #[test]
     fn the_command_line_is_well_formed() {
         super::Arguments::command().debug_assert();
+    }
+
+    #[test]
+    fn who_reads_an_mdp_names_every_extension() {
+        for name in ["check", "inspect", "solve"] {
+            let mut command = super::Arguments::command();
+            let command = command.find_subcommand_mut(name).expect("a subcommand");
+            let help = command.render_long_help().to_string();
+            let all = powersweep::io::MdpFormat::EXTENSIONS.iter();
+            let missing: Vec<_> = all.filter(|e| !help.contains(&format!(".{e}"))).collect();
+            assert!(missing.is_empty(), "{name}: {missing:?}");
+        }
     }
 }

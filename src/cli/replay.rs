@@ -33,7 +33,7 @@ pub(crate) struct Arguments {
     /// The discount.
     #[arg(long, value_name = "GAMMA", allow_hyphen_values = true, value_parser = arguments::discount)]
     discount: Option<Discount>,
-    /// What it is solved on; default: what the run used.
+    /// What it is solved on; default: what the run used, on its adapter where that is here.
     #[arg(long, value_parser = arguments::backend())]
     backend: Option<BackendChoice>,
     #[command(flatten)]
@@ -58,8 +58,10 @@ pub(crate) fn execute(arguments: Arguments) -> Result<Outcome, Failure> {
     };
     let (experiment, warnings) = Experiment::load(&file, &overrides)?;
     warnings.iter().for_each(diagnostics::show_faults);
-    let engine = arguments.adapter.engine(experiment.backend.value)?;
     let manifest = run_dir::read_manifest(&arguments.run)?;
+    let engine = arguments
+        .adapter
+        .engine_of_run(experiment.backend.value, &manifest)?;
     let backend = manifest["backend"]["name"].as_str().unwrap_or_default();
     run_dir::check_identity(&arguments.run, &experiment.identity(backend))?;
     let spec = experiment.run_spec(&engine, 0);

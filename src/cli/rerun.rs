@@ -19,7 +19,7 @@ pub(crate) struct Arguments {
     /// The pack, or the run directory itself.
     #[arg(value_name = "PACK")]
     pack: PathBuf,
-    /// What it is solved on; default: the kind of backend that the run used.
+    /// What it is solved on; default: the kind of backend that the run used, on its adapter where that is here.
     #[arg(long, value_parser = arguments::backend())]
     backend: Option<BackendChoice>,
     #[command(flatten)]
@@ -64,7 +64,9 @@ pub(crate) fn execute(arguments: Arguments) -> Result<Outcome, Failure> {
     let (experiment, warnings) = Experiment::load(&file, &overrides)?;
     warnings.iter().for_each(diagnostics::show_faults);
     run_dir::check_identity(&run, &experiment.identity(used))?;
-    let engine = arguments.adapter.engine(experiment.backend.value)?;
+    let engine = arguments
+        .adapter
+        .engine_of_run(experiment.backend.value, &manifest)?;
     let spec = experiment.run_spec(&engine, arguments.threads);
     let watcher = Watcher(Signals::catch());
     let done = Ledger::default();

@@ -17,7 +17,7 @@ use super::{arguments, diagnostics};
 #[derive(Debug, clap::Args)]
 #[command(group = clap::ArgGroup::new("which").required(true))]
 pub(crate) struct Arguments {
-    /// The MDP (.json, .toml, .npz, .tra or .gv).
+    /// The MDP (.json, .toml, .npz, .tra, .drn, .gv or .dot).
     #[arg(value_name = "MDP")]
     mdp: PathBuf,
     /// A goal from a file: rewards by state, or a list in the order of the states.

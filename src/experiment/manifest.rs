@@ -115,6 +115,7 @@ fn head(
             json!({
                 "name": backend.name(),
                 "description": backend.description(),
+                "adapter": place.as_ref().map(|p| &p.name),
                 "place": place.as_ref().map(|p| &p.place).filter(|p| !p.is_empty()),
                 "given_by": place.as_ref().and_then(|p| p.given.filter(|g| g.1)).map(|g| g.0),
             }),

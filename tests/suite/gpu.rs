@@ -625,6 +625,39 @@ fn a_run_beyond_single_precision_is_refused_before_it_starts() {
 }
 
 #[test]
+fn a_finished_run_is_looked_at_on_its_own_adapter_and_no_driver_complains_of_a_display() {
+    let Some(backend) = backend("the adapter of a run") else {
+        return;
+    };
+    let home = tempfile::tempdir().unwrap();
+    let text = "schema = 1\n[mdp]\nfamily = \"chain\"\nstates = 5\n[solve]\ndiscount = 0.5\n[sample]\ncount = 500\n";
+    std::fs::write(home.path().join("experiment.toml"), text).unwrap();
+    let run = |words: &[&str]| {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_powersweep"));
+        command.env_remove("XDG_RUNTIME_DIR").args(words);
+        let output = command.current_dir(home.path()).output().unwrap();
+        let said = String::from_utf8(output.stderr).unwrap();
+        assert!(!said.contains("XDG_RUNTIME_DIR"), "{said}");
+        (output.status.code(), said)
+    };
+    let name = backend.adapter().name.clone();
+    let words = "run experiment.toml --backend gpu --out out --adapter";
+    let words: Vec<&str> = words.split(' ').chain([name.as_str()]).collect();
+    assert_eq!(run(&words).0, Some(0));
+    let manifest = std::fs::read(home.path().join("out/manifest.json")).unwrap();
+    let manifest: serde_json::Value = serde_json::from_slice(&manifest).unwrap();
+    assert_eq!(manifest["backend"]["adapter"], *name);
+    for words in ["replay out --goal 1", "rerun out"] {
+        let words: Vec<&str> = words.split(' ').collect();
+        let (code, said) = run(&words);
+        assert_eq!(code, Some(0), "{said}");
+        // Who asks for another one gets that, and no other.
+        let (code, said) = run(&[&words[..], &["--adapter", "no such adapter"]].concat());
+        assert_eq!(code, Some(3), "{said}");
+    }
+}
+
+#[test]
 fn auto_leaves_what_the_gpu_refuses_to_the_cpu_and_says_so() {
     let Some(backend) = backend("cells that are refused") else {
         return;
