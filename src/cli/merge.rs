@@ -25,7 +25,7 @@ pub(crate) struct Arguments {
     partial: bool,
     #[command(flatten)]
     shown: Shown,
-    /// No summary.
+    /// Results, warnings and errors alone: no line at the end that says where the results are.
     #[arg(long, short)]
     quiet: bool,
 }

@@ -67,7 +67,8 @@ pub(crate) struct Arguments {
     /// Begin again, whatever the run directory's checkpoint holds.
     #[arg(long)]
     restart: bool,
-    /// No progress bar and no summary.
+    /// Results, warnings and errors alone: no progress bar, and no line at the end that says how long it took and where the results
+    /// are.
     #[arg(long, short)]
     quiet: bool,
     /// Print the resolved experiment, with the origin of every value, and stop.
