@@ -22,7 +22,7 @@ pub(crate) fn count(text: &str) -> Result<u64, String> {
     };
     match number {
         Some(number) if number > RunSpec::MAX_SAMPLES => Err(format!(
-            "at most {} goals (2^53), which at a million goals a second take {:.0} years",
+            "at most {} (2^53): so many goals take {:.0} years at a million a second",
             grouped(RunSpec::MAX_SAMPLES),
             RunSpec::MAX_SAMPLES as f64 / 1e6 / (365.25 * 86_400.0)
         )),

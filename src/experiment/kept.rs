@@ -11,6 +11,9 @@ use super::run_spec::VariantMdp;
 /// What the environments that are kept may take, by the estimate of plans: what does not fit is made ready anew every time.
 pub(super) const MOST_BYTES: usize = 1 << 30;
 
+/// The same on a device, in environments: whatever their size, each has buffers and perhaps shaders of its own there.
+pub(super) const MOST_ON_DEVICE: usize = 64;
+
 /// An environment made ready: its variants, and its cells in the order of the experiment.
 pub(super) struct ReadyEnvironment {
     pub(super) variants: Vec<VariantMdp>,
@@ -90,6 +93,12 @@ impl Kept {
     ) {
         let most_bytes = if is_next { usize::MAX } else { self.most_bytes };
         self.keep_up_to(most_bytes, number, environment, spec);
+    }
+
+    /// How many environments there are.
+    pub(super) fn len(&self) -> usize {
+        let kept = self.environments.lock();
+        kept.unwrap_or_else(PoisonError::into_inner).1.len()
     }
 
     /// Keeps an environment that is solved now, if the run comes back and there is room.

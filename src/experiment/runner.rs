@@ -17,7 +17,7 @@ use super::cell::{Cell, Ready, WantedCell};
 use super::checkpoint::{CellRecord, Shard, rescale};
 use super::ensemble::ensembles;
 use super::goals::CellGoals;
-use super::kept::{Kept, ReadyEnvironment};
+use super::kept::{Kept, MOST_ON_DEVICE, ReadyEnvironment};
 use super::run_spec::{Refusal, VariantMdp};
 use super::{
     CellFailure, CellStatistics, Ledger, MdpHandle, Observer, Progress, RunError, RunSpec,
@@ -252,7 +252,10 @@ impl Run<'_> {
             };
             ready.cells.iter().for_each(|cell| cell.rest());
             let is_next = next == Some(number);
-            self.kept.keep_ahead(number, &ready, is_next, self.spec);
+            let has_room = self.backend.place().is_none() || self.kept.len() < MOST_ON_DEVICE;
+            if is_next || has_room {
+                self.kept.keep_ahead(number, &ready, is_next, self.spec);
+            }
             Ok(ready.cells.iter().filter_map(|c| c.refusal()).collect())
         };
         let mut all = Vec::new();

@@ -133,8 +133,6 @@ impl Default for Schedule {
 #[derive(Clone, Debug, PartialEq)]
 pub struct Plan {
     model: Arc<SweepModel>,
-    /// The same by colours, where the method sweeps by them.
-    coloured: Option<Arc<SweepModel>>,
     discount: Discount,
     schedule: Schedule,
     mdp_hash: [u8; 32],
@@ -153,31 +151,26 @@ impl Plan {
     pub fn draw_for(mdp: &Mdp, discount: Discount, domain: RewardDomain) -> Self {
         Self {
             model: Arc::new(SweepModel::new(mdp, domain)),
-            coloured: None,
             discount,
             schedule: Schedule::default(),
             mdp_hash: mdp.content_hash(),
         }
     }
 
-    /// The same plan with another schedule.
+    /// The same plan with another schedule. Where the method sweeps by colours, states are put into that order, and stay in it.
     #[must_use]
     pub fn with_schedule(mut self, schedule: Schedule) -> Self {
         self.schedule = schedule;
-        self.coloured = match schedule.method {
-            Method::OverRelaxed => {
-                let model = self.coloured.take();
-                Some(model.unwrap_or_else(|| Arc::new(self.model.by_colours())))
-            }
-            Method::InPlace | Method::Jacobi | Method::PolicyIteration => None,
-        };
+        if schedule.method == Method::OverRelaxed && !self.model.is_by_colours() {
+            self.model = Arc::new(self.model.by_colours());
+        }
         self
     }
 
     /// The MDP in the form that sweeps use, in their order.
     #[must_use]
     pub fn model(&self) -> &SweepModel {
-        self.coloured.as_ref().unwrap_or(&self.model)
+        &self.model
     }
 
     /// The schedule.
@@ -213,7 +206,7 @@ impl Plan {
         if self.schedule.leaves {
             hash.update("leaves");
         }
-        self.model().feed_hash(&mut |bytes| hash.update(bytes));
+        self.model.feed_hash(&mut |bytes| hash.update(bytes));
         hash.finalize().into()
     }
 }
@@ -251,9 +244,9 @@ impl fmt::Display for Plan {
         if self.schedule.precision == Precision::Double {
             writeln!(f, "precision    f64 from the first sweep")?;
         }
-        write!(f, "{}", self.model())?;
+        write!(f, "{}", self.model)?;
         if self.schedule.method == Method::PolicyIteration
-            && let Some(elimination) = Elimination::of(self.model())
+            && let Some(elimination) = Elimination::of(&self.model)
         {
             writeln!(
                 f,

@@ -144,6 +144,7 @@ impl SweepModel {
                     position: place[part.position as usize],
                     ..*part
                 }));
+                model.parts[begin as usize..].sort_unstable_by_key(|part| part.position);
                 (begin, model.parts.len() as u32)
             };
             let (common_first, common_end) = push(state.common_first, state.common_end);

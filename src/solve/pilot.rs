@@ -144,7 +144,7 @@ pub fn pilot(
         if best.is_some_and(|best| least >= best.candidate.work) {
             continue;
         }
-        let worth = |best: &Tried| worth(best, saved(method)).clamp(FIRST_LOOK, cap);
+        let worth = |best: &Tried| worth(best, saved(method)).max(FIRST_LOOK).min(cap);
         let most = best.map_or(cap, worth);
         tried.push(attempt(trial(method), most)?);
     }
@@ -165,7 +165,9 @@ pub fn pilot(
             }
         }
     }
-    if relaxes && (forced.is_some() || is_slow(&tried)) {
+    // Where moves are certain, values go far in few sweeps that alternate, and those by colours take as many.
+    let is_noisy = model.class() != KernelClass::Deterministic;
+    if relaxes && (forced.is_some() || (is_noisy && is_slow(&tried))) {
         let plain = tried
             .iter()
             .filter(|t| t.schedule.method == Method::InPlace);
@@ -180,7 +182,8 @@ pub fn pilot(
                 first_check: first_look,
                 ..trial(Method::OverRelaxed)
             };
-            let most = cheapest(&tried).map_or(cap, |best| worth(best, 1.0).clamp(FIRST_LOOK, cap));
+            let most = |best: &Tried| worth(best, 1.0).max(FIRST_LOOK).min(cap);
+            let most = cheapest(&tried).map_or(cap, most);
             let this = attempt(schedule, most)?;
             let work = this.candidate.work;
             let is_better = this.candidate.certified && best.is_none_or(|(_, least)| work < least);
@@ -616,6 +619,19 @@ mod tests {
         .unwrap();
         assert_eq!(schedule.method, Method::InPlace);
         assert!(report.forced && report.candidates.len() == 1);
+    }
+
+    #[test]
+    fn a_single_sweep_is_enough_to_be_allowed() {
+        let one = CellProblem {
+            max_sweeps: 1,
+            tolerance: 1e3,
+            ..problem(slippery(4))
+        };
+        for method in [None, Some(Method::OverRelaxed), Some(Method::Jacobi)] {
+            let (_, report) = pilot(&one, &CpuBackend::new(), method).unwrap();
+            assert!(report.candidates.iter().any(|c| c.certified), "{report:?}");
+        }
     }
 
     #[test]

@@ -235,8 +235,12 @@ struct Relaxation {
 
 impl Relaxation {
     fn of(schedule: &Schedule) -> Self {
+        let factor = match schedule.method {
+            Method::OverRelaxed => schedule.relaxation.fraction(),
+            Method::InPlace | Method::Jacobi | Method::PolicyIteration => 1.0,
+        };
         Self {
-            factor: schedule.relaxation.fraction(),
+            factor,
             mark: (f64::INFINITY, 0),
         }
     }

@@ -280,7 +280,8 @@ impl<'a> Group<'a> {
         let mut left = sweeps;
         while left > 0 {
             // Cut a few sweeps at a time: the pace is learnt on the way.
-            let now = left.min(1024);
+            let (relaxation, alike) = solver.relaxation(done);
+            let now = left.min(1024).min(alike);
             let (goals, cost) = (self.goals(), solver.gpu.pace.cost());
             let pieces = match &solver.kernels.phases {
                 // An invocation does a part of a slice, for four goals.
@@ -292,7 +293,7 @@ impl<'a> Group<'a> {
                     range_first: piece.first,
                     range_end: piece.end,
                     sweeps: piece.passes,
-                    relaxation: solver.relaxation(done),
+                    relaxation,
                     done,
                     ..self.job
                 };

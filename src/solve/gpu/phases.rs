@@ -2,7 +2,7 @@
 //!
 //! # Phases
 //!
-//! States of one phase are no neighbours, so that a phase can be updated at once and a sweep is as many steps as there are phases. Where moves are certain, a state's phase is one more than the
+//! States of one phase are no neighbours, so that a phase can be updated at once and a sweep is as many steps as there are phases. Where moves are certain and sweeps are not by colours anyway, a state's phase is one more than the
 //! largest of the neighbours that come earlier in sweep order (its level), and sweeps alternate: they compute what those in sweep order do, whose few updates take what a state is worth far; and a step's wait, for a row, is short there. Other rows are
 //! long, and many states at once hide the wait: a state takes the first phase that none of its neighbours has (greedy colours), but a later one than its successors where these
 //! do not lead back to it. Sweeps over colours go forwards only, since the last phase of a sweep would be updated twice, to no avail, were it the first of the next. They are 2 instead of 63 on a grid of 32 x 32 cells with slip, 17 instead of 70 on a random MDP of 500 states, and sweeps are 0.70 to 0.73 times

@@ -195,8 +195,9 @@ impl<V: Vector> Spread<V> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::mdp::{Mdp, MdpBuilder};
-    use crate::plan::Plan;
+    use crate::mdp::families::{Family, GridWorld};
+    use crate::mdp::{Blocked, GridMoves, Mdp, MdpBuilder, Slip, SlipTo};
+    use crate::plan::{Method, Plan, Schedule};
     use crate::statistics::TILE;
     use crate::units::{Discount, StateId};
 
@@ -295,6 +296,40 @@ mod tests {
         for (neighbours, walls) in [(4, 0), (3, 0), (3, 1), (2, 2), (8, 0), (6, 2), (5, 3)] {
             check(&cell(neighbours, walls, 0.625));
         }
+    }
+
+    #[test]
+    fn cells_are_fans_in_whatever_order_they_are_swept() {
+        let grid = Family::GridWorld(GridWorld {
+            rows: 12,
+            columns: 12,
+            walls: 0.2,
+            torus: false,
+            moves: GridMoves {
+                slip: Some(Slip {
+                    p: 0.1,
+                    to: SlipTo::Others,
+                }),
+                stay: true,
+                diagonal: false,
+                blocked: Blocked::Stay,
+            },
+        });
+        let mdp = grid.generate(1).unwrap();
+        let fans = |method| {
+            let plan = Plan::draw(&mdp, Discount::new(0.9).unwrap()).with_schedule(Schedule {
+                method,
+                ..Schedule::default()
+            });
+            let model = plan.model();
+            let states = 0..model.states().len();
+            states
+                .filter(|&s| Fan::<f32>::of(model, s, 0.9).is_some())
+                .count()
+        };
+        let by_levels = fans(Method::InPlace);
+        assert!(2 * by_levels > mdp.n_states());
+        assert_eq!(fans(Method::OverRelaxed), by_levels);
     }
 
     #[test]
