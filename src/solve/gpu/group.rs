@@ -280,8 +280,9 @@ impl<'a> Group<'a> {
         let mut left = sweeps;
         while left > 0 {
             // Cut a few sweeps at a time: the pace is learnt on the way.
-            let (relaxation, alike) = solver.relaxation(done);
-            let now = left.min(1024).min(alike);
+            let now = left.min(1024);
+            // The same for all of them, however they are cut.
+            let relaxation = solver.relaxation(done);
             let (goals, cost) = (self.goals(), solver.gpu.pace.cost());
             let pieces = match &solver.kernels.phases {
                 // An invocation does a part of a slice, for four goals.

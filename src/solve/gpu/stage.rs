@@ -17,8 +17,8 @@ use crate::solve::{CellProblem, DeviceFault, SolveError};
 use crate::statistics::TILE;
 use crate::units::StateId;
 
-/// Values go no further than to their backups after so many times the sweeps before the first certificate: by then, going further does not pay.
-const PATIENCE: u32 = 4;
+/// Values go no further than to their backups after half as many sweeps again as before the first certificate: by then, going further does not pay.
+const PATIENCE: u32 = 2;
 
 /// What a stage is of.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -194,16 +194,15 @@ impl DeviceStage {
         workspace.read_goals(&self.gpu.device)
     }
 
-    /// How far values go after so many sweeps, as a multiple of the way to their backups, and for how many more: no further than to these where most goals should have been
-    /// done long ago.
-    pub(super) fn relaxation(&self, done: u32) -> (f32, u32) {
+    /// How far values go after so many sweeps, as a multiple of the way to their backups: no further than to these where most goals should have been done.
+    pub(super) fn relaxation(&self, done: u32) -> f32 {
         let schedule = self.schedule;
-        let last = schedule.first_check.saturating_mul(PATIENCE);
+        let last = schedule
+            .first_check
+            .saturating_add(schedule.first_check / PATIENCE);
         match schedule.method {
-            Method::OverRelaxed if done < last => {
-                (schedule.relaxation.fraction() as f32, last - done)
-            }
-            _ => (1.0, u32::MAX),
+            Method::OverRelaxed if done < last => schedule.relaxation.fraction() as f32,
+            _ => 1.0,
         }
     }
 

@@ -10,7 +10,7 @@ use super::leaves::{LeafKind, Room};
 use super::passes::DrawPass;
 use super::shaders::{Library, MODULES, ShaderModule};
 use super::solver::GpuSolver;
-use super::tests::{backend, drawn_cell, own};
+use super::tests::{backend, drawn_cell, own, slow};
 use super::whole_goals::{problem, table, values};
 use crate::mdp::families::{Family, RandomDeterministic};
 use crate::reward::{
@@ -438,12 +438,7 @@ fn sums_are_the_same_in_whatever_company() {
     let all = laws();
     let (_, law) = all.iter().find(|(name, _)| *name == "mixture").unwrap();
     let whole = GpuSolver::new(own(None, Library::new()).gpu, problem(law)).unwrap();
-    let slow = own(None, Library::new());
-    for _ in 0..40 {
-        let hour = std::time::Duration::from_secs(3600);
-        slow.gpu.pace.learn(u64::MAX / 2, hour);
-    }
-    let cut = GpuSolver::new(slow.gpu, problem(law)).unwrap();
+    let cut = GpuSolver::new(slow(None).gpu, problem(law)).unwrap();
     let drawn = |solver: &GpuSolver, first| solver.drawn(Stream::Reward, first, 64).unwrap();
     assert!(drawn(&cut, 128) == drawn(&whole, 128));
     assert!(drawn(&cut, 128) != drawn(&whole, 192), "the control");

@@ -68,6 +68,18 @@ pub(super) fn own(keeping: Option<Keeping>, library: Library) -> GpuBackend {
     GpuBackend { gpu: Arc::new(gpu) }
 }
 
+/// A backend of its own that cuts work into the smallest dispatches.
+pub(super) fn slow(keeping: Option<Keeping>) -> GpuBackend {
+    let backend = own(keeping, Library::new());
+    let pace = &backend.gpu.pace;
+    let before = pace.cost();
+    for _ in 0..40 {
+        pace.learn(pace.cost(), std::time::Duration::from_secs(3600));
+    }
+    assert!(pace.cost() < before / 100);
+    backend
+}
+
 /// Certain moves.
 pub(super) fn moves(states: u64, choices: u64) -> Family {
     Family::RandomDeterministic(RandomDeterministic { states, choices })
