@@ -40,6 +40,10 @@ impl Backend for WithFallback {
         }
     }
 
+    fn may_relax(&self, problem: &CellProblem) -> bool {
+        self.first.may_relax(problem)
+    }
+
     fn carries_out(&self, plan: &Plan) -> Option<String> {
         self.first.carries_out(plan)
     }

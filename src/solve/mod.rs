@@ -410,6 +410,11 @@ pub trait Backend: Send + Sync + Debug {
         false
     }
 
+    /// Whether a pilot may choose over-relaxed sweeps for a cell: not where it has a faster way for others alone.
+    fn may_relax(&self, _problem: &CellProblem) -> bool {
+        true
+    }
+
     /// How it goes about a plan, where that is a matter of the device: a few words for people.
     fn carries_out(&self, _plan: &Plan) -> Option<String> {
         None

@@ -96,8 +96,8 @@ pub fn pilot(
     let alone = alone(problem);
     let problem = &alone;
     let mut methods: Vec<Method> = backend.methods().to_vec();
-    let relaxes =
-        methods.contains(&Method::OverRelaxed) && forced.is_none_or(|m| m == Method::OverRelaxed);
+    let relaxes = methods.contains(&Method::OverRelaxed)
+        && forced.map_or(backend.may_relax(problem), |m| m == Method::OverRelaxed);
     // Whether there is anything to gain is found by plain sweeps.
     let plain = forced.map(|m| match m {
         Method::OverRelaxed if relaxes => Method::InPlace,
@@ -165,9 +165,7 @@ pub fn pilot(
             }
         }
     }
-    // Where moves are certain, values go far in few sweeps that alternate, and those by colours take as many.
-    let is_noisy = model.class() != KernelClass::Deterministic;
-    if relaxes && (forced.is_some() || (is_noisy && is_slow(&tried))) {
+    if relaxes && (forced.is_some() || is_slow(&tried)) {
         let plain = tried
             .iter()
             .filter(|t| t.schedule.method == Method::InPlace);

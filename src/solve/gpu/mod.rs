@@ -132,6 +132,10 @@ impl Backend for GpuBackend {
         &METHODS
     }
 
+    fn may_relax(&self, problem: &CellProblem) -> bool {
+        !straight::suits(problem.plan.model())
+    }
+
     fn carries_out(&self, plan: &Plan) -> Option<String> {
         let room = self.adapter().workgroup_bytes;
         let (model, method) = (plan.model(), plan.schedule().method);

@@ -169,6 +169,26 @@ fn what_keeps_the_values_is_chosen_by_size_and_matters_to_no_more_than_rounding(
     }
 }
 
+#[test]
+fn sweeps_in_registers_are_not_given_up_for_over_relaxed_ones_but_by_who_asks() {
+    let Some(backend) = backend() else { return };
+    let (small, large) = (
+        problem(Method::InPlace),
+        problem_on(&moves(257, 3), Method::InPlace),
+    );
+    assert!(!backend.may_relax(&small) && backend.may_relax(&large));
+    let forced = crate::solve::pilot(&small, backend, Some(Method::OverRelaxed)).unwrap();
+    assert_eq!(forced.0.method, Method::OverRelaxed);
+    let (_, report) = crate::solve::pilot(&small, backend, None).unwrap();
+    assert!(report.candidates.iter().all(|c| c.method != "over-relaxed"));
+    let (_, report) =
+        crate::solve::pilot(&small, &crate::solve::cpu::CpuBackend::new(), None).unwrap();
+    assert!(
+        report.candidates.iter().any(|c| c.method == "over-relaxed"),
+        "the control"
+    );
+}
+
 /// On a noisy grid, wherever values are kept.
 #[test]
 fn values_that_go_further_than_to_their_backups_arrive_sooner() {
