@@ -101,7 +101,7 @@ pub struct Schedule {
 /// States up to which tiles leave goals: beyond, a tile is larger than the second-level cache, and moving a goal costs more than it saves.
 pub const LEAVES_UP_TO: usize = 1 << 11;
 
-/// How far over-relaxed sweeps go where nothing else is known: on noisy grids of 16 to 64 cells a side, 1.15 to 1.3 takes the fewest sweeps.
+/// How far over-relaxed sweeps go where nothing else is known: what takes the fewest sweeps on a noisy grid (docs/performance/cpu.md).
 pub const RELAXATION: Percent = Percent(120);
 
 /// Hundredths of one.

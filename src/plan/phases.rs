@@ -16,8 +16,10 @@ pub enum Phasing {
 /// The phase of every state in sweep order, `[n_states]`. Neighbours, in either direction, have different ones.
 #[must_use]
 pub fn phases(model: &SweepModel, phasing: Phasing) -> Vec<u32> {
-    let earlier = earlier_neighbours(model);
-    let stretch = stretches(model);
+    deal(&earlier_neighbours(model), &stretches(model), phasing)
+}
+
+fn deal(earlier: &[Vec<u32>], stretch: &[u32], phasing: Phasing) -> Vec<u32> {
     let mut phase_of: Vec<u32> = Vec::with_capacity(earlier.len());
     for (row, earlier) in earlier.iter().enumerate() {
         let (before, beside): (Vec<u32>, Vec<u32>) = earlier
@@ -38,8 +40,8 @@ pub fn phases(model: &SweepModel, phasing: Phasing) -> Vec<u32> {
 /// States, by their positions in sweep order, as a sweep by colours may visit them going once through the memory: every state after its neighbours of earlier colours and before those of
 /// later ones, which is all that the values of such a sweep depend on, and otherwise near those that stand next to it.
 pub(super) fn coloured_order(model: &SweepModel) -> Vec<u32> {
-    let colour = phases(model, Phasing::Colours);
     let earlier = earlier_neighbours(model);
+    let colour = deal(&earlier, &stretches(model), Phasing::Colours);
     // Layers: stretches of the sweep order without neighbours, the diagonals of a grid.
     let mut layer: Vec<u32> = Vec::with_capacity(earlier.len());
     let (mut number, mut begin) = (0, 0);

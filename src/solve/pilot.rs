@@ -171,6 +171,12 @@ pub fn pilot(
             .filter(|t| t.schedule.method == Method::InPlace);
         let needed = plain.filter_map(|t| t.needed.first()).min();
         let first_look = needed.map_or(FIRST_LOOK, |n| (n / 3).max(FIRST_LOOK));
+        // States are put into their order once.
+        let plan = (*problem.plan).clone();
+        let coloured = CellProblem {
+            plan: Arc::new(plan.with_schedule(trial(Method::OverRelaxed))),
+            ..problem.clone()
+        };
         let mut best: Option<(u8, f64)> = None;
         let mut upwards = true;
         let mut percent = RELAXATION.0;
@@ -182,7 +188,8 @@ pub fn pilot(
             };
             let most = |best: &Tried| worth(best, 1.0).max(FIRST_LOOK).min(cap);
             let most = cheapest(&tried).map_or(cap, most);
-            let this = attempt(schedule, most)?;
+            let means = (elimination.as_ref(), may_leave);
+            let this = try_schedule(&coloured, schedule, means, most)?;
             let work = this.candidate.work;
             let is_better = this.candidate.certified && best.is_none_or(|(_, least)| work < least);
             tried.push(this);
