@@ -104,28 +104,14 @@ fn stretches(model: &SweepModel) -> Vec<u32> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::mdp::Mdp;
     use crate::mdp::families::{Family, Garnet, GridWorld};
-    use crate::mdp::{Blocked, GridMoves, Mdp, Slip, SlipTo};
     use crate::plan::Plan;
     use crate::units::Discount;
 
     fn grid(walls: f64) -> Mdp {
-        let grid = GridWorld {
-            rows: 6,
-            columns: 7,
-            walls,
-            torus: false,
-            moves: GridMoves {
-                slip: Some(Slip {
-                    p: 0.1,
-                    to: SlipTo::Others,
-                }),
-                stay: true,
-                diagonal: false,
-                blocked: Blocked::Stay,
-            },
-        };
-        Family::GridWorld(grid).generate(3).unwrap()
+        let grid = GridWorld::noisy(6, 7, walls, 0.1);
+        grid.generate(3).unwrap()
     }
 
     fn plan(mdp: &Mdp) -> Plan {

@@ -34,6 +34,29 @@ pub struct GridWorld {
     pub moves: GridMoves,
 }
 
+#[cfg(test)]
+impl GridWorld {
+    /// A grid with a choice to stay, whose moves go one of the other ways with probability `p`.
+    pub(crate) fn noisy(rows: u64, columns: u64, walls: f64, p: f64) -> super::Family {
+        use crate::mdp::{Blocked, Slip, SlipTo};
+        super::Family::GridWorld(Self {
+            rows,
+            columns,
+            walls,
+            torus: false,
+            moves: GridMoves {
+                slip: Some(Slip {
+                    p,
+                    to: SlipTo::Others,
+                }),
+                stay: true,
+                diagonal: false,
+                blocked: Blocked::Stay,
+            },
+        })
+    }
+}
+
 impl GridWorld {
     pub(super) fn read(from: &mut Parameters<'_, '_>) -> Self {
         Self {

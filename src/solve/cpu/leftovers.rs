@@ -113,8 +113,7 @@ impl Leftovers {
 mod tests {
     use std::sync::Arc;
 
-    use crate::mdp::families::{Family, GridWorld};
-    use crate::mdp::{Blocked, GridMoves, Slip, SlipTo};
+    use crate::mdp::families::GridWorld;
     use crate::plan::{Method, Percent, Plan, Precision, Schedule};
     use crate::reward::GoalLaw;
     use crate::solve::cpu::CpuBackend;
@@ -126,21 +125,7 @@ mod tests {
     const GOALS: u64 = 1024 + 3 * 64 + 37;
 
     fn problem(schedule: Schedule) -> CellProblem {
-        let mdp = Family::GridWorld(GridWorld {
-            rows: 9,
-            columns: 7,
-            walls: 0.1,
-            torus: false,
-            moves: GridMoves {
-                slip: Some(Slip {
-                    p: 0.1,
-                    to: SlipTo::Others,
-                }),
-                stay: true,
-                diagonal: false,
-                blocked: Blocked::Stay,
-            },
-        });
+        let mdp = GridWorld::noisy(9, 7, 0.1, 0.1);
         let mdp = mdp.generate(3).unwrap();
         let discount = Discount::new(0.95).unwrap();
         CellProblem {

@@ -10,7 +10,6 @@ use super::stage::Kind;
 use super::tests::{backend, block_on, broken, full, moves, own, problem, problem_on, slow, terms};
 use super::*;
 use crate::mdp::families::{Chain, Family, GridWorld};
-use crate::mdp::{Blocked, GridMoves, Slip, SlipTo};
 use crate::plan::{Percent, Schedule};
 use crate::reward::{Marginal, RewardDistribution, RewardDomain};
 use crate::rng::Stream;
@@ -193,21 +192,7 @@ fn values_that_go_further_than_to_their_backups_arrive_sooner() {
     if backend().is_none() {
         return;
     }
-    let grid = Family::GridWorld(GridWorld {
-        rows: 9,
-        columns: 9,
-        walls: 0.0,
-        torus: false,
-        moves: GridMoves {
-            slip: Some(Slip {
-                p: 0.2,
-                to: SlipTo::Others,
-            }),
-            stay: true,
-            diagonal: false,
-            blocked: Blocked::Stay,
-        },
-    });
+    let grid = GridWorld::noisy(9, 9, 0.0, 0.2);
     let problem = |method, percent| {
         let mut problem = problem_on(&grid, method);
         let plan = (*problem.plan).clone();

@@ -195,8 +195,8 @@ impl<V: Vector> Spread<V> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::mdp::families::{Family, GridWorld};
-    use crate::mdp::{Blocked, GridMoves, Mdp, MdpBuilder, Slip, SlipTo};
+    use crate::mdp::families::GridWorld;
+    use crate::mdp::{Mdp, MdpBuilder};
     use crate::plan::{Method, Plan, Schedule};
     use crate::statistics::TILE;
     use crate::units::{Discount, StateId};
@@ -300,21 +300,7 @@ mod tests {
 
     #[test]
     fn cells_are_fans_in_whatever_order_they_are_swept() {
-        let grid = Family::GridWorld(GridWorld {
-            rows: 12,
-            columns: 12,
-            walls: 0.2,
-            torus: false,
-            moves: GridMoves {
-                slip: Some(Slip {
-                    p: 0.1,
-                    to: SlipTo::Others,
-                }),
-                stay: true,
-                diagonal: false,
-                blocked: Blocked::Stay,
-            },
-        });
+        let grid = GridWorld::noisy(12, 12, 0.2, 0.1);
         let mdp = grid.generate(1).unwrap();
         let fans = |method| {
             let plan = Plan::draw(&mdp, Discount::new(0.9).unwrap()).with_schedule(Schedule {
